@@ -1,0 +1,1 @@
+//! Muster's daemon on a worker.

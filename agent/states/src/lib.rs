@@ -1,0 +1,1 @@
+//! Salt's state trees in Rust: SLS in, outcomes out.

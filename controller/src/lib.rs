@@ -1,0 +1,1 @@
+//! Muster's daemon on the head node.

@@ -1,0 +1,3 @@
+//! Starts it.
+
+fn main() {}

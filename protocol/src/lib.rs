@@ -1,0 +1,1 @@
+//! Everything that crosses Muster's bus: ids, messages, subjects, signatures, typed requests.

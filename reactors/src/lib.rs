@@ -1,0 +1,1 @@
+//! Rules, actions, the stats pipeline, sinks and the built-in history.

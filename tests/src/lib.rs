@@ -1,0 +1,1 @@
+//! The testkit, and the end-to-end tests.
