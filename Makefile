@@ -1,0 +1,64 @@
+# What a person types. Progress goes to stderr; stdout is for results (`make demo ARGS="-o json"`).
+# Works with GNU make 4 and /bin/sh; the prerequisites are checked by packaging/tools/check.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-labs bench build fmt lint docs tools check clean
+
+ARGS ?=
+TOOLS := $(CURDIR)/.tools
+BIN = $${CARGO_TARGET_DIR:-target}/debug
+
+# Set these to use a nats-server of your own; nothing is fetched then.
+MUSTER_NATS_SERVER ?= $(TOOLS)/nats-server
+MUSTER_NATS_SERVER_211 ?= $(TOOLS)/nats-server-2.11
+export MUSTER_NATS_SERVER MUSTER_NATS_SERVER_211
+
+FETCH = $(if $(filter $(TOOLS)/%,$(1)),packaging/tools/install $(notdir $(1)),\
+	test -x "$(1)" || { echo "$(1) is not an executable nats-server" >&2; exit 1; })
+
+help: ## Show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target what; do \
+		printf '  make %-10s %s\n' "$$target" "$$what"; done
+
+demo: build ## Launch three workers on this machine and watch them (ARGS="--workers 5 --once -o json")
+	@$(call FETCH,$(MUSTER_NATS_SERVER))
+	@MUSTER_DEMO_DIR="$(CURDIR)/.demo"; export MUSTER_DEMO_DIR; exec "$(BIN)/muster" demo $(ARGS)
+
+test: tools build ## Run all tests (some: ARGS="-p muster-protocol")
+	@$(if $(ARGS),,cargo test --workspace --doc --quiet)
+	@cargo test $(or $(ARGS),--workspace --lib --bins --tests)
+
+test-labs: tools build ## Run the tests that need a real carbon-cache (as root on Debian: installs it)
+	@packaging/tools/labs
+	@cargo test -p muster-tests --features labs $(ARGS)
+
+bench: tools ## Measure what the README promises (slow: optimised builds)
+	@cargo build --profile agent -p muster -p muster-controller -p muster-agent --bins
+	@MUSTER_BIN_DIR="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/agent"; export MUSTER_BIN_DIR; \
+		exec cargo bench -p muster-tests $(ARGS)
+
+# The whole workspace's features, so that `test` and `demo` share what they build.
+build: check ## Build muster, muster-controller and muster-agent
+	@cargo build --workspace --bins >&2
+
+fmt: ## Format the sources
+	@cargo fmt --all
+
+lint: check ## Check format and clippy, warnings refused
+	@cargo fmt --all --check
+	@cargo clippy --workspace --all-targets -- -D warnings
+
+docs: check ## Build the API documentation, warnings refused
+	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
+
+tools: check ## Fetch the pinned nats-servers into .tools
+	@$(call FETCH,$(MUSTER_NATS_SERVER))
+	@$(call FETCH,$(MUSTER_NATS_SERVER_211))
+
+check: ## Check the prerequisites
+	@packaging/tools/check
+
+# A killed demo may have left mounts below .demo: never reach through them.
+clean: ## Remove everything that the other targets made
+	@cargo clean
+	@rm -rf --one-file-system .tools .demo
