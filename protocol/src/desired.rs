@@ -1,0 +1,102 @@
+//! The desired state of one agent, and the state tree it names: a manifest and blobs by hash.
+//!
+//! A blob is cut into pieces of [`CHUNK_BYTES`]; each piece is compressed by itself (zlib) and stored
+//! under `muster.blob.<hash>.<n>`, where the hash is the SHA-256 of the whole, uncompressed blob.
+
+use crate::id::{AgentId, Generation, Hash};
+use crate::seal::Sealed;
+use crate::wire::Message;
+use serde::{Deserialize, Serialize};
+
+/// The uncompressed bytes of one piece of a blob.
+pub const CHUNK_BYTES: usize = 512 << 10;
+/// The largest file of a tree.
+pub const FILE_BYTES_MAX: u64 = 1 << 30;
+/// The most files of a tree.
+pub const FILES_MAX: usize = 50_000;
+
+/// What one agent shall be; always inside a signed envelope for it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Desired {
+    /// The agent.
+    pub agent_id: AgentId,
+    /// With `revision`, never goes back.
+    pub generation: Generation,
+    /// Grows with every change.
+    pub revision: u64,
+    /// The blob of the [`Manifest`].
+    pub manifest: Blob,
+    /// The agent's pillar: a JSON map, sealed to its curve key.
+    pub pillar: Sealed,
+}
+
+impl Message for Desired {
+    const NAME: &'static str = "desired";
+}
+
+/// A blob by its hash.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blob {
+    /// The SHA-256 of its uncompressed bytes.
+    pub hash: Hash,
+    /// Its uncompressed bytes.
+    pub size: u64,
+}
+
+impl Blob {
+    /// In how many pieces it travels: at least one.
+    #[must_use]
+    pub fn chunks(&self) -> u32 {
+        let chunks = self.size.div_ceil(CHUNK_BYTES as u64).max(1);
+        u32::try_from(chunks).unwrap_or(u32::MAX)
+    }
+}
+
+/// All files of a state tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// In the order of their paths.
+    pub files: Vec<File>,
+}
+
+impl Message for Manifest {
+    const NAME: &'static str = "manifest";
+}
+
+/// One file of a tree.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Below the tree's root, with `/`; never absolute, no `..`.
+    pub path: String,
+    /// Permission bits.
+    pub mode: u32,
+    /// Its bytes.
+    pub blob: Blob,
+}
+
+/// Whether a path is one that a manifest may hold: relative, without `.`, `..` or empty parts.
+#[must_use]
+pub fn is_tree_path(path: &str) -> bool {
+    let part = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('\0');
+    path.len() <= 4096 && path.split('/').all(part)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_stays_below_its_root() {
+        for path in ["", "/etc/passwd", "a/../b", "..", "a//b", "a/", "./a", "a\0"] {
+            assert!(!is_tree_path(path), "{path:?}");
+        }
+        assert!(is_tree_path("salt/top.sls"));
+    }
+
+    #[test]
+    fn an_empty_blob_travels_in_one_piece() {
+        let blob = |size| Blob { hash: Hash::of(b""), size }.chunks();
+        let chunk = CHUNK_BYTES as u64;
+        assert_eq!((blob(0), blob(1), blob(chunk), blob(chunk + 1)), (1, 1, 1, 2));
+    }
+}

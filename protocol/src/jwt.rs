@@ -1,0 +1,1 @@
+//! NATS JWTs (version 2): the operator, accounts with scoped signing keys, users.
