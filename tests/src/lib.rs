@@ -1,1 +1,3 @@
 //! The testkit, and the end-to-end tests.
+
+pub mod house;

@@ -1,0 +1,56 @@
+//! What the papers must hold: a short ARCHITECTURE, the README's two commands, links that lead.
+
+const ARCHITECTURE_LINES_MAX: usize = 200;
+const COMMANDS: &[&str] = &["make demo", "make test"];
+
+/// Checks the length of ARCHITECTURE.md.
+pub fn architecture(text: &str) -> Vec<String> {
+    let lines = text.lines().count();
+    if lines <= ARCHITECTURE_LINES_MAX {
+        return Vec::new();
+    }
+    vec![format!("ARCHITECTURE.md: {lines} lines, more than {ARCHITECTURE_LINES_MAX}")]
+}
+
+/// Checks that README.md shows each of the two commands on a line of its own.
+pub fn readme(text: &str) -> Vec<String> {
+    let shown = |command: &str| text.lines().any(|line| line.trim().starts_with(command));
+    let missing = COMMANDS.iter().filter(|command| !shown(command));
+    missing.map(|command| format!("README.md: does not show `{command}`")).collect()
+}
+
+/// Lists the targets of the Markdown links in `text` that point into the repository, without
+/// their anchors.
+pub fn local_links(text: &str) -> Vec<String> {
+    let targets = text.split("](").skip(1).filter_map(|rest| rest.split(')').next());
+    targets
+        .filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
+        .filter_map(|target| target.split('#').next())
+        .filter(|path| !path.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_architecture_of_201_lines_is_refused() {
+        assert!(architecture(&"a line\n".repeat(200)).is_empty());
+        assert_eq!(architecture(&"a line\n".repeat(201)).len(), 1);
+    }
+
+    #[test]
+    fn a_readme_must_show_both_commands() {
+        assert!(readme("    make demo\n    make test\n").is_empty());
+        assert_eq!(readme("    make demo\nrun make test").len(), 1);
+        assert_eq!(readme("").len(), 2);
+    }
+
+    #[test]
+    fn links_out_of_the_repository_and_anchors_are_left_out() {
+        let text = "[a](docs/a.md#b) [b](https://nats.io) [c](#here) ![d](d.svg)";
+        assert_eq!(local_links(text), ["docs/a.md", "d.svg"]);
+    }
+}
