@@ -1,1 +1,4 @@
 //! Muster's daemon on the head node.
+
+pub mod provider;
+pub mod user_data;

@@ -1,0 +1,254 @@
+//! What every provider must do, as one suite: run it on each of them.
+//!
+//! It makes some servers and removes them, so it can run against a real cloud too. It tells the
+//! first rule that does not hold, and then leaves what it made for a person to look at.
+
+use super::{Error, ErrorKind, Provider, Secret, Server, ServerId, ServerSpec, Status};
+use muster_protocol::id::ClusterName;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// User-data that every provider can run: one file, one command, and no agent.
+pub const USER_DATA: &str = "#cloud-config\n\
+    write_files: [{path: /etc/muster/conformance, permissions: '0600', content: it was here}]\n\
+    runcmd: [[test, -e, /etc]]\n";
+/// The time between two looks at a server.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How many servers are made at once.
+const AT_ONCE: usize = 3;
+/// A text that must not be seen in an error or a `Debug`.
+const SEED: &str = "conformance-secret-seed";
+
+/// A rule that a provider breaks.
+#[derive(Debug, thiserror::Error)]
+pub enum Violation {
+    /// A call failed that must succeed.
+    #[error("{rule}: the call failed")]
+    Failed {
+        /// The rule.
+        rule: &'static str,
+        /// What the provider said.
+        #[source]
+        source: Error,
+    },
+    /// A call succeeded, but not as it must.
+    #[error("{rule}: {found}")]
+    Broken {
+        /// The rule.
+        rule: &'static str,
+        /// What was found instead.
+        found: String,
+    },
+}
+
+/// The suite, on one cloud seen by two clusters.
+#[derive(Debug)]
+pub struct Suite<'a> {
+    /// The provider to look at.
+    pub provider: &'a dyn Provider,
+    /// Its cluster.
+    pub cluster: ClusterName,
+    /// A provider of the same cloud for another cluster.
+    pub foreign: &'a dyn Provider,
+    /// The other cluster.
+    pub foreign_cluster: ClusterName,
+    /// How long a server may take until it is active, or gone.
+    pub boot_deadline: Duration,
+}
+
+/// A server to ask for: `agent` is its agent id.
+///
+/// # Panics
+/// If `agent` is no agent id.
+#[must_use]
+pub fn spec(cluster: &ClusterName, agent: &str, user_data: &str) -> ServerSpec {
+    let agent_id: muster_protocol::id::AgentId =
+        agent.parse().expect("the caller gave an agent id");
+    ServerSpec {
+        name: agent_id.worker(),
+        cluster: cluster.clone(),
+        agent_id,
+        pool: "conformance".parse().expect("it is a pool's name"),
+        flavor: "small".to_owned(),
+        image: "any".to_owned(),
+        user_data: Secret::new(user_data),
+    }
+}
+
+impl Suite<'_> {
+    /// Runs every rule; the first that does not hold ends it.
+    ///
+    /// # Errors
+    /// Tells the rule and what was found instead.
+    pub async fn run(&self) -> Result<(), Violation> {
+        self.missing_servers_are_no_error().await?;
+        self.a_server_is_made_found_and_removed().await?;
+        self.create_is_not_idempotent().await?;
+        self.servers_are_made_at_once().await?;
+        self.another_clusters_server_is_out_of_reach().await?;
+        self.what_can_never_succeed_is_invalid().await
+    }
+
+    async fn missing_servers_are_no_error(&self) -> Result<(), Violation> {
+        let rule = "a missing server is deleted already, and is not got";
+        for text in
+            ["", ".", "..", "../..", "/", "no\0such", "8d7f3c52-0f0e-4d0b-9d5c-0c5f5d0b2f00"]
+        {
+            let id = ServerId::new(text);
+            called(rule, self.provider.delete(&id).await)?;
+            let got = called(rule, self.provider.get(&id).await)?;
+            holds(rule, got.is_none(), || format!("{got:?} for {text:?}"))?;
+        }
+        Ok(())
+    }
+
+    async fn a_server_is_made_found_and_removed(&self) -> Result<(), Violation> {
+        let rule = "a new server bears what it was made from";
+        let asked = self.spec("made-1-aaaaaaaaaaaa");
+        let made = called(rule, self.provider.create(asked.clone()).await)?;
+        let as_asked = |server: &Server| {
+            server.name == asked.name
+                && server.agent_id == asked.agent_id
+                && server.cluster == asked.cluster
+                && server.image == asked.image
+        };
+        holds(rule, as_asked(&made), || format!("{made:?}"))?;
+        holds(rule, made.created_at.0 > 0, || format!("made at {:?}", made.created_at))?;
+        let young = matches!(made.status, Status::Building | Status::Active);
+        holds(rule, young, || format!("{:?}", made.status))?;
+
+        let rule = "a server is listed as long as it exists";
+        let listed = self.listed(rule, &made.id).await?;
+        holds(rule, listed.as_ref().is_some_and(as_asked), || format!("{listed:?}"))?;
+
+        let rule = "a server becomes active";
+        let active = self.active(rule, &made.id).await?;
+        holds(rule, as_asked(&active), || format!("{active:?}"))?;
+        holds(rule, active.created_at == made.created_at, || format!("{active:?}"))?;
+        holds(rule, !active.addresses.is_empty(), || "it has no address".to_owned())?;
+        self.removed(&made.id).await
+    }
+
+    async fn create_is_not_idempotent(&self) -> Result<(), Violation> {
+        let rule = "two creates make two servers, both found by the agent id that they share";
+        let one = called(rule, self.provider.create(self.spec("twin-1-aaaaaaaaaaaa")).await)?;
+        let two = called(rule, self.provider.create(self.spec("twin-1-aaaaaaaaaaaa")).await)?;
+        let list = called(rule, self.provider.list().await)?;
+        let found = list.iter().filter(|server| server.agent_id == one.agent_id).count();
+        holds(rule, one.id != two.id && found == 2, || format!("found {found}"))?;
+        self.removed(&one.id).await?;
+        let left = self.listed(rule, &two.id).await?;
+        holds(rule, left.is_some(), || "removing one removed the other".to_owned())?;
+        self.removed(&two.id).await
+    }
+
+    async fn servers_are_made_at_once(&self) -> Result<(), Violation> {
+        let rule = "servers are made and removed at once";
+        let agents = (0..AT_ONCE).map(|number| format!("many-{number}-aaaaaaaaaaaa"));
+        let creates = agents.map(|agent| self.provider.create(self.spec(&agent)));
+        let mut ids = Vec::new();
+        for made in futures_util::future::join_all(creates).await {
+            ids.push(called(rule, made)?.id);
+        }
+        for id in &ids {
+            self.active(rule, id).await?;
+        }
+        let deletes = ids.iter().map(|id| self.removed(id));
+        futures_util::future::join_all(deletes).await.into_iter().collect()
+    }
+
+    async fn another_clusters_server_is_out_of_reach(&self) -> Result<(), Violation> {
+        let rule = "a server of another cluster is neither seen nor deleted";
+        let asked = spec(&self.foreign_cluster, "away-1-aaaaaaaaaaaa", USER_DATA);
+        let made = called(rule, self.foreign.create(asked).await)?;
+        let seen = self.listed(rule, &made.id).await?;
+        holds(rule, seen.is_none(), || format!("listed {seen:?}"))?;
+        let seen = called(rule, self.provider.get(&made.id).await)?;
+        holds(rule, seen.is_none(), || format!("got {seen:?}"))?;
+        let deleted = self.provider.delete(&made.id).await;
+        let refused = matches!(&deleted, Err(error) if error.kind() == ErrorKind::Conflict);
+        holds(rule, refused, || format!("deleting it gave {deleted:?}"))?;
+        let left = called(rule, self.foreign.get(&made.id).await)?;
+        holds(rule, left.is_some(), || "it is gone".to_owned())?;
+        called(rule, self.foreign.delete(&made.id).await)
+    }
+
+    async fn what_can_never_succeed_is_invalid(&self) -> Result<(), Violation> {
+        let rule = "a spec of another cluster is invalid";
+        let asked = spec(&self.foreign_cluster, "bad-1-aaaaaaaaaaaa", USER_DATA);
+        self.refused(rule, asked).await?;
+
+        let rule = "user-data that is too long is invalid, and is not shown";
+        let long = format!("#cloud-config\n# {}\n", SEED.repeat(4096));
+        let asked = spec(&self.cluster, "bad-1-aaaaaaaaaaaa", &long);
+        let shown = format!("{asked:?}");
+        holds(rule, !shown.contains(SEED), || "Debug shows it".to_owned())?;
+        self.refused(rule, asked).await
+    }
+
+    fn spec(&self, agent: &str) -> ServerSpec {
+        spec(&self.cluster, agent, USER_DATA)
+    }
+
+    async fn refused(&self, rule: &'static str, asked: ServerSpec) -> Result<(), Violation> {
+        let agent_id = asked.agent_id.clone();
+        let made = self.provider.create(asked).await;
+        let invalid = matches!(&made, Err(error) if error.kind() == ErrorKind::Invalid);
+        holds(rule, invalid, || format!("create gave {made:?}"))?;
+        holds(rule, !format!("{made:?}").contains(SEED), || "the error shows it".to_owned())?;
+        let list = called(rule, self.provider.list().await)?;
+        let none = list.iter().all(|server| server.agent_id != agent_id);
+        holds(rule, none, || "a server was made".to_owned())
+    }
+
+    async fn listed(&self, rule: &'static str, id: &ServerId) -> Result<Option<Server>, Violation> {
+        let list = called(rule, self.provider.list().await)?;
+        Ok(list.into_iter().find(|server| server.id == *id))
+    }
+
+    async fn active(&self, rule: &'static str, id: &ServerId) -> Result<Server, Violation> {
+        let until = Instant::now() + self.boot_deadline;
+        loop {
+            let server = called(rule, self.provider.get(id).await)?;
+            match server {
+                Some(server) if server.status == Status::Active => return Ok(server),
+                Some(ref server) if server.status == Status::Building => {}
+                other => return Err(broken(rule, format!("{other:?}"))),
+            }
+            holds(rule, Instant::now() < until, || "not in time".to_owned())?;
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn removed(&self, id: &ServerId) -> Result<(), Violation> {
+        let rule = "a deleted server goes, and may be deleted again";
+        called(rule, self.provider.delete(id).await)?;
+        called(rule, self.provider.delete(id).await)?;
+        let until = Instant::now() + self.boot_deadline;
+        loop {
+            let seen = called(rule, self.provider.get(id).await)?;
+            match seen.map(|server| server.status) {
+                None => break,
+                // A cloud may take its time, but not give the server back.
+                Some(Status::Active | Status::Building | Status::Deleted) => {}
+                Some(other) => return Err(broken(rule, format!("{other:?}"))),
+            }
+            holds(rule, Instant::now() < until, || "not in time".to_owned())?;
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        let listed = self.listed(rule, id).await?;
+        holds(rule, listed.is_none(), || format!("listed {listed:?}"))
+    }
+}
+
+fn called<T>(rule: &'static str, result: Result<T, Error>) -> Result<T, Violation> {
+    result.map_err(|source| Violation::Failed { rule, source })
+}
+
+fn holds(rule: &'static str, held: bool, found: impl FnOnce() -> String) -> Result<(), Violation> {
+    if held { Ok(()) } else { Err(broken(rule, found())) }
+}
+
+fn broken(rule: &'static str, found: String) -> Violation {
+    Violation::Broken { rule, found }
+}
