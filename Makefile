@@ -5,23 +5,25 @@
 .PHONY: help demo test test-labs bench build fmt lint docs tools check clean
 
 ARGS ?=
-TOOLS := $(CURDIR)/.tools
 BIN = $${CARGO_TARGET_DIR:-target}/debug
 
-# Set these to use a nats-server of your own; nothing is fetched then.
-MUSTER_NATS_SERVER ?= $(TOOLS)/nats-server
-MUSTER_NATS_SERVER_211 ?= $(TOOLS)/nats-server-2.11
+# Set MUSTER_NATS_SERVER (and MUSTER_NATS_SERVER_211) to use a server of your own: nothing is fetched.
+ifeq ($(origin MUSTER_NATS_SERVER),undefined)
+MUSTER_NATS_SERVER := $(CURDIR)/.tools/nats-server
+FETCH := nats-server
+endif
+ifeq ($(origin MUSTER_NATS_SERVER_211),undefined)
+MUSTER_NATS_SERVER_211 := $(CURDIR)/.tools/nats-server-2.11
+FETCH_211 := nats-server-2.11
+endif
 export MUSTER_NATS_SERVER MUSTER_NATS_SERVER_211
-
-FETCH = $(if $(filter $(TOOLS)/%,$(1)),packaging/tools/install $(notdir $(1)),\
-	test -x "$(1)" || { echo "$(1) is not an executable nats-server" >&2; exit 1; })
 
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target what; do \
 		printf '  make %-10s %s\n' "$$target" "$$what"; done
 
 demo: build ## Launch three workers on this machine and watch them (ARGS="--workers 5 --once -o json")
-	@$(call FETCH,$(MUSTER_NATS_SERVER))
+	@$(if $(FETCH),packaging/tools/install $(FETCH))
 	@MUSTER_DEMO_DIR="$(CURDIR)/.demo"; export MUSTER_DEMO_DIR; exec "$(BIN)/muster" demo $(ARGS)
 
 test: tools build ## Run all tests (some: ARGS="-p muster-protocol")
@@ -32,8 +34,10 @@ test-labs: tools build ## Run the tests that need a real carbon-cache (as root o
 	@packaging/tools/labs
 	@cargo test -p muster-tests --features labs $(ARGS)
 
+# The agent is built alone, so that it has only the features it asks for.
 bench: tools ## Measure what the README promises (slow: optimised builds)
-	@cargo build --profile agent -p muster -p muster-controller -p muster-agent --bins
+	@cargo build --profile agent -p muster-agent
+	@cargo build --profile agent -p muster -p muster-controller
 	@MUSTER_BIN_DIR="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/agent"; export MUSTER_BIN_DIR; \
 		exec cargo bench -p muster-tests $(ARGS)
 
@@ -52,8 +56,7 @@ docs: check ## Build the API documentation, warnings refused
 	@RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps
 
 tools: check ## Fetch the pinned nats-servers into .tools
-	@$(call FETCH,$(MUSTER_NATS_SERVER))
-	@$(call FETCH,$(MUSTER_NATS_SERVER_211))
+	@$(if $(FETCH)$(FETCH_211),packaging/tools/install $(FETCH) $(FETCH_211))
 
 check: ## Check the prerequisites
 	@packaging/tools/check
