@@ -4,8 +4,12 @@
 //! subject; a connection that only looks authenticated is not called connected ([`Bus::probe`]); a
 //! credential that is refused again and again ends the session ([`State::Refused`]).
 
+#[cfg(feature = "jetstream")]
+pub mod bucket;
 mod incoming;
 mod link;
+#[cfg(feature = "jetstream")]
+pub mod stream;
 
 pub use incoming::{
     Call, Caller, Calls, Commands, Delivered, Feed, Incoming, Pushes, Responder, Unmarked,

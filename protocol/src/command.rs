@@ -41,6 +41,8 @@ pub enum Verb {
         sls: Vec<String>,
         /// Only tells what would change.
         test: bool,
+        /// The agent first fetches its desired state, until it has at least this revision.
+        revision: u64,
     },
     /// Runs a program without a shell; answers at once, the result is an event `executed`.
     Exec {

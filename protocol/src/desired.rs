@@ -24,10 +24,17 @@ pub struct Desired {
     pub generation: Generation,
     /// Grows with every change.
     pub revision: u64,
+    /// Apply it at once; otherwise it waits for a command `apply`.
+    #[serde(default = "yes")]
+    pub apply: bool,
     /// The blob of the [`Manifest`].
     pub manifest: Blob,
     /// The agent's pillar: a JSON map, sealed to its curve key.
     pub pillar: Sealed,
+}
+
+fn yes() -> bool {
+    true
 }
 
 impl Message for Desired {

@@ -1,0 +1,154 @@
+//! Key-value buckets: documents that change by compare-and-set.
+
+use super::Error;
+use super::stream::{JetStream, failed};
+use async_nats::jetstream::kv::{self, CreateErrorKind, Operation, Store, UpdateErrorKind};
+use async_nats::jetstream::stream::Republish;
+use futures_util::StreamExt;
+
+/// A bucket as Muster wants it: one value per key, no expiry.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Its name.
+    pub name: &'static str,
+    /// The most bytes of all values.
+    pub bytes_max: u64,
+    /// Servers that hold it.
+    pub replicas: usize,
+    /// Where each change is published too: a subject with `>` for the key.
+    pub republish: Option<&'static str>,
+}
+
+/// A bucket.
+#[derive(Clone, Debug)]
+pub struct Bucket {
+    name: &'static str,
+    store: Store,
+}
+
+/// A value with the revision that a compare-and-set must name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The key.
+    pub key: String,
+    /// What is stored.
+    pub value: Vec<u8>,
+    /// The bucket's number of this write.
+    pub revision: u64,
+}
+
+impl JetStream {
+    /// Makes a bucket, or gives it the limits that it should have.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub async fn ensure_bucket(&self, spec: &Spec) -> Result<Bucket, Error> {
+        let republish = spec.republish.map(|destination| Republish {
+            source: format!("$KV.{}.>", spec.name),
+            destination: destination.into(),
+            headers_only: false,
+        });
+        let config = kv::Config {
+            bucket: spec.name.into(),
+            history: 1,
+            max_bytes: i64::try_from(spec.bytes_max).unwrap_or(i64::MAX),
+            num_replicas: spec.replicas,
+            republish,
+            ..kv::Config::default()
+        };
+        let store = self.context.create_or_update_key_value(config).await;
+        let store = store.map_err(|error| failed(format!("making bucket {}", spec.name), error))?;
+        Ok(Bucket { name: spec.name, store })
+    }
+}
+
+impl Bucket {
+    /// A key's value; none if it has none or was deleted.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn get(&self, key: &str) -> Result<Option<Entry>, Error> {
+        let entry =
+            self.store.entry(key).await.map_err(|error| self.failed("reading", key, error))?;
+        Ok(entry.and_then(live))
+    }
+
+    /// Every key with its value, in no order.
+    ///
+    /// # Errors
+    /// When the server does not answer: never a part.
+    pub async fn all(&self) -> Result<Vec<Entry>, Error> {
+        let reading = |error| self.failed("reading", ">", error);
+        let mut keys =
+            self.store.keys().await.map_err(|error| self.failed("listing", ">", error))?;
+        let mut found = Vec::new();
+        while let Some(key) = keys.next().await {
+            let key = key.map_err(|error| self.failed("listing", ">", error))?;
+            let entry = self.store.entry(key).await.map_err(reading)?;
+            found.extend(entry.and_then(live));
+        }
+        Ok(found)
+    }
+
+    /// Writes a key that has no value. Returns its revision.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it has one; others when the write may or may not have landed.
+    pub async fn create(&self, key: &str, value: Vec<u8>) -> Result<u64, Error> {
+        self.store.create(key, value.into()).await.map_err(|error| match error.kind() {
+            CreateErrorKind::AlreadyExists => self.conflict(key),
+            _ => self.failed("writing", key, error),
+        })
+    }
+
+    /// Writes a key whose value is of that revision. Returns its new revision.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when it was changed; others when the write may or may not have landed.
+    pub async fn update(&self, key: &str, value: Vec<u8>, revision: u64) -> Result<u64, Error> {
+        let written = self.store.update(key, value.into(), revision).await;
+        written.map_err(|error| match error.kind() {
+            UpdateErrorKind::WrongLastRevision => self.conflict(key),
+            _ => self.failed("writing", key, error),
+        })
+    }
+
+    /// Writes a key whatever its value. Returns its new revision.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn put(&self, key: &str, value: Vec<u8>) -> Result<u64, Error> {
+        let written = self.store.put(key, value.into()).await;
+        written.map_err(|error| self.failed("writing", key, error))
+    }
+
+    /// Removes a key and all that was stored under it.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn remove(&self, key: &str) -> Result<(), Error> {
+        self.store.purge(key).await.map_err(|error| self.failed("removing", key, error))
+    }
+
+    fn conflict(&self, key: &str) -> Error {
+        Error::Conflict { key: format!("{}/{key}", self.name) }
+    }
+
+    fn failed(
+        &self,
+        what: &str,
+        key: &str,
+        source: impl std::error::Error + Send + Sync + 'static,
+    ) -> Error {
+        failed(format!("{what} {}/{key}", self.name), source)
+    }
+}
+
+fn live(entry: kv::Entry) -> Option<Entry> {
+    match entry.operation {
+        Operation::Put => {
+            Some(Entry { key: entry.key, value: entry.value.to_vec(), revision: entry.revision })
+        }
+        Operation::Delete | Operation::Purge => None,
+    }
+}

@@ -1,0 +1,330 @@
+//! Streams inside account BUS: made and migrated, read by consumers, delivered to feeds.
+
+use super::{Bus, Delivered, Error};
+use crate::event::Event;
+use crate::id::UnixMillis;
+use crate::wire;
+use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull, push};
+use async_nats::jetstream::message::AckKind;
+use async_nats::jetstream::stream::{Compression, Config, DiscardPolicy, PersistenceMode};
+use async_nats::jetstream::{self, Context};
+use futures_util::{FutureExt, StreamExt};
+use std::time::Duration;
+
+/// The stream of events.
+pub const EVENTS: &str = "EVENTS";
+/// The stream of frames.
+pub const STATS: &str = "STATS";
+/// The stream of blobs' pieces.
+pub const BLOBS: &str = "BLOBS";
+
+/// How long a consumer may hold a message before it is delivered again.
+const ACK_WAIT: Duration = Duration::from_secs(60);
+/// Messages that a consumer may hold unacknowledged.
+const ACK_PENDING_MAX: i64 = 2048;
+/// How often a feed that has nothing to say proves that it lives.
+const FEED_HEARTBEAT: Duration = Duration::from_secs(10);
+/// A feed that nobody hears ends after this.
+const FEED_INACTIVE: Duration = Duration::from_secs(30);
+/// The window in which a message id is stored once.
+const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
+
+pub(super) fn failed(
+    what: impl Into<String>,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> Error {
+    Error::JetStream { what: what.into(), source: Box::new(source) }
+}
+
+/// A stream as Muster wants it.
+#[derive(Clone, Debug)]
+pub struct Spec {
+    /// Its name.
+    pub name: &'static str,
+    /// What it stores.
+    pub subject: &'static str,
+    /// The most bytes; the oldest messages go first.
+    pub bytes_max: u64,
+    /// The most messages of one subject: nobody flushes another's.
+    pub per_subject_max: i64,
+    /// The greatest age; none for ever.
+    pub age_max: Option<Duration>,
+    /// Servers that hold it.
+    pub replicas: usize,
+    /// May lose the last seconds at a power cut, and is faster by ten for it.
+    pub asynchronous: bool,
+}
+
+/// JetStream, for those inside account BUS.
+#[derive(Clone, Debug)]
+pub struct JetStream {
+    pub(super) context: Context,
+}
+
+impl Bus {
+    /// JetStream on this connection.
+    #[must_use]
+    pub fn jetstream(&self) -> JetStream {
+        JetStream { context: jetstream::new(self.client.clone()) }
+    }
+
+    /// Stores an event and waits until it is durable.
+    ///
+    /// # Errors
+    /// As [`Bus::publish`].
+    pub async fn publish_event(&self, subject: String, event: &Event) -> Result<(), Error> {
+        self.publish(subject, event.id.as_str(), wire::encode(event)).await?;
+        Ok(())
+    }
+
+    /// Sends new claims of an account to the servers (only the SYS pusher may).
+    ///
+    /// # Errors
+    /// When the servers refuse them or do not answer.
+    pub async fn push_claims(&self, account_jwt: &str) -> Result<(), Error> {
+        let subject = "$SYS.REQ.CLAIMS.UPDATE".to_owned();
+        let payload = account_jwt.as_bytes().to_vec();
+        let timeout = super::REQUEST_TIMEOUT;
+        let headers = async_nats::HeaderMap::new();
+        let answer = self.ask(subject.clone(), headers, payload, timeout).await?;
+        let answer: serde_json::Value = serde_json::from_slice(&answer.payload).unwrap_or_default();
+        if answer["data"]["code"] == 200 {
+            return Ok(());
+        }
+        let code = answer["error"]["code"].as_u64().unwrap_or_default();
+        Err(Error::Rejected {
+            subject,
+            code,
+            description: answer["error"]["description"].to_string(),
+        })
+    }
+}
+
+impl JetStream {
+    /// Makes a stream, or gives it the limits that it should have.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub async fn ensure_stream(&self, spec: &Spec, server_version: &str) -> Result<(), Error> {
+        // Older servers refuse a field that they do not know.
+        let knows_persistence = at_least(server_version, (2, 12));
+        let config = Config {
+            name: spec.name.into(),
+            subjects: vec![spec.subject.into()],
+            max_bytes: i64::try_from(spec.bytes_max).unwrap_or(i64::MAX),
+            max_messages_per_subject: spec.per_subject_max,
+            max_age: spec.age_max.unwrap_or_default(),
+            discard: DiscardPolicy::Old,
+            num_replicas: spec.replicas,
+            allow_direct: true,
+            duplicate_window: DUPLICATE_WINDOW,
+            compression: Some(Compression::S2),
+            persist_mode: (spec.asynchronous && knows_persistence)
+                .then_some(PersistenceMode::Async),
+            ..Config::default()
+        };
+        let made = self.context.create_or_update_stream(config).await;
+        made.map_err(|error| failed(format!("making stream {}", spec.name), error))?;
+        Ok(())
+    }
+
+    /// A consumer that remembers, under its name, what it has acknowledged.
+    ///
+    /// # Errors
+    /// When the server does not make it.
+    pub async fn consumer(&self, of: &str, name: &str, filter: &str) -> Result<Consumer, Error> {
+        let config = pull::Config {
+            durable_name: Some(name.into()),
+            filter_subject: filter.into(),
+            deliver_policy: DeliverPolicy::All,
+            ack_policy: AckPolicy::Explicit,
+            ack_wait: ACK_WAIT,
+            max_ack_pending: ACK_PENDING_MAX,
+            ..pull::Config::default()
+        };
+        let what = || format!("making consumer {name} of stream {of}");
+        let consumer = self.context.create_consumer_on_stream(config, of).await;
+        let consumer = consumer.map_err(|error| failed(what(), error))?;
+        let messages = consumer.messages().await.map_err(|error| failed(what(), error))?;
+        Ok(Consumer { messages })
+    }
+
+    /// Delivers events to a person's feed, for as long as the person listens. Returns how many
+    /// stored ones come first.
+    ///
+    /// # Errors
+    /// When the server does not make the consumer, e.g. for a filter that is no subject.
+    pub async fn open_feed(
+        &self,
+        feed: String,
+        filter: &str,
+        since: Option<UnixMillis>,
+    ) -> Result<u64, Error> {
+        let policy = match since.map(start_time) {
+            None => DeliverPolicy::New,
+            Some(start_time) => DeliverPolicy::ByStartTime { start_time: start_time? },
+        };
+        let config = push::Config {
+            deliver_subject: feed,
+            filter_subject: filter.into(),
+            deliver_policy: policy,
+            ack_policy: AckPolicy::None,
+            memory_storage: true,
+            num_replicas: 1,
+            inactive_threshold: FEED_INACTIVE,
+            idle_heartbeat: FEED_HEARTBEAT,
+            ..push::Config::default()
+        };
+        let made = self.context.create_consumer_on_stream(config, EVENTS).await;
+        let made = made.map_err(|error| failed(format!("opening a tail of {filter}"), error))?;
+        Ok(made.cached_info().num_pending)
+    }
+
+    /// The newest message of a subject; none if there is none.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn last(&self, of: &str, subject: &str) -> Result<Option<Delivered>, Error> {
+        self.direct(of, subject, None).await.map(|found| found.map(|(_, message)| message))
+    }
+
+    /// All stored messages of a subject, oldest first, at most `max`.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn all(&self, of: &str, subject: &str, max: usize) -> Result<Vec<Delivered>, Error> {
+        let (mut found, mut from) = (Vec::new(), 1);
+        while found.len() < max {
+            let Some((sequence, message)) = self.direct(of, subject, Some(from)).await? else {
+                break;
+            };
+            found.push(message);
+            from = sequence + 1;
+        }
+        Ok(found)
+    }
+
+    async fn direct(
+        &self,
+        of: &str,
+        subject: &str,
+        from: Option<u64>,
+    ) -> Result<Option<(u64, Delivered)>, Error> {
+        use async_nats::jetstream::stream::DirectGetErrorKind::NotFound;
+        let what = || format!("reading {subject} from stream {of}");
+        let stream = self.context.get_stream_no_info(of).await;
+        let stream = stream.map_err(|error| failed(what(), error))?;
+        let found = match from {
+            None => stream.direct_get_last_for_subject(subject).await,
+            Some(from) => stream.direct_get_next_for_subject(subject, Some(from)).await,
+        };
+        match found {
+            Ok(message) => {
+                let (subject, payload) = (message.subject.to_string(), message.payload.to_vec());
+                Ok(Some((message.sequence, Delivered { subject, payload })))
+            }
+            Err(error) if error.kind() == NotFound => Ok(None),
+            Err(error) => Err(failed(what(), error)),
+        }
+    }
+}
+
+fn start_time(since: UnixMillis) -> Result<time::OffsetDateTime, Error> {
+    let nanos = i128::from(since.0) * 1_000_000;
+    time::OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .map_err(|error| failed("reading the start of a tail", error))
+}
+
+/// Whether a version `2.11.3` is one or later.
+#[must_use]
+pub fn at_least(version: &str, (major, minor): (u32, u32)) -> bool {
+    let mut numbers = version.split(['.', '-']).map(|part| part.parse().unwrap_or(0));
+    (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
+}
+
+/// A durable consumer: what is not acknowledged comes again.
+pub struct Consumer {
+    messages: pull::Stream,
+}
+
+/// One message that a consumer was given.
+#[derive(Debug)]
+pub struct Delivery {
+    /// Its subject.
+    pub subject: String,
+    /// What it says.
+    pub payload: Vec<u8>,
+    /// Its number in the stream.
+    pub sequence: u64,
+    /// How often it was delivered, from 1.
+    pub attempt: u64,
+    message: jetstream::Message,
+}
+
+impl Consumer {
+    /// Waits for a message, then takes what else is there, at most `max`.
+    ///
+    /// # Errors
+    /// When the consumer is gone or the connection is closed.
+    pub async fn next_batch(&mut self, max: usize) -> Result<Vec<Delivery>, Error> {
+        let mut batch = Vec::new();
+        let first = self.messages.next().await.ok_or(Error::Closed)?;
+        batch.push(delivery(first)?);
+        while batch.len() < max {
+            match self.messages.next().now_or_never() {
+                Some(Some(next)) => batch.push(delivery(next)?),
+                Some(None) | None => break,
+            }
+        }
+        Ok(batch)
+    }
+}
+
+fn delivery<E>(message: Result<jetstream::Message, E>) -> Result<Delivery, Error>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    let message = message.map_err(|error| failed("taking a message from a consumer", error))?;
+    let (sequence, attempt) = message
+        .info()
+        .map_or((0, 1), |info| (info.stream_sequence, u64::try_from(info.delivered).unwrap_or(1)));
+    let (subject, payload) = (message.subject.to_string(), message.payload.to_vec());
+    Ok(Delivery { subject, payload, sequence, attempt, message })
+}
+
+impl Delivery {
+    /// It is done, and will not come again.
+    ///
+    /// # Errors
+    /// When the connection is closed: then it comes again.
+    pub async fn ack(&self) -> Result<(), Error> {
+        self.message.ack().await.map_err(|_| Error::Closed)
+    }
+
+    /// It is not done, and shall come again after a while.
+    ///
+    /// # Errors
+    /// When the connection is closed: then it comes again by itself.
+    pub async fn retry_after(&self, delay: Duration) -> Result<(), Error> {
+        self.message.ack_with(AckKind::Nak(Some(delay))).await.map_err(|_| Error::Closed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_compare_by_number() {
+        assert!(
+            at_least("2.11.0", (2, 11))
+                && at_least("2.15.1", (2, 12))
+                && at_least("3.0.0", (2, 12))
+        );
+        assert!(
+            !at_least("2.9.10", (2, 11))
+                && !at_least("2.10.26-beta", (2, 11))
+                && !at_least("", (2, 11))
+        );
+    }
+}
