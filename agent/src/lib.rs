@@ -1,1 +1,3 @@
 //! Muster's daemon on a worker.
+
+pub mod stats;

@@ -286,7 +286,7 @@ mod tests {
     fn the_largest_frame_fits_into_a_message() {
         let row = |n: u16| Row {
             time: UnixMillis(i64::from(n)),
-            values: vec![if n % 2 == 0 { -9.0e15 } else { 9.0e15 }; METRICS_MAX],
+            values: vec![if n.is_multiple_of(2) { -9.0e15 } else { 9.0e15 }; METRICS_MAX],
         };
         let rows: Vec<Row> = (0..6).map(row).collect();
         let frame = Frame::pack(&schema(METRICS_MAX), &boot(), 0, &rows).unwrap();
