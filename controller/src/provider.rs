@@ -7,6 +7,7 @@
 //! must do is told by [`conformance`], which runs on all of them.
 
 pub mod conformance;
+pub mod local;
 pub mod simulated;
 
 use futures_util::future::BoxFuture;
