@@ -5,7 +5,7 @@
 //! the oldest rows are given up, counted, and told in the next sample.
 
 use super::Reading;
-use muster_protocol::id::Token;
+use muster_protocol::id::{Token, UnixMillis};
 use muster_protocol::stats::{Frame, Row, Schema, SchemaId, rows_max};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -14,6 +14,8 @@ use std::sync::Arc;
 const ROWS_MAX: usize = 360;
 /// Values that wait: 3 MiB of them.
 const POINTS_MAX: usize = 400_000;
+/// A schema is announced again after a day: the stream of events forgets old ones.
+const ANNOUNCE_MILLIS: i64 = 86_400_000;
 
 /// What is to be sent next.
 #[derive(Clone, Debug)]
@@ -32,7 +34,7 @@ pub struct Pending {
     /// The number of the next row.
     next: u64,
     dropped: u64,
-    announced: Option<SchemaId>,
+    announced: Option<(SchemaId, UnixMillis)>,
 }
 
 impl Pending {
@@ -58,8 +60,11 @@ impl Pending {
     pub fn take(&mut self) -> Option<Outgoing> {
         let (schema, first) = self.rows.front()?;
         let schema = schema.clone();
-        if self.announced.as_ref() != Some(schema.id()) {
-            self.announced = Some(schema.id().clone());
+        let known = self.announced.as_ref().is_some_and(|(id, at)| {
+            id == schema.id() && first.time.since(*at).abs() < ANNOUNCE_MILLIS
+        });
+        if !known {
+            self.announced = Some((schema.id().clone(), first.time));
             return Some(Outgoing::Schema(schema));
         }
         let limit = rows_max(first.values.len());
@@ -99,7 +104,6 @@ impl Pending {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use muster_protocol::id::UnixMillis;
     use muster_protocol::stats::{Batch, Kind, METRICS_MAX, Metric};
 
     fn schema(metrics: usize) -> Arc<Schema> {
@@ -143,6 +147,16 @@ mod tests {
             push(&mut pending, if time < 3 { &old } else { &new }, time);
         }
         assert_eq!(taken(&mut pending), "s 0+3 s 3+2");
+    }
+
+    #[test]
+    fn a_schema_is_announced_again_every_day() {
+        let (mut pending, schema) = (pending(), schema(3));
+        for time in [0, 10_000, ANNOUNCE_MILLIS, ANNOUNCE_MILLIS + 10_000] {
+            push(&mut pending, &schema, time);
+            let again = time % ANNOUNCE_MILLIS == 0;
+            assert_eq!(taken(&mut pending).starts_with('s'), again, "{time}");
+        }
     }
 
     #[test]
