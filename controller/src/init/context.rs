@@ -1,0 +1,80 @@
+//! A person's context: the one file that the command `muster` needs to reach the cluster.
+
+use super::{Error, Settings};
+use crate::keys::files::Directory;
+use crate::keys::{self, Keys, tls};
+use muster_protocol::id::{ClusterName, UserName};
+use muster_protocol::jwt::Stamp;
+use muster_protocol::subject::Role;
+use nkeys::KeyPair;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::path::Path;
+
+const HEAD: &str =
+    "# How the command `muster` reaches the cluster. It holds a secret: keep it 0600.\n";
+
+/// How a person reaches the cluster.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Context {
+    /// The cluster's name.
+    pub cluster: ClusterName,
+    /// `tls://host:port`, one or more; none until a free port was chosen at the first start.
+    pub servers: Vec<String>,
+    /// The CA's certificate, beside this file if the path is relative.
+    pub ca: String,
+    /// The person's name.
+    pub user: UserName,
+    /// Viewer, operator or admin: for display; what the person may do is in the credential.
+    pub role: String,
+    /// The credential.
+    pub jwt: String,
+    /// The key's secret half.
+    pub seed: String,
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "Context({} as {} of {})", self.cluster, self.user, self.role)
+    }
+}
+
+pub(super) fn file(user: &UserName) -> String {
+    format!("{user}.yaml")
+}
+
+/// The first person's context.
+pub(super) fn first(settings: &Settings, keys: &Keys) -> Result<String, Error> {
+    let (key, role) = (KeyPair::new_user(), Role::Admin);
+    let jwt = keys.person_jwt(role, &settings.user, &key.public_key(), None, &Stamp::fresh())?;
+    let port = settings.listen.port();
+    let seed = key.seed().expect("a new key has a seed");
+    Ok(text(&Context {
+        cluster: settings.cluster.clone(),
+        servers: if port == 0 { vec![] } else { settings.servers(port) },
+        ca: tls::CA_CERTIFICATE.into(),
+        user: settings.user.clone(),
+        role: role.name().into(),
+        jwt,
+        seed,
+    }))
+}
+
+/// Writes the servers into the first person's context, once a free port was chosen.
+pub(crate) fn set_servers(dir: &Path, settings: &Settings, port: u16) -> Result<(), keys::Error> {
+    let (dir, file) = (Directory::open(dir)?, file(&settings.user));
+    let Some(before) = dir.read(&file)? else { return Ok(()) };
+    let mut context: Context = serde_saphyr::from_str(&before)
+        .map_err(|source| keys::Error::damaged(dir.path(&file), source))?;
+    let servers = settings.servers(port);
+    if context.servers == servers {
+        return Ok(());
+    }
+    context.servers = servers;
+    dir.write(&file, &text(&context))
+}
+
+fn text(context: &Context) -> String {
+    HEAD.to_owned() + &serde_saphyr::to_string(context).expect("a context is YAML")
+}

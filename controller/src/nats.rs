@@ -1,0 +1,320 @@
+//! `nats: embedded`: nats-server as a child of the controller.
+//!
+//! The server outlives a controller that is killed: agents keep their connections, and the next
+//! controller adopts it, if it is healthy and runs the present configuration. It is found by its
+//! arguments and a fingerprint in its environment, not by a file, so no moment of a crash hides it.
+
+mod error;
+mod info;
+mod process;
+mod program;
+
+pub use error::Error;
+pub use program::{PROGRAM_VARIABLE, Program};
+
+use crate::init::{self, Settings};
+use crate::keys::files::Directory;
+use crate::keys::tls::SERVER_CERTIFICATE;
+use muster_protocol::id::Hash;
+use process::Process;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+
+/// The server's configuration, made by `init`.
+pub const CONFIG: &str = "nats.conf";
+/// What belongs to the running server: its port, its log.
+pub(crate) const RUN: &str = "run";
+const LOCK: &str = "lock";
+/// The port that a free one became: agents know it.
+const PORT: &str = "port";
+/// What the server says before it has opened its log.
+const OUTPUT: &str = "nats-server.out";
+const LOG: &str = "nats.log";
+/// A server that reads back a large store takes its time.
+const START_DEADLINE: Duration = Duration::from_secs(120);
+const START_POLL: Duration = Duration::from_millis(10);
+/// How long a server may take to end before it is killed, unless the options say otherwise.
+pub const STOP_GRACE: Duration = Duration::from_secs(10);
+const BACKOFF_MIN: Duration = Duration::from_millis(250);
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
+/// A server that ran that long is started again without delay.
+const STEADY: Duration = Duration::from_secs(60);
+/// Characters of the server's words in an error.
+const SAID_CHARS_MAX: usize = 1000;
+
+/// Which server to run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The directory that `init` made.
+    pub dir: PathBuf,
+    /// The executable; else `MUSTER_NATS_SERVER`, else `nats-server` on the PATH.
+    pub program: Option<PathBuf>,
+    /// How long it may take to end before it is killed.
+    pub stop_grace: Duration,
+}
+
+impl Options {
+    /// The server of a directory, found by the environment.
+    #[must_use]
+    pub fn new(dir: &Path) -> Options {
+        Options { dir: dir.to_owned(), program: None, stop_grace: STOP_GRACE }
+    }
+}
+
+/// A nats-server that runs and answers.
+#[derive(Debug)]
+pub struct Server {
+    site: Site,
+    process: Process,
+    port: u16,
+    since: Instant,
+}
+
+/// Everything but the process: what a restart needs again.
+#[derive(Debug)]
+struct Site {
+    dir: Directory,
+    run: Directory,
+    settings: Settings,
+    program: Program,
+    fingerprint: Hash,
+    stop_grace: Duration,
+    _lock: File,
+}
+
+impl Server {
+    /// Adopts the server that a killed controller left, or starts one, and waits until it answers.
+    ///
+    /// # Errors
+    /// When there is no nats-server of a sufficient version, another controller runs it, or it does
+    /// not start.
+    pub async fn start(options: &Options) -> Result<Server, Error> {
+        let site = Site::open(options).await?;
+        let server = match site.adopt().await? {
+            Some((process, port)) => Server { site, process, port, since: Instant::now() },
+            None => {
+                let (process, port) = site.spawn().await?;
+                Server { site, process, port, since: Instant::now() }
+            }
+        };
+        server.site.remember(server.port)?;
+        info!(pid = server.pid(), port = server.port, adopted = server.is_adopted(), version =
+            %server.version(), "nats-server answers");
+        Ok(server)
+    }
+
+    /// Where agents and people connect: `tls://host:port` for each host of `init`.
+    #[must_use]
+    pub fn servers(&self) -> Vec<String> {
+        self.site.settings.servers(self.port)
+    }
+
+    /// Where the controller itself connects.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.site.settings.local_server(self.port)
+    }
+
+    /// The server's version, e.g. `2.15.1`.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.site.program.version()
+    }
+
+    /// Its process id.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
+    /// Whether an earlier controller has started it.
+    #[must_use]
+    pub fn is_adopted(&self) -> bool {
+        self.process.is_adopted()
+    }
+
+    /// Starts it again whenever it ends, on the same port, until `stop`; then stops it.
+    ///
+    /// # Errors
+    /// When it cannot be stopped.
+    pub async fn run(mut self, stop: CancellationToken) -> Result<(), Error> {
+        while stop.run_until_cancelled(self.process.ended()).await.is_some() {
+            warn!(pid = self.pid(), "nats-server ended, starting it again");
+            if stop.run_until_cancelled(self.restart()).await.is_none() {
+                // The start that was cut off may have left a process.
+                return self.site.clear().await.map(drop);
+            }
+        }
+        self.stop().await
+    }
+
+    async fn restart(&mut self) {
+        let mut pause = if self.since.elapsed() > STEADY { Duration::ZERO } else { BACKOFF_MIN };
+        loop {
+            tokio::time::sleep(pause).await;
+            match self.site.spawn().await {
+                Ok((process, _)) => {
+                    (self.process, self.since) = (process, Instant::now());
+                    info!(pid = self.pid(), "nats-server answers again");
+                    return;
+                }
+                Err(cause) => {
+                    let error = crate::nats::error::chain(&cause);
+                    error!(error, "nats-server does not start, trying again");
+                }
+            }
+            pause = (pause * 2).clamp(BACKOFF_MIN, BACKOFF_MAX);
+        }
+    }
+
+    /// Ends it: asks, waits for the grace time, kills.
+    ///
+    /// # Errors
+    /// When the kernel refuses.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        self.process.stop(self.site.stop_grace).await?;
+        info!("nats-server stopped");
+        Ok(())
+    }
+}
+
+/// Ends the server that a killed controller left in a directory; says whether there was one.
+///
+/// # Errors
+/// When a controller runs there, or the server cannot be ended.
+pub async fn stop_leftover(dir: &Path) -> Result<bool, Error> {
+    let dir = Directory::open(dir)?;
+    let _lock = lock(&dir)?;
+    clear(&dir, STOP_GRACE).await
+}
+
+fn lock(dir: &Directory) -> Result<File, Error> {
+    let run = dir.inner(RUN)?;
+    run.lock(LOCK)?.ok_or_else(|| Error::Busy(dir.root().to_owned()))
+}
+
+async fn clear(dir: &Directory, grace: Duration) -> Result<bool, Error> {
+    let left = process::find(&dir.path(CONFIG));
+    for each in &left {
+        Process::Adopted(each.identity.clone()).stop(grace).await?;
+    }
+    Ok(!left.is_empty())
+}
+
+impl Site {
+    async fn open(options: &Options) -> Result<Site, Error> {
+        let dir = Directory::open(&options.dir)?;
+        let settings = Settings::read(dir.root())?;
+        let config = dir.require(CONFIG)?;
+        let certificate = dir.require(SERVER_CERTIFICATE)?;
+        let lock = lock(&dir)?;
+        Ok(Site {
+            run: dir.inner(RUN)?,
+            settings,
+            program: Program::find(options.program.as_deref()).await?,
+            fingerprint: Hash::of([config, certificate].join("\0").as_bytes()),
+            stop_grace: options.stop_grace,
+            _lock: lock,
+            dir,
+        })
+    }
+
+    /// The server that was left, if it is the one that would be started now; else it is ended.
+    async fn adopt(&self) -> Result<Option<(Process, u16)>, Error> {
+        let left = process::find(&self.dir.path(CONFIG));
+        if let [one] = &left[..]
+            && one.fingerprint == self.fingerprint.as_str()
+            && let Some(port) = self.port_of(one.identity.pid)
+            && info::version_at(&self.settings.local_socket(port)).await.as_deref()
+                == Some(self.program.version())
+        {
+            return Ok(Some((Process::Adopted(one.identity.clone()), port)));
+        }
+        if self.clear().await? {
+            warn!("ended a nats-server of another configuration or version");
+        }
+        Ok(None)
+    }
+
+    async fn clear(&self) -> Result<bool, Error> {
+        clear(&self.dir, self.stop_grace).await
+    }
+
+    async fn spawn(&self) -> Result<(Process, u16), Error> {
+        self.forget_ports()?;
+        let mut process = self.program.spawn(&program::Start {
+            config: &self.dir.path(CONFIG),
+            output: &self.run.path(OUTPUT),
+            port: self.remembered()?,
+            fingerprint: &self.fingerprint,
+        })?;
+        let wait = tokio::time::timeout(START_DEADLINE, self.wait(&mut process)).await;
+        match wait {
+            Ok(Some(port)) => return Ok((process, port)),
+            Ok(None) => {}
+            Err(_) => process.stop(self.stop_grace).await?,
+        }
+        Err(Error::Start { said: self.said(), log: self.run.path(LOG) })
+    }
+
+    /// The port, once the server answers there; nothing if it ends before.
+    async fn wait(&self, process: &mut Process) -> Option<u16> {
+        let mut poll = tokio::time::interval(START_POLL);
+        loop {
+            tokio::select! {
+                () = process.ended() => return None,
+                _ = poll.tick() => {}
+            }
+            let Some(port) = self.port_of(process.pid()) else { continue };
+            if info::version_at(&self.settings.local_socket(port)).await.is_some() {
+                return Some(port);
+            }
+        }
+    }
+
+    /// The port that a server wrote for its process id.
+    fn port_of(&self, pid: u32) -> Option<u16> {
+        let text = std::fs::read(self.run.path(&format!("nats-server_{pid}.ports"))).ok()?;
+        info::port(&text)
+    }
+
+    fn forget_ports(&self) -> Result<(), Error> {
+        let root = self.run.root();
+        let io = |source| Error::Io { doing: "clearing", path: root.to_owned(), source };
+        for entry in std::fs::read_dir(root).map_err(io)? {
+            let path = entry.map_err(io)?.path();
+            if path.extension().is_some_and(|extension| extension == "ports") {
+                std::fs::remove_file(path).map_err(io)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn remembered(&self) -> Result<Option<u16>, Error> {
+        Ok(self.run.read(PORT)?.and_then(|text| text.trim().parse().ok()))
+    }
+
+    /// A free port stays the same from now on, and the first person's context names it.
+    fn remember(&self, port: u16) -> Result<(), Error> {
+        if self.settings.listen.port() == 0 {
+            if self.remembered()? != Some(port) {
+                self.run.write(PORT, &format!("{port}\n"))?;
+            }
+            init::context::set_servers(self.dir.root(), &self.settings, port)?;
+        }
+        Ok(())
+    }
+
+    /// The end of what the server said, on its output and in its log.
+    fn said(&self) -> String {
+        let read = |file| std::fs::read_to_string(self.run.path(file)).unwrap_or_default();
+        let log = read(LOG);
+        let bad = log.lines().filter(|line| line.contains("[ERR]") || line.contains("[FTL]"));
+        let all = read(OUTPUT) + &bad.collect::<Vec<_>>().join("\n");
+        let skip = all.chars().count().saturating_sub(SAID_CHARS_MAX);
+        all.trim().chars().skip(skip).collect()
+    }
+}
