@@ -55,6 +55,17 @@ pub struct UserData {
     pub seed: Secret,
     /// How the agent gets onto the worker.
     pub install: Install,
+    /// What the agent is set to.
+    pub agent: AgentSettings,
+}
+
+/// What the agent is set to, where that differs from its own defaults.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AgentSettings {
+    /// Whether the agent runs programs that the controller sends.
+    pub exec: Option<bool>,
+    /// The seconds between two samples.
+    pub interval_secs: Option<u32>,
 }
 
 /// How the agent gets onto a worker.
@@ -130,11 +141,19 @@ fn bootstrap(data: &UserData) -> Result<String, Error> {
     for (name, value) in fields {
         writeln!(text, "{name}: {value}").expect("a String takes any text");
     }
+    text.push_str(&settings(data.agent));
     text.push_str("ca: |\n");
     for line in pem_lines(&data.ca)? {
         writeln!(text, "  {line}").expect("a String takes any text");
     }
     Ok(text)
+}
+
+fn settings(agent: AgentSettings) -> String {
+    let exec = agent.exec.map(|on| format!("exec: {on}"));
+    let interval = agent.interval_secs.map(|seconds| format!("interval_secs: {seconds}"));
+    let given: Vec<String> = exec.into_iter().chain(interval).collect();
+    if given.is_empty() { String::new() } else { format!("agent: {{{}}}\n", given.join(", ")) }
 }
 
 fn command(install: &Install) -> Result<String, Error> {
@@ -192,6 +211,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
     use serde::Deserialize;
+    use std::collections::BTreeMap;
 
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -219,6 +239,8 @@ mod tests {
         jwt: String,
         seed: String,
         ca: String,
+        #[serde(default)]
+        agent: BTreeMap<String, String>,
     }
 
     fn example() -> UserData {
@@ -233,12 +255,15 @@ mod tests {
             jwt: Secret::new("eyJ0eXAiOiJKV1QifQ.eyJuYW1lIjoiYm9vdHN0cmFwIn0.c2ln"),
             seed: Secret::new("SUATHESEED"),
             install: Install::Image,
+            agent: AgentSettings::default(),
         }
     }
 
     fn fetched() -> UserData {
         let url = "https://10.0.0.2:8443/agent/x86_64".to_owned();
-        UserData { install: Install::Url { url, sha256: Hash::of(b"the agent") }, ..example() }
+        let agent = AgentSettings { exec: Some(true), interval_secs: Some(5) };
+        let install = Install::Url { url, sha256: Hash::of(b"the agent") };
+        UserData { install, agent, ..example() }
     }
 
     fn parse(text: &str) -> (Outer, Inner) {
@@ -272,6 +297,8 @@ mod tests {
             assert_eq!(inner.seed, data.seed.expose());
             assert_eq!(inner.agent_id, data.agent_id.as_str());
             assert_eq!(inner.cluster, data.cluster.as_str());
+            let exec = inner.agent.get("exec").map(|text| text == "true");
+            assert_eq!(exec, data.agent.exec);
         }
     }
 

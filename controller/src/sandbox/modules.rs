@@ -13,9 +13,9 @@ use std::process::{Child, Command, Stdio};
 
 /// Where cloud-init keeps the script that it makes of `runcmd`.
 const SCRIPT: &str = "/var/lib/cloud/instance/scripts/runcmd";
-/// Where cloud-init tells the server's id, which is the only one that is true here: the firmware's
-/// is the machine's, and the same for all workers on it.
-const INSTANCE_ID: &str = "/var/lib/cloud/data/instance-id";
+/// Where the server's id is told: as cloud-init does, and where the agent looks before it asks the
+/// firmware, whose id is the machine's and the same for all workers on it.
+const INSTANCE_ID: [&str; 2] = ["/var/lib/cloud/data/instance-id", "/etc/muster/server_id"];
 /// The search path that commands begin with.
 const SEARCH: &str = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -47,7 +47,9 @@ pub(crate) struct Place {
 impl Place {
     /// Writes the server's id and the files.
     pub(crate) fn write_files(&self, config: &CloudConfig, id: &str) -> Result<(), Error> {
-        self.write(&plain(INSTANCE_ID, format!("{id}\n"), 0o644))?;
+        for path in INSTANCE_ID {
+            self.write(&plain(path, format!("{id}\n"), 0o644))?;
+        }
         config.files.iter().try_for_each(|file| self.write(file))
     }
 
