@@ -1,0 +1,248 @@
+//! Carries frames from the stream into one sink: take, decode, write, acknowledge.
+//!
+//! Each sink runs its own pipeline over its own consumer, so that one that is down holds nobody
+//! back: it acknowledges nothing, tries again ever more slowly, and catches up. What can never be
+//! written, a garbled frame say, is counted, told once per agent, and acknowledged.
+
+mod bus;
+mod decode;
+mod heartbeats;
+mod schemas;
+mod status;
+mod written;
+
+pub use decode::{Error as DecodeError, decode};
+pub use heartbeats::{Heartbeat, Heartbeats};
+pub use schemas::{Announced, Schemas};
+pub use status::Status;
+
+use crate::sink::{self, Sink};
+use muster_protocol::bus::Error as BusError;
+use muster_protocol::id::UnixMillis;
+use muster_protocol::stats::Batch;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+use written::Written;
+
+/// Frames that are written together.
+pub const BATCH_MAX: usize = 64;
+/// The first wait before a write is tried again; it doubles up to the last.
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+const RETRY_LAST: Duration = Duration::from_secs(30);
+
+/// Where frames come from: a durable consumer.
+pub trait Source: Send {
+    /// One message.
+    type Message: Message;
+
+    /// Waits for messages, at least one and at most `max`.
+    fn next_batch(
+        &mut self,
+        max: usize,
+    ) -> impl Future<Output = Result<Vec<Self::Message>, BusError>> + Send;
+}
+
+/// A message that comes again until it is acknowledged.
+pub trait Message: Send + Sync {
+    /// Whose it is.
+    fn subject(&self) -> &str;
+
+    /// A frame, or what claims to be one.
+    fn payload(&self) -> &[u8];
+
+    /// It is done.
+    fn ack(&self) -> impl Future<Output = Result<(), BusError>> + Send;
+}
+
+/// One sink with all it needs.
+pub struct Pipeline<S, A> {
+    /// Where frames come from.
+    pub source: S,
+    /// What they mean; shared by all pipelines.
+    pub schemas: Arc<Schemas<A>>,
+    /// Where they go.
+    pub sink: Sink,
+    /// What is told of it.
+    pub status: Arc<Status>,
+    /// Who is told that an agent lives; one pipeline is enough.
+    pub heartbeats: Option<Arc<Heartbeats>>,
+    /// The present time.
+    pub clock: fn() -> UnixMillis,
+}
+
+impl<S: Source, A: Announced> Pipeline<S, A> {
+    /// Runs until it is cancelled.
+    ///
+    /// # Errors
+    /// When the source is closed for good: then its owner makes a new one.
+    pub async fn run(mut self, cancel: CancellationToken) -> Result<(), BusError> {
+        let mut written = Written::default();
+        let mut wait = Backoff::default();
+        loop {
+            let taken = tokio::select! {
+                () = cancel.cancelled() => return Ok(()),
+                taken = self.source.next_batch(BATCH_MAX) => taken,
+            };
+            match taken {
+                Ok(messages) => {
+                    wait = Backoff::default();
+                    if !self.handle(&messages, &mut written, &cancel).await {
+                        return Ok(());
+                    }
+                }
+                Err(error) if error.is_retryable() => {
+                    warn!(sink = self.status.name(), %error, "cannot take frames; trying again");
+                    if !wait.pause(&cancel).await {
+                        return Ok(());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Writes and acknowledges messages; false if it was cancelled before.
+    async fn handle(
+        &mut self,
+        messages: &[S::Message],
+        written: &mut Written,
+        cancel: &CancellationToken,
+    ) -> bool {
+        let Some(batches) = self.decode(messages, written, cancel).await else { return false };
+        if !self.write(&batches, cancel).await {
+            return false;
+        }
+        batches.iter().for_each(|batch| written.insert(batch));
+        for message in messages {
+            if message.ack().await.is_err() {
+                // It comes again, and `written` knows it.
+                break;
+            }
+        }
+        true
+    }
+
+    /// The batches that are to be written; none if it was cancelled before.
+    async fn decode(
+        &mut self,
+        messages: &[S::Message],
+        written: &Written,
+        cancel: &CancellationToken,
+    ) -> Option<Vec<Batch>> {
+        let mut batches: Vec<Batch> = Vec::with_capacity(messages.len());
+        for message in messages {
+            let batch = match self.decode_one(message, cancel).await? {
+                Ok(batch) => batch,
+                Err(error) => {
+                    self.status.dropped(message.subject(), &error, 1);
+                    continue;
+                }
+            };
+            let twin = |other: &Batch| other.boot == batch.boot && other.seq == batch.seq;
+            if written.covers(&batch) || batches.iter().any(twin) {
+                continue;
+            }
+            if let Some(heartbeats) = &self.heartbeats {
+                heartbeats.observe(&batch, (self.clock)());
+            }
+            batches.push(batch);
+        }
+        Some(batches)
+    }
+
+    /// Asks for the schema as long as the bus does not answer.
+    async fn decode_one(
+        &self,
+        message: &S::Message,
+        cancel: &CancellationToken,
+    ) -> Option<Result<Batch, DecodeError>> {
+        let mut wait = Backoff::default();
+        loop {
+            let found = match decode(message.subject(), message.payload(), &self.schemas) {
+                Err(DecodeError::NeedSchema { agent, schema }) => {
+                    self.schemas.fetch(&agent, &schema, (self.clock)()).await
+                }
+                decoded => return Some(decoded),
+            };
+            match found {
+                Ok(true) => {}
+                Ok(false) => {
+                    return Some(decode(message.subject(), message.payload(), &self.schemas));
+                }
+                Err(error) => {
+                    warn!(sink = self.status.name(), %error, "cannot read a schema; trying again");
+                    if !wait.pause(cancel).await {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes until the sink takes it; false if it was cancelled before.
+    async fn write(&mut self, batches: &[Batch], cancel: &CancellationToken) -> bool {
+        let mut wait = Backoff::default();
+        let mut rest = batches;
+        // All together; if the sink refuses one of them for ever, each by itself.
+        let mut together = rest.len().max(1);
+        while !rest.is_empty() {
+            let (part, after) = rest.split_at(together.min(rest.len()));
+            match self.sink.write(part, (self.clock)()).await {
+                Ok(()) => {
+                    self.status.wrote(part.len() as u64);
+                    rest = after;
+                }
+                Err(error) if error.is_retryable() => {
+                    self.failing(&error);
+                    if !wait.pause(cancel).await {
+                        return false;
+                    }
+                }
+                Err(_) if part.len() > 1 => together = 1,
+                Err(error) => {
+                    self.status.dropped(part[0].agent.as_str(), &error, 1);
+                    rest = after;
+                }
+            }
+        }
+        true
+    }
+
+    fn failing(&self, error: &sink::Error) {
+        let cause = std::error::Error::source(error).map(ToString::to_string).unwrap_or_default();
+        if self.status.failing(format!("{error}: {cause}")) {
+            let sink = self.status.name();
+            warn!(sink, %error, cause, "the sink does not write; frames wait in the stream");
+        }
+    }
+}
+
+/// How long to wait before the next attempt.
+struct Backoff(Duration);
+
+impl Default for Backoff {
+    fn default() -> Backoff {
+        Backoff(RETRY_FIRST)
+    }
+}
+
+impl Backoff {
+    /// Waits, and doubles the next wait; false if it was cancelled.
+    async fn pause(&mut self, cancel: &CancellationToken) -> bool {
+        let wait = self.0;
+        self.0 = (wait * 2).min(RETRY_LAST);
+        tokio::select! {
+            () = cancel.cancelled() => {
+                info!("a pipeline stops with frames unwritten; they stay in the stream");
+                false
+            }
+            () = tokio::time::sleep(wait) => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
