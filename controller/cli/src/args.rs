@@ -1,0 +1,126 @@
+//! The command line: what can be typed, and its help.
+
+use crate::command::{call, demo, doctor, events, generate, init, pool, stats, worker};
+use crate::output::Format;
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+use tracing::Level;
+
+/// Launch workers, configure them, watch them: the operator's command of a Muster cluster.
+#[derive(Debug, Parser)]
+#[command(name = "muster", version, propagate_version = true, arg_required_else_help = true)]
+#[command(after_help = "Exit codes: 0 all done; 1 the call did not work; 2 some workers failed; \
+    3 some workers did not answer; 130 interrupted.")]
+pub(crate) struct Cli {
+    /// The context file [default: ~/.config/muster/context.yaml, else /etc/muster/admin.yaml]
+    #[arg(long, global = true, env = "MUSTER_CONTEXT", value_name = "FILE")]
+    #[arg(hide_env_values = true)]
+    pub(crate) context: Option<PathBuf>,
+    /// How results are written
+    #[arg(short, long, global = true, value_enum, default_value_t = Format::Table)]
+    pub(crate) output: Format,
+    /// Tell on stderr what the connection does
+    #[arg(long, global = true)]
+    pub(crate) debug: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make the keys, the CA and the NATS configuration of a new cluster (on the head node)
+    #[command(disable_help_flag = true)]
+    Init(init::Args),
+    /// Launch workers on this machine and watch them on their way
+    Demo(demo::Args),
+    /// Look at workers, launch and terminate them
+    #[command(subcommand)]
+    Worker(worker::Command),
+    /// Look at pools, and change their size
+    #[command(subcommand)]
+    Pool(pool::Command),
+    /// Follow what happens in the cluster
+    Events(events::Args),
+    /// Ask workers for a sign of life
+    Ping(call::PingArgs),
+    /// Ask workers what they know of their hosts
+    Facts(call::FactsArgs),
+    /// Run a program on workers
+    Exec(call::ExecArgs),
+    /// Apply states on workers
+    Apply(call::ApplyArgs),
+    /// Show the latest readings of workers
+    Stats(stats::Args),
+    /// Check this machine, the credential and the cluster
+    Doctor(doctor::Args),
+    /// Write completions for a shell to stdout
+    Completions(generate::CompletionArgs),
+    /// Write the manual pages into a folder
+    Man(generate::ManArgs),
+    /// Show the release
+    Version,
+}
+
+impl Cli {
+    /// What the log on stderr holds.
+    pub(crate) fn log_level(&self) -> Level {
+        if self.debug { Level::DEBUG } else { Level::WARN }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn what_the_documentation_shows_can_be_typed() {
+        for line in [
+            "muster init --dir /etc/muster --cluster c --listen 0.0.0.0:4222",
+            "muster init --help",
+            "muster demo --workers 5 --once -o json",
+            "muster worker list",
+            "muster worker list compute-* --all -o yaml",
+            "muster worker show compute-0001",
+            "muster worker launch compute --count 3",
+            "muster worker terminate a,b",
+            "muster worker terminate --pool compute",
+            "muster pool list",
+            "muster pool scale compute 8",
+            "muster events worker.*.ready --since 1h --limit 10 -o json",
+            "muster ping *",
+            "muster facts --pool compute",
+            "muster facts a os kernel",
+            "muster exec a,b -- ls -l /",
+            "muster exec --pool compute -- true",
+            "muster apply * web db --test",
+            "muster apply --pool compute web --verbose",
+            "muster stats a --metric cpu --range 10m",
+            "muster --context c.yaml doctor",
+            "muster completions bash",
+            "muster man /tmp",
+            "muster version",
+        ] {
+            let parsed = Cli::try_parse_from(line.split(' '));
+            assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+        }
+        for line in ["muster", "muster exec a", "muster pool scale x", "muster worker launch X.y"] {
+            assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn what_stands_behind_the_dashes_is_the_program() {
+        let cli = Cli::try_parse_from(["muster", "exec", "a", "--", "ls", "-o", "json"]).unwrap();
+        let Command::Exec(args) = cli.command else { panic!("{:?}", cli.command) };
+        assert_eq!(args.program, ["ls", "-o", "json"]);
+        assert_eq!(cli.output, Format::Table);
+    }
+}

@@ -1,0 +1,55 @@
+//! The commands, one file each.
+
+pub(crate) mod call;
+pub(crate) mod demo;
+pub(crate) mod doctor;
+pub(crate) mod events;
+pub(crate) mod generate;
+pub(crate) mod init;
+pub(crate) mod pool;
+pub(crate) mod stats;
+pub(crate) mod worker;
+
+use crate::args::{Cli, Command};
+use crate::context::Context;
+use crate::failure::{Exit, Result};
+use crate::output::Output;
+use crate::session::Session;
+use std::path::PathBuf;
+
+/// What every command is given.
+#[derive(Debug)]
+pub(crate) struct Caller {
+    /// The context file that was named.
+    pub(crate) context: Option<PathBuf>,
+    /// Where results go.
+    pub(crate) output: Output,
+}
+
+impl Caller {
+    /// Connects as the person of the context file.
+    pub(crate) async fn connect(&self) -> Result<Session> {
+        Session::open(&Context::load(self.context.as_deref())?).await
+    }
+}
+
+/// Runs what was typed.
+pub(crate) async fn run(cli: Cli) -> Result<Exit> {
+    let caller = Caller { context: cli.context, output: Output::new(cli.output) };
+    match cli.command {
+        Command::Init(args) => init::run(&args),
+        Command::Demo(args) => Box::pin(demo::run(&args, &caller)).await,
+        Command::Worker(command) => worker::run(&command, &caller).await,
+        Command::Pool(command) => pool::run(&command, &caller).await,
+        Command::Events(args) => events::run(&args, &caller).await,
+        Command::Ping(args) => call::ping(args, &caller).await,
+        Command::Facts(args) => call::facts(args, &caller).await,
+        Command::Exec(args) => call::exec(args, &caller).await,
+        Command::Apply(args) => call::apply(args, &caller).await,
+        Command::Stats(args) => stats::run(&args, &caller).await,
+        Command::Doctor(args) => doctor::run(&args, &caller).await,
+        Command::Completions(args) => generate::completions(&args, &caller.output),
+        Command::Man(args) => generate::man(&args),
+        Command::Version => generate::version(&caller.output),
+    }
+}

@@ -1,0 +1,193 @@
+//! One worker, for people and for programs.
+
+use crate::output::{Cell, Rfc3339, Style, Table, clock, span};
+use muster_protocol::api::WorkerView;
+use muster_protocol::event::Outcome;
+use muster_protocol::id::UnixMillis;
+use muster_protocol::worker::Phase;
+use serde::Serialize;
+
+/// A worker with its times written out.
+#[derive(Debug, Serialize)]
+pub(crate) struct Shown<'a> {
+    name: &'a str,
+    pool: &'a str,
+    phase: Phase,
+    reason: Option<&'a str>,
+    generation: u32,
+    agent_id: &'a str,
+    provider_id: Option<&'a str>,
+    launched: Option<Rfc3339>,
+    enrolled: Option<Rfc3339>,
+    configured: Option<Rfc3339>,
+    ready: Option<Rfc3339>,
+    first_sample: Option<Rfc3339>,
+    states: Option<&'a Outcome>,
+    frames: u64,
+    last_frame: Option<Rfc3339>,
+}
+
+impl<'a> Shown<'a> {
+    /// The worker as programs read it.
+    pub(crate) fn of(worker: &'a WorkerView) -> Shown<'a> {
+        let milestones = &worker.milestones;
+        Shown {
+            name: worker.name.as_str(),
+            pool: worker.pool.as_str(),
+            phase: worker.phase,
+            reason: worker.reason.as_deref(),
+            generation: worker.generation.0,
+            agent_id: worker.agent_id.as_str(),
+            provider_id: worker.provider_id.as_deref(),
+            launched: milestones.launched.map(Rfc3339),
+            enrolled: milestones.enrolled.map(Rfc3339),
+            configured: milestones.configured.map(Rfc3339),
+            ready: milestones.ready.map(Rfc3339),
+            first_sample: milestones.first_sample.map(Rfc3339),
+            states: worker.states.as_ref(),
+            frames: worker.frames,
+            last_frame: worker.last_frame.map(Rfc3339),
+        }
+    }
+}
+
+/// Everything there is to know, one thing a line.
+pub(crate) fn details(worker: &WorkerView, now: UnixMillis) -> Table {
+    let mut table = Table::new(&["WORKER", worker.name.as_str()]);
+    let mut line = |name: &str, cell: Cell| table.row([Cell::text(name), cell]);
+    line("pool", Cell::text(&worker.pool));
+    line("phase", Cell::text(worker.phase).styled(phase_style(worker.phase)));
+    if let Some(reason) = &worker.reason {
+        line("reason", Cell::text(reason));
+    }
+    line("generation", Cell::text(worker.generation));
+    line("agent id", Cell::text(&worker.agent_id));
+    line("provider id", Cell::maybe(worker.provider_id.as_ref()));
+    let milestones = &worker.milestones;
+    let launched = milestones.launched;
+    let since = |at: UnixMillis| match launched {
+        Some(launched) if launched != at => {
+            format!("{} (after {})", clock(at), span(at.since(launched)))
+        }
+        Some(_) | None => clock(at),
+    };
+    for (name, at) in [
+        ("launched", milestones.launched),
+        ("enrolled", milestones.enrolled),
+        ("configured", milestones.configured),
+        ("ready", milestones.ready),
+        ("first sample", milestones.first_sample),
+    ] {
+        line(name, Cell::maybe(at.map(since)));
+    }
+    line("states", states(worker));
+    line("frames", Cell::text(worker.frames));
+    let last = worker.last_frame.map(|at| format!("{} ({} ago)", clock(at), age(at, now)));
+    line("last frame", Cell::maybe(last));
+    table
+}
+
+/// How long ago, by this machine's clock; a clock that lags shows nothing below zero.
+pub(crate) fn age(at: UnixMillis, now: UnixMillis) -> String {
+    span(now.since(at).max(0))
+}
+
+/// From the launch until it was ready.
+pub(crate) fn ready_after(worker: &WorkerView) -> Option<String> {
+    let (launched, ready) = (worker.milestones.launched?, worker.milestones.ready?);
+    Some(span(ready.since(launched)))
+}
+
+/// The last result of its states.
+pub(crate) fn states(worker: &WorkerView) -> Cell {
+    let Some(outcome) = &worker.states else { return Cell::maybe(None::<&str>) };
+    let style = if outcome.failed > 0 { Style::Bad } else { Style::Plain };
+    Cell::text(counts(outcome)).styled(style)
+}
+
+/// `14 states, 12 changed`; failures only if there are some.
+pub(crate) fn counts(outcome: &Outcome) -> String {
+    let changed = if outcome.test { "would change" } else { "changed" };
+    let text = format!("{} states, {} {changed}", outcome.total, outcome.changed);
+    match outcome.failed {
+        0 => text,
+        failed => format!("{text}, {failed} failed"),
+    }
+}
+
+/// What a phase means to the reader.
+pub(crate) fn phase_style(phase: Phase) -> Style {
+    match phase {
+        Phase::Ready => Style::Good,
+        Phase::Lost | Phase::Failed => Style::Bad,
+        Phase::Terminated => Style::Dim,
+        Phase::Pending
+        | Phase::Launching
+        | Phase::Booting
+        | Phase::Configuring
+        | Phase::Draining
+        | Phase::Rebuilding
+        | Phase::Terminating => Style::Busy,
+    }
+}
+
+/// A worker for tests.
+#[cfg(test)]
+pub(crate) fn example() -> WorkerView {
+    use muster_protocol::id::{AgentId, Generation};
+    use muster_protocol::worker::Milestones;
+    let name: muster_protocol::id::WorkerName = "compute-0001".parse().unwrap();
+    WorkerView {
+        agent_id: AgentId::new(&name, [0; 12]),
+        name,
+        pool: "compute".parse().unwrap(),
+        phase: Phase::Ready,
+        reason: None,
+        generation: Generation(2),
+        provider_id: Some("local-1".into()),
+        milestones: Milestones {
+            launched: Some(UnixMillis(100_000)),
+            enrolled: Some(UnixMillis(100_400)),
+            configured: Some(UnixMillis(101_400)),
+            ready: Some(UnixMillis(101_500)),
+            first_sample: Some(UnixMillis(102_000)),
+        },
+        states: Some(Outcome { total: 14, changed: 12, ..Outcome::default() }),
+        frames: 7,
+        last_frame: Some(UnixMillis(156_000)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_worker_is_shown_in_full() {
+        let expected = "\
+WORKER        compute-0001
+pool          compute
+phase         ready
+generation    2
+agent id      compute-0001-aaaaaaaaaaaa
+provider id   local-1
+launched      1970-01-01 00:01:40.000Z
+enrolled      1970-01-01 00:01:40.400Z (after 400 ms)
+configured    1970-01-01 00:01:41.400Z (after 1.4 s)
+ready         1970-01-01 00:01:41.500Z (after 1.5 s)
+first sample  1970-01-01 00:01:42.000Z (after 2.0 s)
+states        14 states, 12 changed
+frames        7
+last frame    1970-01-01 00:02:36.000Z (4.0 s ago)
+";
+        assert_eq!(details(&example(), UnixMillis(160_000)).render(false), expected);
+    }
+
+    #[test]
+    fn programs_read_times_in_rfc_3339() {
+        let value = serde_json::to_value(Shown::of(&example())).unwrap();
+        assert_eq!(value["ready"], "1970-01-01T00:01:41.500Z");
+        assert_eq!(value["phase"], "ready");
+        assert_eq!(value["states"]["changed"], 12);
+    }
+}

@@ -1,0 +1,242 @@
+//! The context file: which cluster, where it is, and who calls. It holds a secret: 0600 or refused.
+
+use crate::failure::{Failure, OrNext, Result};
+use anyhow::{Context as _, anyhow};
+use muster_protocol::id::{ClusterName, UserName};
+use muster_protocol::subject::Role;
+use nix::unistd::{Uid, geteuid};
+use serde::Deserialize;
+use std::fmt;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// The largest context file that is read.
+const FILE_BYTES_MAX: u64 = 256 << 10;
+/// Where `muster init` leaves the first one.
+const SYSTEM_FILE: &str = "/etc/muster/admin.yaml";
+/// What PEM text begins with; anything else is the name of a file.
+const PEM: &str = "-----BEGIN";
+const MAKE: &str = "run `muster init` on the head node, or name a context file with --context";
+
+/// One person's way into one cluster.
+pub(crate) struct Context {
+    /// The cluster's name.
+    pub(crate) cluster: ClusterName,
+    /// `tls://host:port`, one or more.
+    pub(crate) servers: Vec<String>,
+    /// The cluster's CA.
+    pub(crate) ca: Ca,
+    /// Who calls: the name in the credential.
+    pub(crate) user: UserName,
+    /// What the credential allows: viewer, operator or admin.
+    pub(crate) role: Role,
+    /// The credential.
+    pub(crate) jwt: String,
+    /// The credential's secret key.
+    pub(crate) seed: String,
+    /// Where this was read.
+    pub(crate) path: PathBuf,
+}
+
+/// The certificate that the servers' are signed with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Ca {
+    /// PEM text.
+    Text(String),
+    /// A PEM file.
+    File(PathBuf),
+}
+
+impl fmt::Debug for Context {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "Context({} as {} in {})", self.path.display(), self.user, self.cluster)
+    }
+}
+
+/// The file's fields, as `muster init` writes them. `ca` is PEM text, or the name of a file beside
+/// this one, as `ca_file` always is.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Fields {
+    cluster: ClusterName,
+    servers: Vec<String>,
+    #[serde(default)]
+    ca: Option<String>,
+    #[serde(default)]
+    ca_file: Option<PathBuf>,
+    user: UserName,
+    role: PersonRole,
+    jwt: String,
+    seed: String,
+}
+
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum PersonRole {
+    Viewer,
+    Operator,
+    Admin,
+}
+
+impl Context {
+    /// Reads the file that was named, or the first of the usual ones that exists.
+    pub(crate) fn load(named: Option<&Path>) -> Result<Context> {
+        let path = match named {
+            Some(path) => path.to_owned(),
+            None => Context::find().ok_or_else(|| {
+                let places = usual_files().map(|file| file.display().to_string()).join(" nor ");
+                Failure::say(format!("no context file: neither {places} exists"), MAKE)
+            })?,
+        };
+        Context::parse(&read(&path)?, &path)
+    }
+
+    /// The first of the usual files that exists.
+    pub(crate) fn find() -> Option<PathBuf> {
+        // A file that is there but may not be looked at is named by the error of reading it.
+        let exists = |file: &PathBuf| {
+            !file.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
+        };
+        usual_files().into_iter().find(exists)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Context> {
+        let damaged = format!("correct {}, or make it anew with `muster init`", path.display());
+        // Without a snippet: it would show the seed.
+        let options = serde_saphyr::options! { with_snippet: false };
+        let fields: Fields = serde_saphyr::from_str_with_options(text, options)
+            .with_context(|| format!("reading the context {}", path.display()))
+            .or_next(&damaged)?;
+        let wrong = |what: &str| {
+            Failure::new(anyhow!("the context {} {what}", path.display()), damaged.clone())
+        };
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let ca = match (fields.ca, fields.ca_file) {
+            (Some(text), None) if text.contains(PEM) => Ca::Text(text),
+            (Some(file), None) => Ca::File(folder.join(file)),
+            (None, Some(file)) => Ca::File(folder.join(file)),
+            (Some(_), Some(_)) => return Err(wrong("has both ca and ca_file; keep one")),
+            (None, None) => return Err(wrong("has neither ca nor ca_file")),
+        };
+        if fields.servers.is_empty() {
+            // `init --listen ADDR:0` leaves it to the first start to choose a port.
+            let what = format!("the context {} names no servers yet", path.display());
+            let next = "start the controller, which chooses a port: systemctl start \
+                        muster-controller";
+            return Err(Failure::say(what, next));
+        }
+        let role = match fields.role {
+            PersonRole::Viewer => Role::Viewer,
+            PersonRole::Operator => Role::Operator,
+            PersonRole::Admin => Role::Admin,
+        };
+        let Fields { cluster, servers, user, jwt, seed, .. } = fields;
+        Ok(Context { cluster, servers, ca, user, role, jwt, seed, path: path.to_owned() })
+    }
+}
+
+fn usual_files() -> [PathBuf; 2] {
+    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
+    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
+    let config = config.filter(|path| path.is_absolute()).unwrap_or(home.join(".config"));
+    [config.join("muster/context.yaml"), SYSTEM_FILE.into()]
+}
+
+/// Reads a file that only its owner can, and that is this user's or root's.
+fn read(path: &Path) -> Result<String> {
+    let shown = path.display();
+    let reading = || format!("reading the context {shown}");
+    let file = File::open(path).map_err(|error| {
+        let next = match error.kind() {
+            ErrorKind::PermissionDenied => format!(
+                "run it as root, or give yourself a copy: `install -m 600 {shown} \
+                 ~/.config/muster/context.yaml` as root, and chown it to you"
+            ),
+            _ => MAKE.to_owned(),
+        };
+        Failure::new(anyhow::Error::new(error).context(reading()), next)
+    })?;
+    let meta = file.metadata().with_context(reading).or_next(MAKE)?;
+    let mode = meta.mode() & 0o7777;
+    if !meta.is_file() || meta.len() > FILE_BYTES_MAX {
+        let what = format!("{shown} is no file of at most {FILE_BYTES_MAX} bytes");
+        return Err(Failure::say(what, MAKE));
+    }
+    if mode & 0o077 != 0 {
+        let what = format!("the context {shown} is open to others (mode {mode:04o})");
+        return Err(Failure::say(what, format!("chmod 600 {shown}")));
+    }
+    let owner = Uid::from_raw(meta.uid());
+    if owner != geteuid() && !owner.is_root() && !geteuid().is_root() {
+        let what = format!("the context {shown} belongs to uid {owner}");
+        return Err(Failure::say(what, "use a context file of your own"));
+    }
+    let mut text = String::new();
+    let read = file.take(FILE_BYTES_MAX).read_to_string(&mut text);
+    read.with_context(reading).or_next(MAKE)?;
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::OpenOptionsExt;
+
+    const GOOD: &str = "cluster: c\nservers: [\"tls://127.0.0.1:4222\"]\nca: ca.pem\n\
+                        user: admin\nrole: admin\njwt: j.w.t\nseed: SUSECRET\n";
+
+    #[test]
+    fn the_fields_are_those_that_init_writes() {
+        let context = Context::parse(GOOD, Path::new("/a/c.yaml")).unwrap();
+        assert_eq!(context.ca, Ca::File("/a/ca.pem".into()));
+        assert_eq!((context.role, context.user.as_str()), (Role::Admin, "admin"));
+        let file = GOOD.replace("ca: ca.pem", "ca_file: /b/ca.pem");
+        let context = Context::parse(&file, Path::new("/a/c.yaml")).unwrap();
+        assert_eq!(context.ca, Ca::File("/b/ca.pem".into()));
+        let text = GOOD.replace("ca: ca.pem", "ca: |\n  -----BEGIN CERTIFICATE-----");
+        let context = Context::parse(&text, Path::new("/a/c.yaml")).unwrap();
+        assert_eq!(context.ca, Ca::Text("-----BEGIN CERTIFICATE-----\n".into()));
+    }
+
+    #[test]
+    fn no_error_shows_the_secret() {
+        for bad in [
+            GOOD.replace("role: admin", "role: king"),
+            GOOD.replace("seed: SUSECRET", "seed: SUSECRET\nmore: 1"),
+            GOOD.replace("user: admin", "user: [admin"),
+            GOOD.replace("ca: ca.pem", "cb: 1"),
+            GOOD.replace("ca: ca.pem", "ca: a\nca_file: b"),
+            GOOD.replace("user: admin", "user: Otto.x"),
+        ] {
+            let failure = Context::parse(&bad, Path::new("/a/c.yaml")).unwrap_err();
+            assert!(!failure.text().contains("SUSECRET"), "{}", failure.text());
+            assert!(failure.next().contains("/a/c.yaml"), "{}", failure.next());
+        }
+    }
+
+    #[test]
+    fn before_the_first_start_there_are_no_servers() {
+        let none = GOOD.replace("[\"tls://127.0.0.1:4222\"]", "[]");
+        let failure = Context::parse(&none, Path::new("/a/c.yaml")).unwrap_err();
+        assert!(failure.next().contains("systemctl start"), "{}", failure.next());
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_refused_with_the_cure() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.yaml");
+        let mut options = std::fs::OpenOptions::new();
+        let mut file = options.write(true).create(true).mode(0o640).open(&path).unwrap();
+        std::io::Write::write_all(&mut file, GOOD.as_bytes()).unwrap();
+        let failure = Context::load(Some(&path)).unwrap_err();
+        assert!(failure.text().contains("mode 0640"), "{}", failure.text());
+        assert_eq!(failure.next(), format!("chmod 600 {}", path.display()));
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .unwrap();
+        assert!(Context::load(Some(&path)).is_ok());
+        let failure = Context::load(Some(&folder.path().join("none"))).unwrap_err();
+        assert!(failure.next().contains("muster init"), "{}", failure.next());
+    }
+}
