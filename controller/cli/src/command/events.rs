@@ -13,6 +13,7 @@ use muster_protocol::id::{Token, UnixMillis};
 use muster_protocol::subject::{EVENT_ALL, EVENT_PREFIX};
 use serde::Serialize;
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 pub(crate) use line::line;
 
@@ -20,6 +21,11 @@ pub(crate) use line::line;
 const REMEMBERED_MAX: usize = 4096;
 /// What a tail opened again reads once more, since its server's clock and the events' may differ.
 const OVERLAP_MILLIS: i64 = 10_000;
+
+/// How long a tail tries to come back.
+const AWAY_MAX: Duration = Duration::from_secs(600);
+/// Between two attempts.
+const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 
 /// Which events.
 #[derive(Debug, clap::Args)]
@@ -67,7 +73,8 @@ pub(crate) struct Follow<'a> {
     filter: String,
     tail: Tail,
     state: tokio::sync::watch::Receiver<State>,
-    away: bool,
+    /// Since when the connection is away, or back without a new tail.
+    away: Option<Instant>,
     newest: UnixMillis,
     seen: VecDeque<Token>,
 }
@@ -81,12 +88,15 @@ impl<'a> Follow<'a> {
     ) -> Result<Follow<'a>> {
         let tail = session.tail(&filter, since).await?;
         let (state, newest) = (session.state(), UnixMillis::now());
-        Ok(Follow { session, filter, tail, state, away: false, newest, seen: VecDeque::new() })
+        Ok(Follow { session, filter, tail, state, away: None, newest, seen: VecDeque::new() })
     }
 
     /// The next event with its subject. May be dropped while it waits.
     pub(crate) async fn next(&mut self) -> Result<(String, Event)> {
         loop {
+            if let Some(since) = self.away {
+                self.reopen(since).await?;
+            }
             tokio::select! {
                 incoming = self.tail.feed.next() => match incoming {
                     Some(Ok((subject, Ok(event)))) => {
@@ -101,12 +111,39 @@ impl<'a> Follow<'a> {
                     None => return Err(self.session.lost()),
                 },
                 changed = self.state.changed() => {
-                    if changed.is_err() {
+                    let state = self.state.borrow_and_update().clone();
+                    if changed.is_err() || matches!(state, State::Refused(_)) {
                         return Err(self.session.lost());
                     }
-                    self.connection().await?;
+                    note("the connection is away; trying again");
+                    self.away = Some(Instant::now());
                 }
             }
+        }
+    }
+
+    /// A tail's consumer may end while nobody listens, so after each reconnect a new one is opened,
+    /// as soon as the controller is connected too.
+    async fn reopen(&mut self, since: Instant) -> Result<()> {
+        loop {
+            let state = self.state.borrow_and_update().clone();
+            let from = UnixMillis(self.newest.0 - OVERLAP_MILLIS);
+            let late = since.elapsed() > AWAY_MAX;
+            match state {
+                State::Refused(_) => return Err(self.session.lost()),
+                State::Disconnected if late => return Err(self.session.lost()),
+                State::Disconnected => {}
+                State::Connected => match self.session.tail(&self.filter, Some(from)).await {
+                    Ok(tail) => {
+                        (self.tail, self.away) = (tail, None);
+                        note("the connection is back");
+                        return Ok(());
+                    }
+                    Err(failure) if late => return Err(failure),
+                    Err(_) => {}
+                },
+            }
+            tokio::time::sleep(REOPEN_PAUSE).await;
         }
     }
 
@@ -122,26 +159,6 @@ impl<'a> Follow<'a> {
                 }
             }
         }
-    }
-
-    /// A consumer may end while nobody listens, so after each reconnect a new tail is opened.
-    async fn connection(&mut self) -> Result<()> {
-        let state = self.state.borrow_and_update().clone();
-        match state {
-            State::Refused(_) => return Err(self.session.lost()),
-            State::Disconnected => {
-                note("the connection is away; trying again");
-                self.away = true;
-            }
-            State::Connected if self.away => {
-                let since = UnixMillis(self.newest.0 - OVERLAP_MILLIS);
-                self.tail = self.session.tail(&self.filter, Some(since)).await?;
-                self.away = false;
-                note("the connection is back");
-            }
-            State::Connected => {}
-        }
-        Ok(())
     }
 
     fn is_new(&mut self, event: &Event) -> bool {
