@@ -12,6 +12,7 @@ mod init;
 mod layout;
 mod modules;
 mod mounts;
+mod namespace;
 mod prime;
 pub(crate) mod process;
 pub(crate) mod record;

@@ -4,11 +4,12 @@
 
 use super::cloud_config::{self, CloudConfig};
 use super::modules::{self, Place};
+use super::namespace;
 use super::process;
 use super::record::{Folder, Isolation, Journal, Spec, Step};
 use super::{layout, mounts};
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::CloneFlags;
 use nix::sys::prctl;
 use nix::sys::signal::{self, SigSet, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
@@ -37,6 +38,8 @@ pub(crate) enum Error {
         #[source]
         source: Errno,
     },
+    #[error(transparent)]
+    Namespace(#[from] namespace::Error),
     #[error("waiting for signals")]
     Signals(#[source] Errno),
     #[error("putting the worker's root folder together")]
@@ -125,9 +128,13 @@ fn enter(folder: &Folder, spec: &Spec) -> Result<PathBuf, Error> {
         Isolation::Root | Isolation::User => {
             let flags =
                 CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
-            unshare(flags).map_err(own("mounts, host name and IPC"))?;
+            namespace::enter(flags)?;
             nix::unistd::sethostname(spec.name.as_str()).map_err(own("host name"))?;
             layout::enter(folder, spec)?;
+            if spec.isolation == Isolation::User {
+                // In a namespace below, the mounts that mask something cannot be taken away.
+                namespace::map_user(CloneFlags::CLONE_NEWNS)?;
+            }
             Ok(PathBuf::from("/"))
         }
     }

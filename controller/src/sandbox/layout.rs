@@ -2,16 +2,18 @@
 //!
 //! Whatever the isolation, the worker gets its own `/proc`, `/tmp`, `/run` and `/dev` (no disks),
 //! a `/sys` and `/proc/sys` that it cannot write, as they are the machine's, and sees the
-//! provider's and the hidden folders empty. What differs is where the rest comes from: with `root`
-//! it is an overlay on `/` and on each file system mounted below it; with `user` it is a new `/`
-//! with overlays on what states change, and everything else as it is, not to be written. (A user
-//! namespace may not overlay a folder that others have mounted something in: see [`split`].)
+//! nothing of the provider's and the hidden folders. What differs is where the rest comes from: with
+//! `root` it is an overlay on `/` and on each file system mounted below it; with `user` it is a new
+//! `/` with overlays on what states change, and everything else as it is, not to be written. (A
+//! user namespace may not overlay a folder that others have mounted something in: such a one is
+//! split.)
 
 use super::mounts::{self, Error};
 use super::prime;
 use super::record::{Folder, Isolation, Spec};
 use crate::user_data::AGENT_PATH;
 use nix::errno::Errno;
+use nix::sys::stat::{Mode, SFlag, makedev, mknod};
 use std::fs;
 use std::io;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
@@ -61,7 +63,7 @@ const PSEUDO: [&str; 19] = [
     "tmpfs",
     "tracefs",
 ];
-/// What belongs to this machine's own controller or agent: a worker has its own, in memory.
+/// What belongs to this machine's own controller or agent: a worker has its own.
 const FRESH: [&str; 3] = ["/etc/muster", "/var/lib/muster", "/var/lib/muster-agent"];
 /// How deep a folder is taken apart that cannot be overlaid as a whole.
 const SPLIT_DEPTH_MAX: u32 = 4;
@@ -83,7 +85,7 @@ pub(crate) fn enter(folder: &Folder, spec: &Spec) -> Result<(), Error> {
     layout.name_lookup()?;
     layout.identity()?;
     layout.agent()?;
-    layout.hide()?;
+    layout.mask()?;
     mounts::pivot(&layout.root)
 }
 
@@ -93,8 +95,8 @@ struct Layout<'a> {
     root: PathBuf,
     /// Where overlays keep what is written.
     written: PathBuf,
-    /// The folder of all servers.
-    servers: PathBuf,
+    /// What the worker must not see, the folder of all servers among them.
+    hidden: Vec<PathBuf>,
     overlays: u32,
 }
 
@@ -106,7 +108,10 @@ impl<'a> Layout<'a> {
             mounts::tmpfs(&written, TMPFS_OPTIONS)?;
         }
         let servers = folder.path().parent().unwrap_or(folder.path()).to_owned();
-        Ok(Layout { spec, root: folder.root(), written, servers, overlays: 0 })
+        let fresh = FRESH.iter().map(PathBuf::from);
+        let all: Vec<PathBuf> = spec.hidden.iter().cloned().chain([servers]).chain(fresh).collect();
+        let hidden = outermost(&all);
+        Ok(Layout { spec, root: folder.root(), written, hidden, overlays: 0 })
     }
 
     fn over_everything(&mut self) -> Result<(), Error> {
@@ -133,8 +138,11 @@ impl<'a> Layout<'a> {
         !OWN.contains(&&*first)
             && !LEFT_OUT.contains(&&*first)
             && !PSEUDO.contains(&mounted.kind.as_str())
-            && !mounted.target.starts_with(&self.servers)
-            && !self.spec.hidden.iter().any(|hidden| mounted.target.starts_with(hidden))
+            && !self.is_hidden(&mounted.target)
+    }
+
+    fn is_hidden(&self, path: &Path) -> bool {
+        self.hidden.iter().any(|hidden| path.starts_with(hidden))
     }
 
     fn over_what_changes(&mut self) -> Result<(), Error> {
@@ -169,6 +177,9 @@ impl<'a> Layout<'a> {
         mounts::folder(&work)?;
         set_mode(&upper, mode(lower)?)?;
         let user = self.spec.isolation == Isolation::User;
+        for hidden in &self.hidden {
+            self.white_out(lower, &upper, hidden)?;
+        }
         if user {
             prime::upper(lower, &upper);
         } else {
@@ -181,6 +192,26 @@ impl<'a> Layout<'a> {
             return Err(refused(what(), Errno::ENOSPC));
         }
         mounts::overlay(lower, &upper, &work, target, extra)
+    }
+
+    /// Hides a folder within an overlay. A mount on it would do, until the worker's root takes
+    /// that away; a whiteout (a device 0:0 in the upper layer) is nothing that can be taken away.
+    fn white_out(&self, lower: &Path, upper: &Path, hidden: &Path) -> Result<(), Error> {
+        let Ok(inner) = hidden.strip_prefix(lower) else { return Ok(()) };
+        let (Some(above), true) = (inner.parent(), hidden.is_dir()) else { return Ok(()) };
+        let (mut source, mut copy) = (lower.to_owned(), upper.to_owned());
+        for part in above.components() {
+            source.push(part);
+            copy.push(part);
+            mounts::folder(&copy)?;
+            set_mode(&copy, mode(&source)?)?;
+            if self.spec.isolation == Isolation::Root {
+                own_as(&source, &copy)?;
+            }
+        }
+        let place = upper.join(inner);
+        let made = mknod(&place, SFlag::S_IFCHR, Mode::empty(), makedev(0, 0));
+        made.map_err(|source| Error::Make { path: place, source: source.into() })
     }
 
     fn overlay_or_split(&mut self, lower: &Path, target: &Path, depth: u32) -> Result<(), Error> {
@@ -204,6 +235,8 @@ impl<'a> Layout<'a> {
             let (lower, target) = (lower.join(&name), target.join(&name));
             if kind.is_symlink() {
                 link(&lower, &target)?;
+            } else if self.is_hidden(&lower) {
+                continue;
             } else if kind.is_dir() {
                 mounts::folder(&target)?;
                 self.overlay_or_split(&lower, &target, depth + 1)?;
@@ -279,14 +312,9 @@ impl<'a> Layout<'a> {
         mounts::bind_read_only(binary, &target)
     }
 
-    fn hide(&self) -> Result<(), Error> {
-        for fresh in FRESH {
-            let target = self.at(Path::new(fresh));
-            if target.is_dir() {
-                mounts::tmpfs(&target, TMPFS_OPTIONS)?;
-            }
-        }
-        for hidden in self.spec.hidden.iter().chain([&self.servers]) {
+    /// Masks what is hidden and not within an overlay. With `root` there is no such thing.
+    fn mask(&self) -> Result<(), Error> {
+        for hidden in &self.hidden {
             let target = self.at(hidden);
             if target.is_dir() {
                 mounts::tmpfs(&target, HIDDEN_OPTIONS)?;
@@ -298,6 +326,19 @@ impl<'a> Layout<'a> {
     fn at(&self, path: &Path) -> PathBuf {
         self.root.join(path.strip_prefix("/").unwrap_or(path))
     }
+}
+
+/// The folders that are not within another of them.
+fn outermost(folders: &[PathBuf]) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    let mut sorted = folders.to_vec();
+    sorted.sort();
+    for folder in sorted {
+        if !found.iter().any(|outer| folder.starts_with(outer)) {
+            found.push(folder);
+        }
+    }
+    found
 }
 
 fn entries(folder: &Path) -> Result<Vec<(String, fs::FileType)>, Error> {
@@ -359,4 +400,15 @@ fn own_as(lower: &Path, upper: &Path) -> Result<(), Error> {
 
 fn make(path: &Path, act: impl FnOnce(&Path) -> io::Result<()>) -> Result<(), Error> {
     act(path).map_err(|source| Error::Make { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_within_something_hidden_is_hidden_once() {
+        let folders = ["/a/b", "/a-b", "/a", "/c", "/c"].map(PathBuf::from);
+        assert_eq!(outermost(&folders), ["/a", "/a-b", "/c"].map(PathBuf::from));
+    }
 }

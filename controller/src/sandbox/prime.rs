@@ -17,7 +17,8 @@ const DEPTH_MAX: usize = 2;
 /// Folders with much in them that no state writes into.
 const SKIPPED: [&str; 6] = ["share", "include", "src", "libexec", "cache", "alternatives"];
 /// Files that tools rewrite in place, and what stands in for one that cannot be read.
-const ACCOUNTS: [(&str, &str, u32); 6] = [
+const ACCOUNTS: [(&str, &str, u32); 7] = [
+    (".pwd.lock", "", 0o600),
     ("passwd", "root:x:0:0:root:/root:/bin/sh\n", 0o644),
     ("group", "root:x:0:\n", 0o644),
     ("shadow", "root:*:::::::\n", 0o600),
@@ -35,6 +36,9 @@ pub(crate) fn upper(lower: &Path, upper: &Path) {
     if lower == Path::new("/etc") {
         for (name, stand_in, mode) in ACCOUNTS {
             account(&lower.join(name), &upper.join(name), stand_in, mode).ok();
+            // What tools write a copy to before they begin.
+            let backup = format!("{name}-");
+            account(&lower.join(&backup), &upper.join(&backup), stand_in, mode).ok();
         }
     }
 }
@@ -53,7 +57,8 @@ fn folders(lower: &Path, upper: &Path, depth: usize, left: &mut usize) {
             continue;
         }
         let copy = upper.join(&name);
-        if made(&copy, found.permissions().mode()).is_err() {
+        // It may be there already, on the way to something hidden; or be hidden itself.
+        if made(&copy, found.permissions().mode()).is_err() && !copy.is_dir() {
             continue;
         }
         *left -= 1;

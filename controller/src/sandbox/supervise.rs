@@ -5,14 +5,14 @@
 //! runs is written down or nothing runs.
 
 use super::init;
+use super::namespace;
 use super::process::Process;
 use super::record::{Folder, Isolation, Running, Step};
 use nix::errno::Errno;
-use nix::sched::{CloneFlags, unshare};
+use nix::sched::CloneFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, getegid, geteuid, setsid};
-use std::fs;
+use nix::unistd::{Pid, setsid};
 use std::io::{self, BufRead, BufReader, Write};
 use std::process::{Child, Command, ExitCode, Stdio};
 
@@ -23,10 +23,8 @@ pub(crate) enum Error {
     Folder(#[source] io::Error),
     #[error("leaving the controller's session")]
     Session(#[source] Errno),
-    #[error("making a namespace of the worker's own")]
-    Namespace(#[source] Errno),
-    #[error("mapping one user into the worker's namespace")]
-    Map(#[source] io::Error),
+    #[error(transparent)]
+    Namespace(#[from] namespace::Error),
     #[error("starting the worker's PID 1")]
     Start(#[source] io::Error),
     #[error("waiting for signals")]
@@ -84,22 +82,12 @@ fn block() -> Result<SigSet, Error> {
 }
 
 /// The next child is PID 1 of its own processes; the mounts it makes for itself.
-fn namespaces(isolation: Isolation) -> Result<(), Error> {
-    let flags = match isolation {
-        Isolation::None => return Ok(()),
-        Isolation::Root => CloneFlags::CLONE_NEWPID,
-        Isolation::User => CloneFlags::CLONE_NEWUSER | CloneFlags::CLONE_NEWPID,
-    };
-    let (uid, gid) = (geteuid(), getegid());
-    unshare(flags).map_err(Error::Namespace)?;
-    if isolation == Isolation::User {
-        let map = |file: &str, text: String| fs::write(format!("/proc/self/{file}"), text);
-        map("uid_map", format!("0 {uid} 1")).map_err(Error::Map)?;
-        // Without this a process could drop a group that is there to keep it out.
-        map("setgroups", "deny".to_owned()).map_err(Error::Map)?;
-        map("gid_map", format!("0 {gid} 1")).map_err(Error::Map)?;
+fn namespaces(isolation: Isolation) -> Result<(), namespace::Error> {
+    match isolation {
+        Isolation::None => Ok(()),
+        Isolation::Root => namespace::enter(CloneFlags::CLONE_NEWPID),
+        Isolation::User => namespace::map_user(CloneFlags::CLONE_NEWPID),
     }
-    Ok(())
 }
 
 /// Starts PID 1, and waits until it has tied its life to ours.

@@ -11,6 +11,8 @@ use tokio::time::Instant;
 const LIMIT: Duration = Duration::from_secs(10);
 /// The time between two looks at it.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
+/// Ubuntu's switch that keeps user namespaces from doing anything.
+const RESTRICTED: &str = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns";
 /// What it runs: as it would be started with, but nothing in it.
 const USER_DATA: &str = "#cloud-config\nruncmd: [['true']]\n";
 
@@ -41,7 +43,16 @@ async fn attempt(sandbox: &SandboxCommand, isolation: Isolation) -> Result<(), S
     let servers = folder.path().join("servers");
     let result = run(sandbox, isolation, &servers).await;
     sweep(&servers).map_err(|error| chain(&error))?;
-    result
+    result.map_err(|reason| match isolation {
+        Isolation::User if is_restricted() => {
+            format!("{reason} (sysctl kernel.apparmor_restrict_unprivileged_userns=0 allows it)")
+        }
+        Isolation::Root | Isolation::User | Isolation::None => reason,
+    })
+}
+
+fn is_restricted() -> bool {
+    std::fs::read_to_string(RESTRICTED).is_ok_and(|text| text.trim() == "1")
 }
 
 async fn run(sandbox: &SandboxCommand, isolation: Isolation, folder: &Path) -> Result<(), String> {
