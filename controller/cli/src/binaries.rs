@@ -1,4 +1,4 @@
-//! Where the other binaries are: named by the environment, beside this one, or in PATH.
+//! Where the other binaries are: named by the environment, beside this one, in PATH, or fetched.
 
 use crate::failure::{Failure, Result};
 use std::env;
@@ -38,12 +38,12 @@ impl Binary {
     /// Finds the file.
     pub(crate) fn find(self) -> Result<PathBuf> {
         let named = env::var_os(self.variable()).filter(|value| !value.is_empty());
-        let beside = env::current_exe().ok().and_then(|me| Some(me.parent()?.to_owned()));
+        let me = env::current_exe().unwrap_or_default();
         let path = env::var_os("PATH").unwrap_or_default();
-        self.search(named.as_deref(), beside.as_deref(), &path)
+        self.search(named.as_deref(), &me, &path)
     }
 
-    fn search(self, named: Option<&OsStr>, beside: Option<&Path>, path: &OsStr) -> Result<PathBuf> {
+    fn search(self, named: Option<&OsStr>, me: &Path, path: &OsStr) -> Result<PathBuf> {
         let (name, variable) = (self.name(), self.variable());
         if let Some(named) = named.map(PathBuf::from) {
             return executable(&named).then_some(named.clone()).ok_or_else(|| {
@@ -51,11 +51,20 @@ impl Binary {
                 Failure::say(what, format!("set {variable} to a {name}, or unset it"))
             });
         }
-        let folders = beside.map(Path::to_owned).into_iter().chain(env::split_paths(path));
+        let beside = me.parent().map(Path::to_owned);
+        let folders = beside.into_iter().chain(env::split_paths(path)).chain(self.fetched(me));
         folders.map(|folder| folder.join(name)).find(|file| executable(file)).ok_or_else(|| {
             let what = format!("{name} is neither beside muster nor in PATH");
             Failure::say(what, format!("install {name}, or set {variable} to it"))
         })
+    }
+}
+
+impl Binary {
+    /// Where a checkout that this program was built in keeps what `make` has fetched.
+    fn fetched(self, me: &Path) -> impl Iterator<Item = PathBuf> {
+        let folders = me.ancestors().map(|folder| folder.join(".tools"));
+        folders.filter(move |_| self == Binary::NatsServer)
     }
 }
 
@@ -71,11 +80,14 @@ mod tests {
     #[test]
     fn the_environment_goes_first_then_the_folder_then_path() {
         let here = env::current_exe().unwrap();
-        let named = Binary::Agent.search(Some(here.as_os_str()), None, OsStr::new(""));
+        let named = Binary::Agent.search(Some(here.as_os_str()), &here, OsStr::new(""));
         assert_eq!(named.unwrap(), here);
-        let wrong = Binary::Agent.search(Some(OsStr::new("/nowhere")), None, OsStr::new("/bin"));
+        let shell = Path::new("/bin/sh");
+        assert_eq!(Binary::NatsServer.fetched(shell).next(), Some("/bin/sh/.tools".into()));
+        assert_eq!(Binary::Agent.fetched(shell).next(), None);
+        let wrong = Binary::Agent.search(Some(OsStr::new("/nowhere")), &here, OsStr::new("/bin"));
         assert!(wrong.unwrap_err().next().contains("MUSTER_AGENT"));
-        let none = Binary::Agent.search(None, here.parent(), OsStr::new("/nowhere"));
+        let none = Binary::Agent.search(None, &here, OsStr::new("/nowhere"));
         assert!(none.unwrap_err().text().contains("muster-agent is neither"));
     }
 }

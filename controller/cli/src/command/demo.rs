@@ -156,7 +156,7 @@ async fn tail(
 
 fn show(report: &Report, output: &Output) -> Result<()> {
     match output.is_table() {
-        true => output.text(&format!("{}\n", report.table().render(false))),
+        true => output.show(report, || report.table()),
         false => output.item(report),
     }
 }
@@ -217,11 +217,5 @@ fn conclude(
         }
     }
     cleared?;
-    if args.keep {
-        note(&format!(
-            "kept: {}",
-            args.dir.as_deref().map_or("the folder".into(), |dir| dir.display().to_string())
-        ));
-    }
     Ok(told)
 }

@@ -107,8 +107,9 @@ fn quickstart() -> Result<PathBuf> {
             .with_context(|| format!("{VARIABLE} names {}", named.display()))
             .or_next(format!("set {VARIABLE} to the folder packaging/quickstart, or unset it"));
     }
-    let starts = [std::env::current_exe().ok(), std::env::current_dir().ok()];
-    let near = starts.iter().flatten().flat_map(|start| start.ancestors());
+    let program = std::env::current_exe().unwrap_or_default();
+    // Not all folders above this one: somebody else's may be among them.
+    let near = program.ancestors().map(Path::to_owned).chain(std::env::current_dir().ok());
     near.flat_map(|folder| PLACES.map(|place| folder.join(place)))
         .find(|folder| folder.is_dir())
         .ok_or_else(|| {

@@ -4,6 +4,7 @@ use super::board::Board;
 use super::config::{CLUSTER, Settings};
 use super::folder::Folder;
 use super::leftover::{self, Process};
+use crate::binaries::Binary;
 use crate::failure::{Failure, OrNext, Result};
 use crate::session::Session;
 use anyhow::{Context, anyhow};
@@ -46,6 +47,7 @@ impl Controller {
         let child = Command::new(program)
             .args(["run", "--config"])
             .arg(folder.controller_config())
+            .env(Binary::NatsServer.variable(), Binary::NatsServer.find()?)
             .stdin(Stdio::null())
             .stdout(log)
             .stderr(errors)
@@ -99,7 +101,12 @@ pub(super) async fn clear(
         process.end(leftover::GRACE).await?;
     }
     leftover::workers(folder, program).await?;
-    if keep { Ok(()) } else { folder.remove() }
+    leftover::none_remains(folder)?;
+    if keep {
+        board.note(&format!("kept: {}", folder.path().display()));
+        return Ok(());
+    }
+    folder.remove()
 }
 
 async fn terminate(folder: &Folder) -> Result<()> {

@@ -6,6 +6,7 @@
 
 use super::board::Board;
 use super::folder::Folder;
+use crate::binaries::Binary;
 use crate::failure::{Failure, OrNext, Result};
 use anyhow::{Context, anyhow};
 use nix::errno::Errno;
@@ -123,6 +124,30 @@ pub(super) fn daemons(folder: &Folder) -> Vec<Process> {
     all
 }
 
+/// Proves that nothing of ours runs any more that names something in the folder.
+pub(super) fn none_remains(folder: &Folder) -> Result<()> {
+    let below = folder.path().join("");
+    let inside = |argument: &[u8]| {
+        let bytes = below.as_os_str().as_encoded_bytes();
+        argument.windows(bytes.len()).any(|part| part == bytes)
+    };
+    let is_program = |program: &[u8]| {
+        let names = [Binary::Controller, Binary::Agent, Binary::NatsServer].map(Binary::name);
+        names.iter().any(|name| program.ends_with(name.as_bytes()))
+    };
+    let left = processes(|arguments| match arguments {
+        [program, rest @ ..] => is_program(program) && rest.iter().any(|one| inside(one)),
+        [] => false,
+    });
+    match left.first() {
+        None => Ok(()),
+        Some(Process { pid, command, .. }) => Err(Failure::say(
+            format!("process {pid} ({command}) of the demo still runs"),
+            format!("end it yourself: kill {pid}"),
+        )),
+    }
+}
+
 /// Ends and removes what is left of another demo in this folder.
 pub(super) async fn sweep(folder: &Folder, controller: &Path, board: &mut Board) -> Result<()> {
     let left = daemons(folder);
@@ -169,7 +194,6 @@ pub(super) async fn run(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn a_process_with_a_reused_id_is_another() {
@@ -182,12 +206,9 @@ mod tests {
     async fn a_process_is_found_by_its_file_and_ended() {
         let temp = tempfile::tempdir().unwrap();
         let folder = Folder::claim(&temp.path().join("demo")).unwrap();
-        fs::create_dir(folder.config()).unwrap();
-        // `sh -c FILE` runs the file as a command: a script that waits for its input to end.
-        fs::write(folder.nats_config(), "#!/bin/sh\nread line\n").unwrap();
-        fs::set_permissions(folder.nats_config(), PermissionsExt::from_mode(0o755)).unwrap();
+        // A shell that reads its input has these as its positional parameters, and waits.
         let mut child = tokio::process::Command::new("/bin/sh")
-            .arg("-c")
+            .args(["-s", "--", "-c"])
             .arg(folder.nats_config())
             .stdin(Stdio::piped())
             .kill_on_drop(true)
