@@ -6,19 +6,17 @@
 
 mod bus;
 mod decode;
-mod heartbeats;
 mod schemas;
 mod status;
 mod written;
 
 pub use decode::{Error as DecodeError, decode};
-pub use heartbeats::{Heartbeat, Heartbeats};
 pub use schemas::{Announced, Schemas};
 pub use status::Status;
 
 use crate::sink::{self, Sink};
 use muster_protocol::bus::Error as BusError;
-use muster_protocol::id::UnixMillis;
+use muster_protocol::id::{AgentId, UnixMillis};
 use muster_protocol::stats::Batch;
 use std::future::Future;
 use std::sync::Arc;
@@ -32,6 +30,9 @@ pub const BATCH_MAX: usize = 64;
 /// The first wait before a write is tried again; it doubles up to the last.
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 const RETRY_LAST: Duration = Duration::from_secs(30);
+/// A frame may come before its schema was stored: it is put off, for so long and so often.
+const SCHEMA_WAIT: Duration = Duration::from_secs(10);
+const SCHEMA_ATTEMPTS: u64 = 4;
 
 /// Where frames come from: a durable consumer.
 pub trait Source: Send {
@@ -53,9 +54,18 @@ pub trait Message: Send + Sync {
     /// A frame, or what claims to be one.
     fn payload(&self) -> &[u8];
 
+    /// How often it came, from 1.
+    fn attempt(&self) -> u64;
+
     /// It is done.
     fn ack(&self) -> impl Future<Output = Result<(), BusError>> + Send;
+
+    /// It shall come again after a while.
+    fn retry_after(&self, wait: Duration) -> impl Future<Output = Result<(), BusError>> + Send;
 }
+
+/// Called with the sender of each frame that is new: it lives. It must not block.
+pub type OnFrame = Box<dyn Fn(&AgentId) + Send + Sync>;
 
 /// One sink with all it needs.
 pub struct Pipeline<S, A> {
@@ -67,8 +77,8 @@ pub struct Pipeline<S, A> {
     pub sink: Sink,
     /// What is told of it.
     pub status: Arc<Status>,
-    /// Who is told that an agent lives; one pipeline is enough.
-    pub heartbeats: Option<Arc<Heartbeats>>,
+    /// Who is told that an agent lives, if anyone; one pipeline is enough.
+    pub on_frame: Option<OnFrame>,
     /// The present time.
     pub clock: fn() -> UnixMillis,
 }
@@ -111,13 +121,17 @@ impl<S: Source, A: Announced> Pipeline<S, A> {
         written: &mut Written,
         cancel: &CancellationToken,
     ) -> bool {
-        let Some(batches) = self.decode(messages, written, cancel).await else { return false };
-        if !self.write(&batches, cancel).await {
+        let Some(decoded) = self.decode(messages, written, cancel).await else { return false };
+        if !self.write(&decoded.batches, cancel).await {
             return false;
         }
-        batches.iter().for_each(|batch| written.insert(batch));
-        for message in messages {
-            if message.ack().await.is_err() {
+        decoded.batches.iter().for_each(|batch| written.insert(batch));
+        for (at, message) in messages.iter().enumerate() {
+            let told = match decoded.put_off.contains(&at) {
+                true => message.retry_after(SCHEMA_WAIT).await,
+                false => message.ack().await,
+            };
+            if told.is_err() {
                 // It comes again, and `written` knows it.
                 break;
             }
@@ -131,26 +145,24 @@ impl<S: Source, A: Announced> Pipeline<S, A> {
         messages: &[S::Message],
         written: &Written,
         cancel: &CancellationToken,
-    ) -> Option<Vec<Batch>> {
-        let mut batches: Vec<Batch> = Vec::with_capacity(messages.len());
-        for message in messages {
-            let batch = match self.decode_one(message, cancel).await? {
-                Ok(batch) => batch,
-                Err(error) => {
-                    self.status.dropped(message.subject(), &error, 1);
-                    continue;
+    ) -> Option<Decoded> {
+        let mut decoded = Decoded::default();
+        for (at, message) in messages.iter().enumerate() {
+            match self.decode_one(message, cancel).await? {
+                Ok(batch) if written.covers(&batch) || decoded.has(&batch) => {}
+                Ok(batch) => {
+                    if let Some(on_frame) = &self.on_frame {
+                        on_frame(&batch.agent);
+                    }
+                    decoded.batches.push(batch);
                 }
-            };
-            let twin = |other: &Batch| other.boot == batch.boot && other.seq == batch.seq;
-            if written.covers(&batch) || batches.iter().any(twin) {
-                continue;
+                Err(DecodeError::NeedSchema { .. }) if message.attempt() < SCHEMA_ATTEMPTS => {
+                    decoded.put_off.push(at);
+                }
+                Err(error) => self.status.dropped(message.subject(), &error, 1),
             }
-            if let Some(heartbeats) = &self.heartbeats {
-                heartbeats.observe(&batch, (self.clock)());
-            }
-            batches.push(batch);
         }
-        Some(batches)
+        Some(decoded)
     }
 
     /// Asks for the schema as long as the bus does not answer.
@@ -217,6 +229,21 @@ impl<S: Source, A: Announced> Pipeline<S, A> {
             let sink = self.status.name();
             warn!(sink, %error, cause, "the sink does not write; frames wait in the stream");
         }
+    }
+}
+
+/// What became of some messages.
+#[derive(Default)]
+struct Decoded {
+    batches: Vec<Batch>,
+    /// The places of those whose schema is not there yet.
+    put_off: Vec<usize>,
+}
+
+impl Decoded {
+    fn has(&self, batch: &Batch) -> bool {
+        let same = |other: &Batch| other.boot == batch.boot && other.seq == batch.seq;
+        self.batches.iter().any(|other| same(other) && other.agent == batch.agent)
     }
 }
 

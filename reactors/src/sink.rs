@@ -195,6 +195,8 @@ pub(crate) mod tests {
             ("carbon", "'a b'"),
             ("kind: graphite", "kind: grafite"),
             ("name: carbon", "name: carbon\nport: 1"),
+            ("localhost:2003", "localhost"),
+            ("name: carbon", "name: carbon\nprefix: 'a b'"),
         ] {
             assert!(config(&good.replace(from, to)).is_err(), "{to}");
         }

@@ -7,6 +7,7 @@ use muster_protocol::event::Event;
 use muster_protocol::id::AgentId;
 use muster_protocol::stats::Schema;
 use muster_protocol::{subject, wire};
+use std::time::Duration;
 
 /// Announcements of one agent that are read: one a day, and one per change of its devices.
 const ANNOUNCED_MAX: usize = 256;
@@ -28,8 +29,16 @@ impl Message for Delivery {
         &self.payload
     }
 
+    fn attempt(&self) -> u64 {
+        self.attempt
+    }
+
     async fn ack(&self) -> Result<(), Error> {
         Delivery::ack(self).await
+    }
+
+    async fn retry_after(&self, wait: Duration) -> Result<(), Error> {
+        Delivery::retry_after(self, wait).await
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 const METRICS_MAX: usize = 1_000_000;
 /// Schemas that nobody announced; each is asked for again after a while.
 const MISSING_MAX: usize = 10_000;
-const MISSING_MILLIS: i64 = 30_000;
+const MISSING_MILLIS: i64 = 5_000;
 
 /// Where announced schemas are stored.
 pub trait Announced: Send + Sync {
@@ -24,7 +24,7 @@ pub trait Announced: Send + Sync {
 
 /// The schemas known here. Equal schemas of many agents are one.
 pub struct Schemas<A> {
-    announced: A,
+    pub(super) announced: A,
     state: Mutex<State>,
 }
 

@@ -26,7 +26,9 @@ fn payload(seq: u64) -> Vec<u8> {
 struct Stored {
     subject: String,
     payload: Vec<u8>,
+    attempt: u64,
     acked: Arc<AtomicUsize>,
+    put_off: Arc<AtomicUsize>,
 }
 
 impl Message for Stored {
@@ -35,6 +37,13 @@ impl Message for Stored {
     }
     fn payload(&self) -> &[u8] {
         &self.payload
+    }
+    fn attempt(&self) -> u64 {
+        self.attempt
+    }
+    async fn retry_after(&self, _wait: Duration) -> Result<(), BusError> {
+        self.put_off.fetch_add(1, Relaxed);
+        Ok(())
     }
     async fn ack(&self) -> Result<(), BusError> {
         self.acked.fetch_add(1, Relaxed);
@@ -72,26 +81,22 @@ impl Announced for Events {
 
 struct Bench {
     acked: Arc<AtomicUsize>,
+    put_off: Arc<AtomicUsize>,
     history: Arc<History>,
-    heartbeats: Arc<Heartbeats>,
-    first: Arc<Mutex<Vec<String>>>,
+    heard: Arc<Mutex<Vec<String>>>,
     status: Arc<Status>,
     schemas: Arc<Schemas<Events>>,
 }
 
 impl Bench {
     fn new(announced: Vec<Schema>, failures: usize) -> Bench {
-        let first = Arc::new(Mutex::new(Vec::new()));
-        let told = first.clone();
         let events =
             Events { failures: failures.into(), asked: 0.into(), announced: Mutex::new(announced) };
         Bench {
             acked: Arc::default(),
+            put_off: Arc::default(),
             history: Arc::new(History::new(Limits::default())),
-            heartbeats: Arc::new(Heartbeats::new(move |agent, _| {
-                told.lock().unwrap().push(agent.to_string());
-            })),
-            first,
+            heard: Arc::default(),
             status: Arc::new(Status::new("history")),
             schemas: Arc::new(Schemas::new(events)),
         }
@@ -99,16 +104,19 @@ impl Bench {
 
     fn stored(&self, payload: Vec<u8>) -> Stored {
         let subject = subject::stats(&AGENT.parse().unwrap());
-        Stored { subject, payload, acked: self.acked.clone() }
+        let (acked, put_off) = (self.acked.clone(), self.put_off.clone());
+        Stored { subject, payload, attempt: 1, acked, put_off }
     }
 
     async fn run(&self, sink: Sink, batches: Vec<Result<Vec<Stored>, BusError>>) {
+        let heard = self.heard.clone();
+        let on_frame = move |agent: &AgentId| heard.lock().unwrap().push(agent.to_string());
         let pipeline = Pipeline {
             source: Script(batches.into()),
             schemas: self.schemas.clone(),
             sink,
             status: self.status.clone(),
-            heartbeats: Some(self.heartbeats.clone()),
+            on_frame: Some(Box::new(on_frame)),
             clock: || NOW,
         };
         let end = pipeline.run(CancellationToken::new()).await;
@@ -140,9 +148,7 @@ async fn frames_are_written_then_acknowledged_and_redelivered_ones_only_acknowle
     assert_eq!((bench.acked(), bench.points()), (5, 3));
     let view = bench.status.view();
     assert_eq!((view.written, view.dropped, view.error), (3, 0, None));
-    assert_eq!(*bench.first.lock().unwrap(), [AGENT]);
-    let heartbeat = bench.heartbeats.of(&AGENT.parse().unwrap()).unwrap();
-    assert_eq!((heartbeat.frames, heartbeat.last), (3, NOW));
+    assert_eq!(*bench.heard.lock().unwrap(), [AGENT; 3]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -171,14 +177,17 @@ async fn a_bus_that_fails_is_asked_again() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_schema_that_nobody_announced_is_asked_for_once_in_a_while() {
+async fn a_frame_without_a_schema_is_put_off_and_in_the_end_dropped() {
     let bench = Bench::new(Vec::new(), 0);
-    let batch: Vec<Stored> = (0..50).map(|seq| bench.stored(payload(seq))).collect();
-    bench.run_history(vec![Ok(batch)]).await;
-    assert_eq!((bench.acked(), bench.status.view().dropped), (50, 50));
-    let id = schema().id().clone();
-    let found = bench.schemas.fetch(&AGENT.parse().unwrap(), &id, NOW.plus(1000)).await;
-    assert!(!found.unwrap());
+    let frames = |attempt| -> Vec<Stored> {
+        let stored = |seq| Stored { attempt, ..bench.stored(payload(seq)) };
+        (0..50).map(stored).collect()
+    };
+    bench.run_history(vec![Ok(frames(1)), Ok(frames(SCHEMA_ATTEMPTS))]).await;
+    let count = |of: &AtomicUsize| of.load(Relaxed);
+    assert_eq!((count(&bench.put_off), count(&bench.acked)), (50, 50));
+    assert_eq!(bench.status.view().dropped, 50);
+    assert_eq!(count(&bench.schemas.announced.asked), 1);
 }
 
 fn json_lines(folder: &std::path::Path) -> Sink {
@@ -219,7 +228,7 @@ async fn a_pipeline_whose_sink_is_down_can_be_stopped() {
         schemas: bench.schemas.clone(),
         sink: json_lines(folder.path()),
         status: bench.status.clone(),
-        heartbeats: None,
+        on_frame: None,
         clock: || NOW,
     };
     let stop = async {

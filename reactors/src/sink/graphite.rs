@@ -13,7 +13,8 @@ use connection::Connection;
 use muster_protocol::id::Token;
 use muster_protocol::stats::Batch;
 use paths::{Path, Paths};
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::time::Duration;
 
 /// Bytes that are sent in one piece, about; a batch is never cut.
@@ -26,9 +27,10 @@ pub struct Config {
     /// The sink's name.
     pub name: Token,
     /// Carbon's plaintext port, `host:2003`.
+    #[serde(deserialize_with = "address")]
     pub address: String,
-    /// What every path begins with, e.g. `muster.`.
-    #[serde(default)]
+    /// What every path begins with, e.g. `muster.`: letters, digits, `.`, `-` and `_`.
+    #[serde(default, deserialize_with = "prefix")]
     pub prefix: String,
     /// Paths, units and choice of metrics as the Dynamic Cluster sent them.
     #[serde(default)]
@@ -40,6 +42,24 @@ pub struct Config {
 
 fn default_timeout_secs() -> u64 {
     10
+}
+
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.is_empty());
+    match port.and_then(|(_, port)| port.parse::<u16>().ok()) {
+        Some(_) => Ok(text),
+        None => Err(D::Error::custom(format!("{text:?} is no address; write host:port"))),
+    }
+}
+
+fn prefix<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    let text = String::deserialize(from)?;
+    let good = |char: char| char.is_ascii_alphanumeric() || ".-_".contains(char);
+    if text.chars().all(good) {
+        return Ok(text);
+    }
+    Err(D::Error::custom(format!("{text:?} cannot begin a path; use letters, digits, '.-_'")))
 }
 
 /// The sender, with its connection.
