@@ -178,8 +178,6 @@ pub struct PoolSize {
     pub name: PoolName,
     /// The wanted size.
     pub size: u32,
-    /// The number of the worker that is named next.
-    pub next_number: u32,
     /// What wrote this document.
     pub op_id: Token,
 }

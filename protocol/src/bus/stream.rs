@@ -22,6 +22,10 @@ pub const BLOBS: &str = "BLOBS";
 const ACK_WAIT: Duration = Duration::from_secs(60);
 /// Messages that a consumer may hold unacknowledged.
 const ACK_PENDING_MAX: i64 = 2048;
+/// A reader that nobody pulls from ends after this.
+const READER_INACTIVE: Duration = Duration::from_secs(600);
+/// While the server is away it is asked at least every few seconds.
+const REOPEN_DOUBLINGS_MAX: usize = 5;
 /// How often a feed that has nothing to say proves that it lives.
 const FEED_HEARTBEAT: Duration = Duration::from_secs(10);
 /// A feed that nobody hears ends after this.
@@ -135,18 +139,30 @@ impl JetStream {
     pub async fn consumer(&self, of: &str, name: &str, filter: &str) -> Result<Consumer, Error> {
         let config = pull::Config {
             durable_name: Some(name.into()),
-            filter_subject: filter.into(),
             deliver_policy: DeliverPolicy::All,
-            ack_policy: AckPolicy::Explicit,
-            ack_wait: ACK_WAIT,
-            max_ack_pending: ACK_PENDING_MAX,
-            ..pull::Config::default()
+            ..consuming(filter)
         };
-        let what = || format!("making consumer {name} of stream {of}");
-        let consumer = self.context.create_consumer_on_stream(config, of).await;
-        let consumer = consumer.map_err(|error| failed(what(), error))?;
-        let messages = consumer.messages().await.map_err(|error| failed(what(), error))?;
-        Ok(Consumer { messages })
+        Consumer::open(self.context.clone(), of.to_owned(), config).await
+    }
+
+    /// A consumer of what was stored since a time, and of what comes; it remembers nothing.
+    ///
+    /// # Errors
+    /// When the server does not make it.
+    pub async fn reader(
+        &self,
+        of: &str,
+        filter: &str,
+        since: UnixMillis,
+    ) -> Result<Consumer, Error> {
+        let config = pull::Config {
+            deliver_policy: DeliverPolicy::ByStartTime { start_time: start_time(since)? },
+            inactive_threshold: READER_INACTIVE,
+            memory_storage: true,
+            num_replicas: 1,
+            ..consuming(filter)
+        };
+        Consumer::open(self.context.clone(), of.to_owned(), config).await
     }
 
     /// Delivers events to a person's feed, for as long as the person listens. Returns how many
@@ -242,9 +258,28 @@ pub fn at_least(version: &str, (major, minor): (u32, u32)) -> bool {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
 }
 
-/// A durable consumer: what is not acknowledged comes again.
+fn consuming(filter: &str) -> pull::Config {
+    pull::Config {
+        filter_subject: filter.into(),
+        ack_policy: AckPolicy::Explicit,
+        ack_wait: ACK_WAIT,
+        max_ack_pending: ACK_PENDING_MAX,
+        ..pull::Config::default()
+    }
+}
+
+/// A consumer: what is not acknowledged comes again. It outlives the server's restarts.
 pub struct Consumer {
+    context: Context,
+    of: String,
+    config: pull::Config,
     messages: pull::Stream,
+}
+
+impl std::fmt::Debug for Consumer {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(to, "Consumer({} of {})", self.config.filter_subject, self.of)
+    }
 }
 
 /// One message that a consumer was given.
@@ -262,22 +297,67 @@ pub struct Delivery {
 }
 
 impl Consumer {
-    /// Waits for a message, then takes what else is there, at most `max`.
+    async fn open(context: Context, of: String, config: pull::Config) -> Result<Consumer, Error> {
+        let messages = pulling(&context, &of, &config).await?;
+        Ok(Consumer { context, of, config, messages })
+    }
+
+    /// Waits for a message, however long the server is away, then takes what else is there, at
+    /// most `max`.
     ///
     /// # Errors
-    /// When the consumer is gone or the connection is closed.
+    /// When the connection is closed for good.
     pub async fn next_batch(&mut self, max: usize) -> Result<Vec<Delivery>, Error> {
-        let mut batch = Vec::new();
-        let first = self.messages.next().await.ok_or(Error::Closed)?;
-        batch.push(delivery(first)?);
+        let mut batch = vec![self.first().await?];
         while batch.len() < max {
-            match self.messages.next().now_or_never() {
-                Some(Some(next)) => batch.push(delivery(next)?),
-                Some(None) | None => break,
+            match self.messages.next().now_or_never().flatten().map(delivery) {
+                Some(Ok(next)) => batch.push(next),
+                // The next call waits for the same trouble.
+                Some(Err(_)) | None => break,
             }
         }
         Ok(batch)
     }
+
+    async fn first(&mut self) -> Result<Delivery, Error> {
+        loop {
+            match self.messages.next().await.map(delivery) {
+                Some(Ok(first)) => return Ok(first),
+                Some(Err(error)) => tracing::debug!(consumer = ?self, %error, "pulling again"),
+                None => tracing::debug!(consumer = ?self, "pulling again"),
+            }
+            self.reopen().await?;
+        }
+    }
+
+    async fn reopen(&mut self) -> Result<(), Error> {
+        let mut attempt = 0;
+        loop {
+            tokio::time::sleep(super::link::reconnect_delay(attempt)).await;
+            attempt = (attempt + 1).min(REOPEN_DOUBLINGS_MAX);
+            match pulling(&self.context, &self.of, &self.config).await {
+                Ok(messages) => {
+                    self.messages = messages;
+                    return Ok(());
+                }
+                Err(error) if error.is_retryable() => {
+                    tracing::debug!(consumer = ?self, %error, "the server does not answer yet");
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+async fn pulling(
+    context: &Context,
+    of: &str,
+    config: &pull::Config,
+) -> Result<pull::Stream, Error> {
+    let what = || format!("consuming {} of stream {of}", config.filter_subject);
+    let consumer = context.create_consumer_on_stream(config.clone(), of).await;
+    let consumer = consumer.map_err(|error| failed(what(), error))?;
+    consumer.messages().await.map_err(|error| failed(what(), error))
 }
 
 fn delivery<E>(message: Result<jetstream::Message, E>) -> Result<Delivery, Error>
