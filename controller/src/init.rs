@@ -67,8 +67,9 @@ fn run_at(args: &Args, now: UnixMillis) -> Result<Report, Error> {
 }
 
 fn controller_config(settings: &Settings) -> String {
-    let replicas = settings.replicas.to_string();
+    let bytes_max = settings.max_store.0 / 10 * 9;
     CONTROLLER_TEMPLATE
-        .replace("{cluster}", settings.cluster.as_str())
-        .replace("{replicas}", &replicas)
+        .replace("{cluster}", &format!("\"{}\"", settings.cluster))
+        .replace("{bytes_max}", &bytes_max.to_string())
+        .replace("{replicas}", &settings.replicas.to_string())
 }

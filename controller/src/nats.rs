@@ -33,6 +33,7 @@ const PORT: &str = "port";
 /// What the server says before it has opened its log.
 const OUTPUT: &str = "nats-server.out";
 const LOG: &str = "nats.log";
+const PORTS: &str = ".ports";
 /// A server that reads back a large store takes its time.
 const START_DEADLINE: Duration = Duration::from_secs(120);
 const START_POLL: Duration = Duration::from_millis(10);
@@ -275,10 +276,13 @@ impl Site {
         }
     }
 
-    /// The port that a server wrote for its process id.
+    /// The port that a server wrote for its process id, into `<executable>_<pid>.ports`.
     fn port_of(&self, pid: u32) -> Option<u16> {
-        let text = std::fs::read(self.run.path(&format!("nats-server_{pid}.ports"))).ok()?;
-        info::port(&text)
+        let end = format!("_{pid}{PORTS}");
+        let entries = std::fs::read_dir(self.run.root()).ok()?;
+        let mut paths = entries.filter_map(|entry| entry.ok().map(|entry| entry.path()));
+        let path = paths.find(|path| path.to_string_lossy().ends_with(&end))?;
+        info::port(&std::fs::read(path).ok()?)
     }
 
     fn forget_ports(&self) -> Result<(), Error> {
@@ -286,7 +290,7 @@ impl Site {
         let io = |source| Error::Io { doing: "clearing", path: root.to_owned(), source };
         for entry in std::fs::read_dir(root).map_err(io)? {
             let path = entry.map_err(io)?.path();
-            if path.extension().is_some_and(|extension| extension == "ports") {
+            if path.to_string_lossy().ends_with(PORTS) {
                 std::fs::remove_file(path).map_err(io)?;
             }
         }

@@ -36,7 +36,7 @@ pub struct Args {
     /// else 127.0.0.1:4222]
     #[arg(long, value_name = "ADDR:PORT")]
     pub listen: Option<SocketAddr>,
-    /// Where NATS stores streams [default: DIR/jetstream]
+    /// Where NATS stores streams [default: DIR/store]
     #[arg(long)]
     pub store_dir: Option<PathBuf>,
     /// The store's size, e.g. 10GiB [default: 10GiB]
@@ -188,7 +188,7 @@ fn first(args: &Args, dir: &Directory) -> Result<Settings, Error> {
         cluster: args.cluster.clone().ok_or(Error::Needs("--cluster NAME"))?,
         hosts: args.hosts.clone(),
         listen: args.listen.unwrap_or(SocketAddr::new(address.into(), PORT)),
-        store_dir: absolute(args.store_dir.as_deref()).unwrap_or_else(|| dir.path("jetstream")),
+        store_dir: absolute(args.store_dir.as_deref()).unwrap_or_else(|| dir.path("store")),
         max_store: args.max_store.unwrap_or(Size(STORE_BYTES)),
         replicas: args.replicas.unwrap_or(1),
         user: args.user.clone().unwrap_or("admin".parse().expect("admin is a user name")),

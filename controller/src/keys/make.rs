@@ -11,7 +11,7 @@ pub(crate) const COMMAND_KEY: &str = "command.nk";
 /// The root's word for the command key, as JSON.
 pub(crate) const COMMAND_CERT: &str = "command.cert";
 /// How long a command key is valid.
-pub const COMMAND_KEY_DAYS: i64 = 90;
+pub(crate) const COMMAND_KEY_DAYS: i64 = 90;
 /// An agent's clock, or a second controller's, may be that far behind.
 const BEGIN_EARLIER_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 86_400_000;
