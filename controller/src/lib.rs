@@ -1,8 +1,29 @@
 //! Muster's daemon on the head node.
 
+pub mod actions;
+pub mod api;
+pub mod config;
+pub mod controller;
+pub mod enrolment;
+pub mod heartbeats;
+pub mod https;
 pub mod init;
+pub mod isolations;
+pub mod jobs;
 pub mod keys;
+pub mod launcher;
+pub mod lifecycle;
+pub mod logging;
 pub mod nats;
+pub mod planner;
 pub mod provider;
+pub mod reconciler;
+pub mod registry;
+pub mod revocations;
+pub mod rpc;
 pub mod sandbox;
+pub mod states;
+pub mod stats;
+pub mod store;
 pub mod user_data;
+pub mod witness;

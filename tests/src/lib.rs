@@ -1,3 +1,4 @@
 //! The testkit, and the end-to-end tests.
 
+pub mod cluster;
 pub mod house;

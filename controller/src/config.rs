@@ -1,0 +1,316 @@
+//! `controller.yaml`: what the controller is told, with defaults that work, and errors with a place.
+
+use muster_protocol::id::{ClusterName, PoolName};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// The largest pool that may be configured.
+pub const POOL_SIZE_MAX: u32 = 100_000;
+
+/// The whole file.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The cluster's name; the same as given to `muster init`.
+    pub cluster: ClusterName,
+    /// The folder that `muster init` made: keys, certificates, the NATS server's configuration.
+    pub keys: PathBuf,
+    /// What the controller keeps on disk beside NATS: the local provider's workers, logs.
+    #[serde(default = "default_data")]
+    pub data: PathBuf,
+    /// Where NATS is: `embedded` (a child of the controller), or the addresses of a cluster.
+    #[serde(default)]
+    pub nats: Nats,
+    /// Streams and buckets.
+    #[serde(default)]
+    pub store: Store,
+    /// The states that workers get.
+    pub states: States,
+    /// The clouds, by a name that pools use.
+    #[serde(default)]
+    pub providers: BTreeMap<String, Provider>,
+    /// The pools, by name.
+    #[serde(default)]
+    pub pools: BTreeMap<PoolName, Pool>,
+    /// Where stats go besides the built-in history.
+    #[serde(default)]
+    pub sinks: Vec<muster_reactors::sink::Config>,
+    /// A folder of reactor rules (`*.yaml`).
+    #[serde(default)]
+    pub reactors: Option<PathBuf>,
+    /// How the agent gets onto a worker.
+    #[serde(default)]
+    pub agent: Agent,
+    /// Times.
+    #[serde(default)]
+    pub timeouts: Timeouts,
+}
+
+/// Where NATS is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Nats {
+    /// The controller runs `nats-server` as its child.
+    #[default]
+    Embedded,
+    /// A cluster that others run: its addresses, `tls://host:port`.
+    Servers(Vec<String>),
+}
+
+/// Streams and buckets.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Store {
+    /// The most bytes of all streams and buckets together, below what NATS may use.
+    pub bytes_max: u64,
+    /// Servers that hold each stream: 1, or 3 in a cluster of three.
+    pub replicas: usize,
+    /// Days that events are kept.
+    pub event_days: u32,
+}
+
+impl Default for Store {
+    fn default() -> Store {
+        Store { bytes_max: 4 << 30, replicas: 1, event_days: 30 }
+    }
+}
+
+/// The states that workers get.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct States {
+    /// The folder of `top.sls` and the state files.
+    pub tree: PathBuf,
+    /// The folder of the pillar's `top.sls`; no pillar if absent.
+    #[serde(default)]
+    pub pillar: Option<PathBuf>,
+}
+
+/// One cloud.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Provider {
+    /// Workers as sandboxes on this machine.
+    Local {
+        /// `root`, `user` or `none`; the best that this machine supports if absent.
+        #[serde(default)]
+        isolation: Option<crate::provider::local::Isolation>,
+        /// The agent's binary; the one beside the controller's if absent.
+        #[serde(default)]
+        agent: Option<PathBuf>,
+    },
+}
+
+/// One pool.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pool {
+    /// The provider, by its name.
+    pub provider: String,
+    /// The least size.
+    #[serde(default)]
+    pub min: u32,
+    /// The largest size.
+    pub max: u32,
+    /// The cloud's name of the size of a server.
+    #[serde(default)]
+    pub flavor: String,
+    /// The cloud's name of the image.
+    #[serde(default)]
+    pub image: String,
+    /// Launches under way at once.
+    #[serde(default = "default_launches")]
+    pub launches_max: u32,
+}
+
+/// How the agent gets onto a worker.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Agent {
+    /// `image` (it is there already) or `url` (it is fetched from the controller's HTTPS port).
+    pub install: AgentInstall,
+    /// The binary that the HTTPS port serves; the one beside the controller's if absent.
+    pub binary: Option<PathBuf>,
+    /// Where the HTTPS port listens.
+    pub listen: std::net::SocketAddr,
+    /// The address that workers reach it by; the listening one if absent.
+    pub host: Option<String>,
+    /// Whether agents run programs that operators send; off if absent.
+    pub exec: Option<bool>,
+    /// The seconds between two samples; 10 if absent.
+    pub interval_secs: Option<u32>,
+}
+
+impl Default for Agent {
+    fn default() -> Agent {
+        let listen = ([0, 0, 0, 0], 8443).into();
+        let install = AgentInstall::Image;
+        Agent { install, binary: None, listen, host: None, exec: None, interval_secs: None }
+    }
+}
+
+/// How the agent gets onto a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AgentInstall {
+    /// It is in the image.
+    Image,
+    /// It is fetched over HTTPS, pinned by its SHA-256.
+    Url,
+}
+
+/// Times, in seconds.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Timeouts {
+    /// From the cloud's yes until the agent has enrolled.
+    pub boot_secs: u32,
+    /// From enrolment until the first highstate has succeeded.
+    pub configure_secs: u32,
+    /// Without a frame for so long, a ready worker is lost.
+    pub lost_secs: u32,
+    /// One call to a cloud.
+    pub cloud_secs: u32,
+    /// How long an agent's credential lives.
+    pub credential_secs: u32,
+    /// Between two rounds of the reconciler when nothing wakes it.
+    pub reconcile_secs: u32,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        Timeouts {
+            boot_secs: 900,
+            configure_secs: 1800,
+            lost_secs: 60,
+            cloud_secs: 60,
+            credential_secs: 86_400,
+            reconcile_secs: 30,
+        }
+    }
+}
+
+fn default_data() -> PathBuf {
+    "/var/lib/muster".into()
+}
+
+fn default_launches() -> u32 {
+    16
+}
+
+/// What is wrong with a configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file is not there or not readable.
+    #[error("reading {path}; give the controller's configuration with --config")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// It is not YAML, or not these fields: the cause names line and column.
+    #[error("{path}: {source}")]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// What and where.
+        #[source]
+        source: Box<serde_saphyr::Error>,
+    },
+    /// It reads well and makes no sense.
+    #[error("{path}: {what}")]
+    Invalid {
+        /// The file.
+        path: PathBuf,
+        /// What, and what to do.
+        what: String,
+    },
+}
+
+impl Config {
+    /// Reads and checks a file. Relative paths in it are relative to its folder.
+    ///
+    /// # Errors
+    /// With the file, line and column, and what was expected.
+    pub fn load(path: &Path) -> Result<Config, Error> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| Error::Read { path: path.into(), source })?;
+        let mut config = Config::parse(&text, path)?;
+        let base = path.parent().unwrap_or(Path::new(""));
+        for path in [&mut config.keys, &mut config.data, &mut config.states.tree] {
+            *path = base.join(&*path);
+        }
+        config.states.pillar = config.states.pillar.map(|pillar| base.join(pillar));
+        crate::stats::resolve(&mut config.sinks, base);
+        config.reactors = config.reactors.map(|reactors| base.join(reactors));
+        Ok(config)
+    }
+
+    fn parse(text: &str, path: &Path) -> Result<Config, Error> {
+        let parsed = serde_saphyr::from_str::<Config>(text);
+        let config = parsed
+            .map_err(|source| Error::Parse { path: path.into(), source: Box::new(source) })?;
+        config.check().map_err(|what| Error::Invalid { path: path.into(), what })?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), String> {
+        for (name, pool) in &self.pools {
+            if !self.providers.contains_key(&pool.provider) {
+                let known: Vec<&str> = self.providers.keys().map(String::as_str).collect();
+                let known = known.join(", ");
+                return Err(format!(
+                    "pool {name} names the provider {:?}, and there is only: {known}; add it \
+                     under providers",
+                    pool.provider
+                ));
+            }
+            if pool.min > pool.max || pool.max > POOL_SIZE_MAX {
+                return Err(format!(
+                    "pool {name} has min {} and max {}; set 0 <= min <= max <= {POOL_SIZE_MAX}",
+                    pool.min, pool.max
+                ));
+            }
+        }
+        if self.nats == Nats::Servers(Vec::new()) {
+            return Err("nats.servers is empty; name at least one, or use embedded".into());
+        }
+        match self.store.replicas {
+            1 | 3 | 5 => Ok(()),
+            other => Err(format!("store.replicas is {other}; use 1, 3 or 5")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "cluster: c\nkeys: k\nstates: {tree: t}\nproviders:\n  here: {kind: local}\n\
+                        pools:\n  w: {provider: here, max: 3}\n";
+
+    #[test]
+    fn a_short_file_has_working_defaults() {
+        let config = Config::parse(GOOD, Path::new("c.yaml")).unwrap();
+        assert_eq!((config.nats, config.timeouts.lost_secs), (Nats::Embedded, 60));
+    }
+
+    #[test]
+    fn what_is_wrong_is_told_with_its_place() {
+        for (bad, expected) in [
+            (GOOD.replace("keys: k", "kees: k"), "line 2"),
+            (GOOD.replace("max: 3", "max: three"), "line 7"),
+            (GOOD.replace("provider: here", "provider: there"), "names the provider \"there\""),
+            (GOOD.replace("max: 3", "min: 4, max: 3"), "min 4 and max 3"),
+            (format!("{GOOD}store: {{replicas: 2}}\n"), "use 1, 3 or 5"),
+            (format!("{GOOD}nats: {{servers: []}}\n"), "nats.servers is empty"),
+            (GOOD.replace("cluster: c", "cluster: C.x"), "cluster name"),
+        ] {
+            let error = Config::parse(&bad, Path::new("c.yaml")).unwrap_err().to_string();
+            assert!(error.contains(expected) && error.contains("c.yaml"), "{error}");
+        }
+    }
+}

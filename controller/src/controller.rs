@@ -1,0 +1,138 @@
+//! Starts the controller's tasks, in the order in which they need each other, and stops them.
+//!
+//! Every task is named and awaited; one that ends unexpectedly stops the process, so that whatever
+//! runs it (systemd) starts it whole again.
+
+mod core;
+
+use crate::config::{Config, Nats};
+use crate::keys::Keys;
+use crate::nats;
+use anyhow::{Context, bail};
+use core::Core;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+/// How long tasks may take to stop.
+const STOP_GRACE: Duration = Duration::from_secs(15);
+type Tasks = JoinSet<(&'static str, anyhow::Result<()>)>;
+
+/// Runs the controller until a signal or the end of a task.
+///
+/// # Errors
+/// With what could not be started, or which task ended.
+pub fn main(config: Config) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(run(config))
+}
+
+/// Stops the nats-server that a killed controller left in its folder.
+///
+/// # Errors
+/// When a controller runs there, or the server cannot be ended.
+pub fn stop_nats(dir: &Path) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(nats::stop_leftover(dir))?;
+    Ok(())
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    let cancel = CancellationToken::new();
+    let signalled = signals(cancel.clone())?;
+    let keys = Arc::new(Keys::load(&config.keys)?);
+    let (embedded, servers, own) = start_nats(&config).await?;
+    let nats_stop = CancellationToken::new();
+    let (mut tasks, mut nats) = (Tasks::new(), Tasks::new());
+    if let Some(server) = embedded {
+        let stop = nats_stop.clone();
+        nats.spawn(async move { ("nats-server", server.run(stop).await.map_err(Into::into)) });
+    }
+    tasks.spawn(async move { ("signals", signalled.await) });
+    let result = Box::pin(work(config, keys, servers, own, &cancel, &mut tasks, &mut nats)).await;
+    cancel.cancel();
+    nats_stop.cancel();
+    finish(&mut nats).await;
+    result
+}
+
+/// Works until a task ends; NATS outlives all others, since they still have something to say.
+async fn work(
+    config: Config,
+    keys: Arc<Keys>,
+    servers: Vec<String>,
+    own: Vec<String>,
+    cancel: &CancellationToken,
+    tasks: &mut Tasks,
+    nats: &mut Tasks,
+) -> anyhow::Result<()> {
+    let opening = Box::pin(Core::open(config, keys, &own, cancel.clone(), tasks));
+    let Some(core) = cancel.run_until_cancelled(opening).await else { return Ok(()) };
+    let core = core?;
+    core.start(servers, tasks).await?;
+    tracing::info!(nats = core.bus.server_version(), "the controller works");
+    let result = watch(tasks, nats, cancel).await;
+    cancel.cancel();
+    core.tracker.close();
+    finish(tasks).await;
+    core.bus.close().await;
+    result
+}
+
+/// Waits for the first task that ends.
+async fn watch(
+    tasks: &mut Tasks,
+    nats: &mut Tasks,
+    cancel: &CancellationToken,
+) -> anyhow::Result<()> {
+    let ended = tokio::select! {
+        Some(ended) = tasks.join_next() => ended,
+        Some(ended) = nats.join_next() => ended,
+    };
+    let (name, result) = ended.context("a task panicked")?;
+    match result {
+        Ok(()) if cancel.is_cancelled() => Ok(()),
+        Ok(()) => bail!("the task {name} ended unexpectedly"),
+        Err(error) => Err(error.context(format!("the task {name} failed"))),
+    }
+}
+
+async fn finish(tasks: &mut Tasks) {
+    let all = async { while tasks.join_next().await.is_some() {} };
+    if tokio::time::timeout(STOP_GRACE, all).await.is_err() {
+        tracing::warn!(count = tasks.len(), "tasks did not stop in time");
+        tasks.shutdown().await;
+    }
+}
+
+fn signals(cancel: CancellationToken) -> anyhow::Result<impl Future<Output = anyhow::Result<()>>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            () = cancel.cancelled() => {}
+        }
+        tracing::info!("stopping");
+        cancel.cancel();
+        Ok(())
+    })
+}
+
+/// The embedded server, if it is one; where agents find NATS; where the controller does.
+async fn start_nats(
+    config: &Config,
+) -> anyhow::Result<(Option<nats::Server>, Vec<String>, Vec<String>)> {
+    match &config.nats {
+        Nats::Servers(servers) => Ok((None, servers.clone(), servers.clone())),
+        Nats::Embedded => {
+            let server = nats::Server::start(&nats::Options::new(&config.keys)).await?;
+            let (servers, own) = (server.servers(), vec![server.url()]);
+            Ok((Some(server), servers, own))
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Enrolment: a launched machine proves that it is the agent it was launched as, once.
+//!
+//! The registry binds the keys by compare-and-set *before* the answer leaves. The same keys get the
+//! same admission again, so a lost answer harms nobody; other keys are refused, told, and the
+//! worker is replaced, because somebody else holds its bootstrap credential.
+
+use crate::keys::Keys;
+use crate::lifecycle::Input;
+use crate::registry::{self, Registry};
+use muster_protocol::bus::{Bus, Call, Caller};
+use muster_protocol::enrol::{Admission, Answer, Claim, Renewal, Request, SignedRenewal, Verdict};
+use muster_protocol::event::{Alarm, Event};
+use muster_protocol::id::{AgentId, Token, UnixMillis, random};
+use muster_protocol::jwt::Stamp;
+use muster_protocol::subject::{self, Source};
+use muster_protocol::wire;
+use muster_protocol::worker::{Keys as Bound, Phase, Worker};
+use std::sync::Arc;
+
+/// Admits machines and renews agents' credentials.
+#[derive(Debug)]
+pub struct Enrolment {
+    /// The connection in BUS.
+    pub bus: Bus,
+    /// What it signs with.
+    pub keys: Arc<Keys>,
+    /// The truth.
+    pub registry: Arc<Registry>,
+    /// How long a credential lives.
+    pub credential_millis: i64,
+}
+
+/// Why a machine is not admitted.
+enum Denied {
+    /// It will never be.
+    No(String),
+    /// It will never be, and somebody should look.
+    Alarming(String),
+    /// Not now.
+    Later(String),
+}
+
+impl Enrolment {
+    /// Answers one call on `muster.enrol.<agent>`.
+    pub async fn enrol(&self, call: Call) {
+        let Some([agent]) = subject::tokens(&call.subject, "muster.enrol.") else { return };
+        let Ok(agent) = agent.parse::<AgentId>() else { return };
+        let (nonce, verdict) = match self.admit(&agent, &call.caller, &call.payload).await {
+            Ok((nonce, admission)) => (nonce, Verdict::Admitted(admission)),
+            Err((nonce, denied)) => (nonce, self.deny(&agent, &call.caller, denied).await),
+        };
+        self.answer(call, &agent, nonce, verdict).await;
+    }
+
+    /// Answers one call on `muster.rpc.<agent>.renew`.
+    pub async fn renew(&self, agent: &AgentId, call: Call) {
+        let renewed = self.renewed(agent, &call.caller, &call.payload).await;
+        let (nonce, verdict) = match renewed {
+            Ok((nonce, admission)) => (nonce, Verdict::Admitted(admission)),
+            Err((nonce, denied)) => (nonce, self.deny(agent, &call.caller, denied).await),
+        };
+        self.answer(call, agent, nonce, verdict).await;
+    }
+
+    /// Answers a call whose only purpose is to be answered.
+    pub async fn greet(&self, call: Call) {
+        let verdict = Verdict::Later("hello".into());
+        let answer = Answer { nonce: Token::random([0; 26]), now: UnixMillis::now(), verdict };
+        if let Err(error) = call.responder.send(&answer).await {
+            tracing::debug!(%error, "a greeting was lost");
+        }
+    }
+
+    async fn admit(
+        &self,
+        agent: &AgentId,
+        caller: &Caller,
+        payload: &[u8],
+    ) -> Result<(Token, Admission), (Token, Denied)> {
+        let none = || Token::random([0; 26]);
+        let no = |why: &str| Denied::No(why.to_owned());
+        let request: Request =
+            wire::decode(payload).map_err(|error| (none(), no(&error.to_string())))?;
+        let worker = self.registry.agent(agent);
+        let worker =
+            worker.ok_or_else(|| (none(), no("this id is not, or no longer, expected")))?;
+        let claim = request
+            .verify(&worker.bootstrap.public_key)
+            .map_err(|error| (none(), Denied::Alarming(error.to_string())))?;
+        let denied = |denied| (claim.nonce.clone(), denied);
+        check(agent, &worker, caller, &claim, UnixMillis::now()).map_err(denied)?;
+        self.bind(&worker, &claim).await.map_err(denied)?;
+        let admission = self.admission(agent, &claim.public_key).map_err(denied)?;
+        Ok((claim.nonce.clone(), admission))
+    }
+
+    /// Binds the keys, unless they are bound already: to the same, or to others.
+    async fn bind(&self, worker: &Worker, claim: &Claim) -> Result<(), Denied> {
+        let credential_expires = UnixMillis::now().plus(self.credential_millis);
+        let (public_key, xkey) = (claim.public_key.clone(), claim.xkey.clone());
+        let keys = Bound { public_key, xkey, credential_expires };
+        let input = Input::Enrolled { keys, facts: claim.facts.clone() };
+        let happened = self.registry.happen_to(&worker.agent_id, &input).await;
+        match happened {
+            Ok(_) => Ok(()),
+            Err(registry::Error::Refused(refused)) => {
+                let bound = self.registry.agent(&worker.agent_id).and_then(|worker| worker.keys);
+                match bound {
+                    Some(bound)
+                        if bound.public_key == claim.public_key && bound.xkey == claim.xkey =>
+                    {
+                        self.prolong(&worker.agent_id, credential_expires).await
+                    }
+                    Some(_) => Err(self.suspect(&worker.agent_id).await),
+                    None => Err(Denied::No(refused.to_string())),
+                }
+            }
+            Err(error) => Err(Denied::Later(error.to_string())),
+        }
+    }
+
+    /// The id was claimed with two pairs of keys: one of them is a thief, nobody knows which.
+    async fn suspect(&self, agent: &AgentId) -> Denied {
+        let reason = "its id was claimed with two pairs of keys".to_owned();
+        if let Err(error) = self.registry.happen_to(agent, &Input::Suspect(reason)).await {
+            tracing::error!(%agent, %error, "a suspect worker could not be failed; terminate it");
+        }
+        Denied::Alarming("this id is bound to other keys".to_owned())
+    }
+
+    async fn prolong(&self, agent: &AgentId, until: UnixMillis) -> Result<(), Denied> {
+        let renewed = self.registry.happen_to(agent, &Input::Renewed(until)).await;
+        renewed.map(|_| ()).map_err(|error| Denied::Later(error.to_string()))
+    }
+
+    async fn renewed(
+        &self,
+        agent: &AgentId,
+        caller: &Caller,
+        payload: &[u8],
+    ) -> Result<(Token, Admission), (Token, Denied)> {
+        let none = || Token::random([0; 26]);
+        let no = |why: String| (none(), Denied::No(why));
+        let request: SignedRenewal =
+            wire::decode(payload).map_err(|error| no(error.to_string()))?;
+        let worker =
+            self.registry.agent(agent).ok_or_else(|| no("it is no worker's agent".into()))?;
+        let bound = worker.keys.clone().ok_or_else(|| no("it is not enrolled".into()))?;
+        let verified = request.verify(&bound.public_key);
+        let renewal: Renewal =
+            verified.map_err(|error| (none(), Denied::Alarming(error.to_string())))?;
+        let denied = |denied| (renewal.nonce.clone(), denied);
+        if renewal.agent_id != *agent || caller.name != agent.as_str() {
+            return Err(denied(Denied::Alarming("it renews for another".into())));
+        }
+        if matches!(worker.phase, Phase::Failed | Phase::Terminating | Phase::Terminated) {
+            return Err(denied(Denied::No(format!("the worker is {}", worker.phase))));
+        }
+        let until = UnixMillis::now().plus(self.credential_millis);
+        self.prolong(agent, until).await.map_err(denied)?;
+        let admission = self.admission(agent, &bound.public_key).map_err(denied)?;
+        Ok((renewal.nonce.clone(), admission))
+    }
+
+    fn admission(&self, agent: &AgentId, public_key: &str) -> Result<Admission, Denied> {
+        let expires = UnixMillis::now().plus(self.credential_millis);
+        let jwt = self.keys.agent_jwt(agent, public_key, expires, &Stamp::fresh());
+        let jwt = jwt.map_err(|error| Denied::No(error.to_string()))?;
+        Ok(Admission {
+            jwt,
+            expires,
+            bus_account: self.keys.bus_account().to_owned(),
+            controller_xkey: self.keys.xkey().public_key(),
+        })
+    }
+
+    async fn deny(&self, agent: &AgentId, caller: &Caller, denied: Denied) -> Verdict {
+        match denied {
+            Denied::Later(why) => Verdict::Later(why),
+            Denied::No(why) => {
+                tracing::warn!(agent_id = %agent, host = caller.host, reason = why, "not admitted");
+                Verdict::Refused(why)
+            }
+            Denied::Alarming(why) => {
+                tracing::warn!(agent_id = %agent, host = caller.host, reason = why, "not admitted");
+                self.alarm(agent, caller, &why).await;
+                Verdict::Refused(why)
+            }
+        }
+    }
+
+    async fn alarm(&self, agent: &AgentId, caller: &Caller, what: &str) {
+        let kind: Token = "enrolment".parse().expect("a token");
+        let id: Token = agent.as_str().parse().expect("an agent id is a token");
+        let who = format!("{} from {}", caller.name, caller.host);
+        let alarm = Alarm { who, what: what.to_owned() };
+        let event = Event::new(Token::random(random()), UnixMillis::now(), &alarm);
+        let subject = subject::event(Source::Security, &id, &kind);
+        if let Err(error) = self.bus.publish_event(subject, &event).await {
+            tracing::error!(%agent, %error, what, "a security event could not be stored");
+        }
+    }
+
+    async fn answer(&self, call: Call, agent: &AgentId, nonce: Token, verdict: Verdict) {
+        let answer = Answer { nonce, now: UnixMillis::now(), verdict };
+        let signed = match self.keys.signer().sign(agent.as_str(), &answer) {
+            Ok(signed) => signed,
+            Err(error) => {
+                tracing::error!(%error, "an answer could not be signed");
+                return;
+            }
+        };
+        if let Err(error) = call.responder.send(&signed).await {
+            tracing::debug!(%agent, %error, "an answer was lost; the agent asks again");
+        }
+    }
+}
+
+/// What must hold before keys are bound.
+fn check(
+    agent: &AgentId,
+    worker: &Worker,
+    caller: &Caller,
+    claim: &Claim,
+    now: UnixMillis,
+) -> Result<(), Denied> {
+    let alarming = |why: &str| Err(Denied::Alarming(why.to_owned()));
+    if claim.agent_id != *agent || caller.name != agent.as_str() {
+        return alarming("the claim is for another id than the credential");
+    }
+    if caller.key != worker.bootstrap.public_key {
+        return alarming("the connection's credential is not the one of this launch");
+    }
+    if now >= worker.bootstrap.expires {
+        return Err(Denied::No("the bootstrap credential has expired".into()));
+    }
+    match worker.phase {
+        Phase::Launching | Phase::Booting | Phase::Configuring | Phase::Ready | Phase::Lost => {
+            Ok(())
+        }
+        phase => Err(Denied::No(format!("the worker is {phase}"))),
+    }
+}

@@ -1,0 +1,44 @@
+//! Small subcommands about the local provider: what this machine supports, and cleaning up.
+
+use crate::provider::local::{self, SandboxCommand};
+use anyhow::{Context, bail};
+use std::io::Write;
+use std::path::Path;
+
+/// Tells which isolations this machine supports, and why not the others.
+///
+/// # Errors
+/// When it cannot be tried, or the output format is unknown.
+pub fn main(output: &str) -> anyhow::Result<()> {
+    let sandbox = SandboxCommand::current().context("finding this program")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let support = runtime.block_on(local::support(&sandbox));
+    let rows = support.iter().map(|(isolation, result)| {
+        serde_json::json!({
+            "isolation": isolation, "ok": result.is_ok(), "reason": result.as_ref().err(),
+        })
+    });
+    let rows: Vec<serde_json::Value> = rows.collect();
+    let mut out = std::io::stdout().lock();
+    match output {
+        "json" => writeln!(out, "{}", serde_json::Value::from(rows))?,
+        "table" => {
+            for row in rows {
+                let reason = row["reason"].as_str().unwrap_or("supported");
+                writeln!(out, "{:<6} {reason}", row["isolation"].as_str().unwrap_or_default())?;
+            }
+        }
+        other => bail!("{other:?} is no output format; use table or json"),
+    }
+    Ok(())
+}
+
+/// Removes all workers that a killed local provider left.
+///
+/// # Errors
+/// When one cannot be removed.
+pub fn sweep(dir: &Path) -> anyhow::Result<()> {
+    let swept = local::sweep(dir).with_context(|| format!("sweeping {}", dir.display()))?;
+    eprintln!("removed {swept} workers");
+    Ok(())
+}

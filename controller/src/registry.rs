@@ -1,0 +1,340 @@
+//! The registry: workers and pools as signed documents in key-value buckets, changed by
+//! compare-and-set.
+//!
+//! A document that the controller's key has not signed is refused: whoever can write to the buckets
+//! still cannot launch, delete or rule a worker. Each write bears an id of its own, so a write whose
+//! answer was lost is recognised. This process keeps what it last saw in memory; the bucket decides.
+
+use crate::keys::Keys;
+use crate::lifecycle::{self, Input, Refused};
+use muster_protocol::bus::bucket::{Bucket, Entry};
+use muster_protocol::bus::{self, Bus};
+use muster_protocol::event::{Event, PhaseChanged};
+use muster_protocol::id::{AgentId, PoolName, Token, UnixMillis, WorkerName, random};
+use muster_protocol::seal::{self, Signed};
+use muster_protocol::subject::{self, Source};
+use muster_protocol::wire::{self, Message};
+use muster_protocol::worker::{Phase, PoolSize, Worker};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::watch;
+
+/// How often one change is tried against others that come between.
+const TRIES_MAX: u32 = 16;
+/// How often an event about a change is offered to the bus; losing it costs time, no truth.
+const TELL_TRIES: u32 = 5;
+
+/// Why a document could not be read or changed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// There is no such worker or pool.
+    #[error("there is no {what} {name}")]
+    Missing {
+        /// `worker` or `pool`.
+        what: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// The worker's phase does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// A document that is not the controller's.
+    #[error("the document {key} is not one that this controller's key has signed")]
+    Foreign {
+        /// Bucket and key.
+        key: String,
+        /// What is wrong with it.
+        #[source]
+        source: seal::Error,
+    },
+    /// Signing failed.
+    #[error("signing a document")]
+    Sign(#[source] seal::Error),
+    /// Others changed it each time.
+    #[error("{name} was changed by others {TRIES_MAX} times in a row")]
+    Contended {
+        /// The document.
+        name: String,
+    },
+    /// The bus.
+    #[error(transparent)]
+    Bus(#[from] bus::Error),
+}
+
+#[derive(Clone, Debug)]
+struct Held {
+    worker: Worker,
+    revision: u64,
+}
+
+/// Workers and pools.
+#[derive(Debug)]
+pub struct Registry {
+    bus: Bus,
+    workers: Bucket,
+    pools: Bucket,
+    keys: Arc<Keys>,
+    held: Mutex<BTreeMap<WorkerName, Held>>,
+    changes: watch::Sender<u64>,
+}
+
+impl Registry {
+    /// Reads all documents. One that is foreign stops the controller: a person must look.
+    ///
+    /// # Errors
+    /// When the buckets cannot be read, or hold a document of somebody else.
+    pub async fn open(
+        bus: Bus,
+        workers: Bucket,
+        pools: Bucket,
+        keys: Arc<Keys>,
+    ) -> Result<Registry, Error> {
+        let (held, changes) = (Mutex::new(BTreeMap::new()), watch::Sender::new(0));
+        let registry = Registry { bus, workers, pools, keys, held, changes };
+        for entry in registry.workers.all().await? {
+            let worker: Worker = registry.read("worker", &entry)?;
+            registry.hold(&worker, entry.revision);
+        }
+        Ok(registry)
+    }
+
+    /// All workers, as last seen.
+    #[must_use]
+    pub fn workers(&self) -> Vec<Worker> {
+        self.lock().values().map(|held| held.worker.clone()).collect()
+    }
+
+    /// One worker, as last seen.
+    #[must_use]
+    pub fn worker(&self, name: &WorkerName) -> Option<Worker> {
+        self.lock().get(name).map(|held| held.worker.clone())
+    }
+
+    /// The worker whose present generation an agent is.
+    #[must_use]
+    pub fn agent(&self, agent: &AgentId) -> Option<Worker> {
+        self.worker(&agent.worker()).filter(|worker| worker.agent_id == *agent)
+    }
+
+    /// Counts every change; a loop that waits on it misses none.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    /// Wakes who waits on [`Registry::changes`].
+    pub fn wake(&self) {
+        self.changes.send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    /// Adds a worker.
+    ///
+    /// # Errors
+    /// When the name is taken, or the bus fails: then it may be there.
+    pub async fn add(&self, worker: Worker) -> Result<(), Error> {
+        let key = worker.name.to_string();
+        let bytes = self.sign("worker", &key, &worker)?;
+        let revision = match self.workers.create(&key, bytes).await {
+            Ok(revision) => revision,
+            // A lost answer: it is ours if it bears our id.
+            Err(error) => match self.load(&worker.name).await? {
+                Some(held) if held.worker.op_id == worker.op_id => held.revision,
+                _ => return Err(error.into()),
+            },
+        };
+        self.hold(&worker, revision);
+        self.tell(&worker, None).await;
+        Ok(())
+    }
+
+    /// Lets something happen to a worker: stores what [`lifecycle::step`] makes of it, tells it.
+    ///
+    /// # Errors
+    /// When the worker's phase does not allow it, or the bus fails.
+    pub async fn happen(&self, name: &WorkerName, input: &Input) -> Result<Worker, Error> {
+        let now = UnixMillis::now();
+        self.change(name, |worker| lifecycle::step(worker, input, now)).await
+    }
+
+    /// Like [`Registry::happen`], to one generation only.
+    ///
+    /// # Errors
+    /// As [`Registry::happen`]; [`Error::Missing`] when the generation is over.
+    pub async fn happen_to(&self, agent: &AgentId, input: &Input) -> Result<Worker, Error> {
+        let now = UnixMillis::now();
+        let name = agent.worker();
+        let of_it = |worker: &Worker| match worker.agent_id == *agent {
+            true => lifecycle::step(worker, input, now),
+            false => Err(Refused { phase: worker.phase, what: "an older generation" }),
+        };
+        self.change(&name, of_it).await
+    }
+
+    /// Changes a worker by compare-and-set.
+    ///
+    /// # Errors
+    /// What `change` refuses, or what the bus says.
+    pub async fn change<F>(&self, name: &WorkerName, change: F) -> Result<Worker, Error>
+    where
+        F: Fn(&Worker) -> Result<Worker, Refused>,
+    {
+        let missing = || Error::Missing { what: "worker", name: name.to_string() };
+        let mut held = self.lock().get(name).cloned();
+        for _ in 0..TRIES_MAX {
+            let before = match held.take() {
+                Some(held) => held,
+                None => self.load(name).await?.ok_or_else(missing)?,
+            };
+            let mut next = change(&before.worker)?;
+            next.op_id = Token::random(random());
+            match self.write(&next, before.revision).await {
+                Ok(revision) => {
+                    self.hold(&next, revision);
+                    self.tell(&next, Some(before.worker.phase)).await;
+                    return Ok(next);
+                }
+                Err(Error::Bus(bus::Error::Conflict { .. })) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(Error::Contended { name: name.to_string() })
+    }
+
+    /// Forgets a worker that is over.
+    ///
+    /// # Errors
+    /// When the bus fails.
+    pub async fn remove(&self, name: &WorkerName) -> Result<(), Error> {
+        self.workers.remove(name.as_str()).await?;
+        self.lock().remove(name);
+        Ok(())
+    }
+
+    /// A pool's size; none if it was never set.
+    ///
+    /// # Errors
+    /// When the bus fails or the document is foreign.
+    pub async fn pool(&self, name: &PoolName) -> Result<Option<PoolSize>, Error> {
+        let entry = self.pools.get(name.as_str()).await?;
+        entry.map(|entry| self.read("pool", &entry)).transpose()
+    }
+
+    /// Changes a pool by compare-and-set; `change` gets the present size, or none.
+    ///
+    /// # Errors
+    /// When the bus fails, or others change it each time.
+    pub async fn change_pool<F>(&self, name: &PoolName, change: F) -> Result<PoolSize, Error>
+    where
+        F: Fn(Option<PoolSize>) -> PoolSize,
+    {
+        for _ in 0..TRIES_MAX {
+            let entry = self.pools.get(name.as_str()).await?;
+            let before = entry.as_ref().map(|entry| self.read("pool", entry)).transpose()?;
+            let mut next = change(before);
+            next.op_id = Token::random(random());
+            let bytes = self.sign("pool", name.as_str(), &next)?;
+            let written = match &entry {
+                Some(entry) => self.pools.update(name.as_str(), bytes, entry.revision).await,
+                None => self.pools.create(name.as_str(), bytes).await,
+            };
+            match written {
+                Ok(_) => {
+                    self.wake();
+                    return Ok(next);
+                }
+                Err(bus::Error::Conflict { .. }) => {
+                    if self.pool(name).await?.is_some_and(|pool| pool.op_id == next.op_id) {
+                        return Ok(next);
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(Error::Contended { name: name.to_string() })
+    }
+
+    /// Writes over a revision; a conflict with our own write, whose answer was lost, is a success.
+    async fn write(&self, next: &Worker, revision: u64) -> Result<u64, Error> {
+        let bytes = self.sign("worker", next.name.as_str(), next)?;
+        match self.workers.update(next.name.as_str(), bytes, revision).await {
+            Ok(revision) => Ok(revision),
+            Err(error) => match self.load(&next.name).await? {
+                Some(held) if held.worker.op_id == next.op_id => Ok(held.revision),
+                _ => Err(error.into()),
+            },
+        }
+    }
+
+    async fn load(&self, name: &WorkerName) -> Result<Option<Held>, Error> {
+        let Some(entry) = self.workers.get(name.as_str()).await? else { return Ok(None) };
+        let worker = self.read("worker", &entry)?;
+        self.hold(&worker, entry.revision);
+        Ok(Some(Held { worker, revision: entry.revision }))
+    }
+
+    fn sign<M: Message>(&self, kind: &str, key: &str, document: &M) -> Result<Vec<u8>, Error> {
+        let signed =
+            self.keys.signer().sign(&audience(kind, key), document).map_err(Error::Sign)?;
+        Ok(wire::encode(&signed))
+    }
+
+    /// A document outlives the command key that signed it, so its age is not judged.
+    fn read<M: Message>(&self, kind: &'static str, entry: &Entry) -> Result<M, Error> {
+        let foreign = |source| Error::Foreign { key: audience(kind, &entry.key), source };
+        let signed: Signed = wire::decode(&entry.value).map_err(|error| foreign(error.into()))?;
+        signed.open(self.keys.root_public_key(), &audience(kind, &entry.key), None).map_err(foreign)
+    }
+
+    fn hold(&self, worker: &Worker, revision: u64) {
+        let held = Held { worker: worker.clone(), revision };
+        self.lock().insert(worker.name.clone(), held);
+        self.wake();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<WorkerName, Held>> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells a change of phase; the document holds the truth if this is lost.
+    async fn tell(&self, worker: &Worker, from: Option<Phase>) {
+        if from == Some(worker.phase) {
+            return;
+        }
+        tracing::info!(
+            worker = %worker.name, agent_id = %worker.agent_id, phase = %worker.phase,
+            reason = worker.reason.as_deref(), "worker changed phase"
+        );
+        let (subject, event) = phase_event(worker, from);
+        for _ in 0..TELL_TRIES {
+            match self.bus.publish_event(subject.clone(), &event).await {
+                Ok(()) => return,
+                Err(error) if error.is_retryable() => {}
+                Err(error) => {
+                    tracing::warn!(%error, subject, "event was not stored");
+                    return;
+                }
+            }
+        }
+        tracing::warn!(subject, "event was not stored: the bus does not answer");
+    }
+}
+
+fn audience(kind: &str, key: &str) -> String {
+    format!("registry/{kind}/{key}")
+}
+
+fn phase_event(worker: &Worker, from: Option<Phase>) -> (String, Event) {
+    let token = |text: &str| -> Token { text.parse().expect("names and phases are tokens") };
+    let name = token(worker.name.as_str());
+    let data = PhaseChanged {
+        agent_id: worker.agent_id.to_string(),
+        pool: worker.pool.to_string(),
+        generation: worker.generation.0,
+        from: from.map_or("", Phase::name).to_owned(),
+        to: worker.phase.name().to_owned(),
+        reason: worker.reason.clone(),
+        millis: worker.milestones.launched.map(|launched| worker.since.since(launched)),
+    };
+    let subject = subject::event(Source::Worker, &name, &token(worker.phase.name()));
+    (subject, Event::new(Token::random(random()), worker.since, &data))
+}

@@ -1,0 +1,121 @@
+//! Which credentials are void: one document in BUS, pushed to the servers as account claims.
+//!
+//! A push cuts the live connections of what it names within milliseconds. An older push would
+//! un-revoke, so only the controller that holds the lease pushes, and always the whole list. An
+//! entry goes when the credential it names has expired by itself.
+
+use crate::keys::{self, Keys};
+use muster_protocol::bus::bucket::Bucket;
+use muster_protocol::bus::{self, Bus};
+use muster_protocol::id::UnixMillis;
+use muster_protocol::jwt::Stamp;
+use muster_protocol::seal::{self, Signed};
+use muster_protocol::subject::Account;
+use muster_protocol::wire::{self, Message};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+const KEY: &str = "revocations";
+const AUDIENCE: &str = "registry/revocations";
+/// An account's claims with more entries would not fit into one message.
+pub const ENTRIES_MAX: usize = 10_000;
+
+/// Why a credential could not be revoked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bus.
+    #[error(transparent)]
+    Bus(#[from] bus::Error),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] keys::Error),
+    /// The stored list is not the controller's.
+    #[error("the list of revocations is not one that this controller's key has signed")]
+    Foreign(#[source] seal::Error),
+    /// Too many live credentials are revoked at once.
+    #[error(
+        "more than {ENTRIES_MAX} live credentials are revoked; shorten timeouts.credential_secs"
+    )]
+    Full,
+}
+
+/// The stored list: when each key was revoked, and until when its credentials would live.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct List {
+    entries: BTreeMap<String, (UnixMillis, UnixMillis)>,
+}
+
+impl Message for List {
+    const NAME: &'static str = "revocations";
+}
+
+/// Revokes, and pushes.
+#[derive(Debug)]
+pub struct Revocations {
+    bucket: Bucket,
+    keys: Arc<Keys>,
+    pusher: Bus,
+    /// Held over a push: two at once could arrive in the wrong order.
+    list: Mutex<List>,
+}
+
+impl Revocations {
+    /// Reads the list and pushes it, since the server may have been started from older claims.
+    ///
+    /// # Errors
+    /// When it cannot be read or pushed.
+    pub async fn open(bucket: Bucket, keys: Arc<Keys>, pusher: Bus) -> Result<Revocations, Error> {
+        let list = match bucket.get(KEY).await? {
+            None => List::default(),
+            Some(entry) => {
+                let signed: Signed = wire::decode(&entry.value).map_err(bus::Error::from)?;
+                let root = keys.root_public_key();
+                signed.open(root, AUDIENCE, None).map_err(Error::Foreign)?
+            }
+        };
+        let revocations = Revocations { bucket, keys, pusher, list: Mutex::new(list) };
+        let list = revocations.list.lock().await;
+        revocations.push(&list).await?;
+        drop(list);
+        Ok(revocations)
+    }
+
+    /// Makes credentials void: public keys, with the time until which each would live.
+    ///
+    /// # Errors
+    /// When it is not certain that they are void; revoking again is harmless.
+    pub async fn revoke(
+        &self,
+        revoked: &[(String, UnixMillis)],
+        now: UnixMillis,
+    ) -> Result<(), Error> {
+        let mut list = self.list.lock().await;
+        let live = |until: &UnixMillis| *until > now;
+        let new =
+            revoked.iter().filter(|(key, until)| live(until) && !list.entries.contains_key(key));
+        let new: Vec<_> = new.cloned().collect();
+        if new.is_empty() {
+            return Ok(());
+        }
+        let mut next = list.clone();
+        next.entries.retain(|_, (_, until)| live(until));
+        next.entries.extend(new.into_iter().map(|(key, until)| (key, (now, until))));
+        if next.entries.len() > ENTRIES_MAX {
+            return Err(Error::Full);
+        }
+        let signed = self.keys.signer().sign(AUDIENCE, &next).map_err(Error::Foreign)?;
+        self.bucket.put(KEY, wire::encode(&signed)).await?;
+        self.push(&next).await?;
+        *list = next;
+        Ok(())
+    }
+
+    async fn push(&self, list: &List) -> Result<(), Error> {
+        let revoked = list.entries.iter().map(|(key, (at, _))| (key.clone(), *at)).collect();
+        let claims = self.keys.account_jwt(Account::Agents, &revoked, &Stamp::fresh())?;
+        self.pusher.push_claims(&claims).await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,97 @@
+//! Takes the calls of machines, agents and people, and hands each to who answers it.
+
+use crate::api::Api;
+use crate::enrolment::Enrolment;
+use muster_protocol::bus::{self, Bus, Call, Calls, Incoming};
+use muster_protocol::id::AgentId;
+use muster_protocol::subject;
+use std::sync::Arc;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// Calls that are answered at once; the next ones wait in their subscription.
+const ANSWERING_MAX: usize = 512;
+
+/// Who answers what.
+#[derive(Debug)]
+pub struct Rpc {
+    /// The connection in BUS.
+    pub bus: Bus,
+    /// Machines and agents.
+    pub enrolment: Arc<Enrolment>,
+    /// People.
+    pub api: Arc<Api>,
+    /// The answers under way.
+    pub tasks: TaskTracker,
+}
+
+/// The subscriptions.
+#[derive(Debug)]
+pub struct Listening {
+    enrol: Calls,
+    rpc: Calls,
+    api: Calls,
+}
+
+#[derive(Clone, Copy)]
+enum From {
+    Machine,
+    Agent,
+    Person,
+}
+
+impl Rpc {
+    /// Subscribes; what is called from now on waits to be answered.
+    ///
+    /// # Errors
+    /// When the connection is closed.
+    pub async fn listen(&self) -> Result<Listening, bus::Error> {
+        Ok(Listening {
+            enrol: self.bus.calls(subject::ENROL_ALL).await?,
+            rpc: self.bus.calls(subject::RPC_ALL).await?,
+            api: self.bus.calls(subject::API_ALL).await?,
+        })
+    }
+
+    /// Answers until it is cancelled.
+    ///
+    /// # Errors
+    /// When the connection is closed.
+    pub async fn run(self, mut calls: Listening, cancel: CancellationToken) -> anyhow::Result<()> {
+        let room = Arc::new(Semaphore::new(ANSWERING_MAX));
+        loop {
+            let permit = Arc::clone(&room).acquire_owned().await?;
+            let (from, incoming) = tokio::select! {
+                call = calls.enrol.next() => (From::Machine, call),
+                call = calls.rpc.next() => (From::Agent, call),
+                call = calls.api.next() => (From::Person, call),
+                () = cancel.cancelled() => return Ok(()),
+            };
+            let Some(call) = marked(incoming.ok_or(bus::Error::Closed)?) else { continue };
+            let (enrolment, api) = (Arc::clone(&self.enrolment), Arc::clone(&self.api));
+            self.tasks.spawn(async move {
+                match from {
+                    From::Machine => enrolment.enrol(call).await,
+                    From::Agent => agent_call(&enrolment, call).await,
+                    From::Person => api.answer(call).await,
+                }
+                drop(permit);
+            });
+        }
+    }
+}
+
+fn marked(incoming: Incoming<Call>) -> Option<Call> {
+    incoming.map_err(|error| tracing::warn!(%error, "a call was dropped")).ok()
+}
+
+async fn agent_call(enrolment: &Enrolment, call: Call) {
+    let Some([agent, verb]) = subject::tokens(&call.subject, "muster.rpc.") else { return };
+    let Ok(agent) = agent.parse::<AgentId>() else { return };
+    match verb {
+        "renew" => enrolment.renew(&agent, call).await,
+        // Any answer proves the connection; this one tells nothing.
+        _ => enrolment.greet(call).await,
+    }
+}

@@ -1,0 +1,291 @@
+//! Publishes what an agent shall be: the state tree as blobs by hash, its manifest, and the agent's
+//! desired state, signed, with its pillar sealed.
+
+use crate::config;
+use crate::keys::Keys;
+use crate::lifecycle::Refused;
+use crate::registry::{self, Registry};
+use flate2::Compression;
+use flate2::write::ZlibEncoder;
+use muster_protocol::bus::bucket::Bucket;
+use muster_protocol::bus::stream::{BLOBS, JetStream};
+use muster_protocol::bus::{self, Bus};
+use muster_protocol::desired::{
+    Blob, CHUNK_BYTES, Desired, FILE_BYTES_MAX, FILES_MAX, File, Manifest,
+};
+use muster_protocol::id::{AgentId, Hash};
+use muster_protocol::seal::{self, Sealed};
+use muster_protocol::subject;
+use muster_protocol::wire;
+use muster_protocol::worker::{Phase, Worker};
+use std::collections::HashSet;
+use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tokio::sync::Mutex;
+
+/// How deep folders of a tree may nest.
+const DEPTH_MAX: usize = 64;
+
+/// Why a desired state could not be published.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// A file of the tree.
+    #[error("reading {path} of the state tree")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The tree is not one that travels.
+    #[error("the state tree {path}: {what}")]
+    Tree {
+        /// Where.
+        path: PathBuf,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// The pillar does not render.
+    #[error("rendering the pillar of {worker}: {what}")]
+    Pillar {
+        /// Whose.
+        worker: String,
+        /// File, line and reason.
+        what: String,
+    },
+    /// The worker has not enrolled.
+    #[error("{0} has not enrolled")]
+    NotEnrolled(AgentId),
+    /// Sealing or signing.
+    #[error("sealing the desired state")]
+    Seal(#[from] seal::Error),
+    /// The registry.
+    #[error(transparent)]
+    Registry(#[from] registry::Error),
+    /// The bus.
+    #[error(transparent)]
+    Bus(#[from] bus::Error),
+}
+
+/// Publishes desired states.
+#[derive(Debug)]
+pub struct States {
+    config: config::States,
+    bus: Bus,
+    jetstream: JetStream,
+    desired: Bucket,
+    keys: Arc<Keys>,
+    registry: Arc<Registry>,
+    /// Blobs known to be stored; held over an upload, so that each goes once.
+    stored: Mutex<HashSet<Hash>>,
+}
+
+impl States {
+    /// Publishes states from a folder.
+    #[must_use]
+    pub fn new(
+        config: config::States,
+        bus: Bus,
+        jetstream: JetStream,
+        desired: Bucket,
+        keys: Arc<Keys>,
+        registry: Arc<Registry>,
+    ) -> States {
+        let stored = Mutex::new(HashSet::new());
+        States { config, bus, jetstream, desired, keys, registry, stored }
+    }
+
+    /// Stores the tree as it is now. Returns its manifest's blob.
+    ///
+    /// # Errors
+    /// When a file cannot be read or stored.
+    pub async fn publish_tree(&self) -> Result<Blob, Error> {
+        let root = self.config.tree.clone();
+        let scanned = tokio::task::spawn_blocking(move || scan(&root)).await;
+        let files = scanned.map_err(|_| Error::Tree {
+            path: self.config.tree.clone(),
+            what: "reading it was interrupted".into(),
+        })??;
+        let manifest = Manifest { files: files.iter().map(|(file, _)| file.clone()).collect() };
+        let mut stored = self.stored.lock().await;
+        for (file, path) in &files {
+            if !stored.contains(&file.blob.hash) {
+                let bytes = std::fs::read(path)
+                    .map_err(|source| Error::Read { path: path.clone(), source })?;
+                self.store(&file.blob, &bytes).await?;
+                stored.insert(file.blob.hash.clone());
+            }
+        }
+        let bytes = wire::encode(&manifest);
+        let blob = Blob { hash: Hash::of(&bytes), size: bytes.len() as u64 };
+        if !stored.contains(&blob.hash) {
+            self.store(&blob, &bytes).await?;
+            stored.insert(blob.hash.clone());
+        }
+        Ok(blob)
+    }
+
+    /// Publishes one agent's desired state under its next revision. Returns the revision.
+    ///
+    /// # Errors
+    /// When it has not enrolled, its pillar does not render, or the bus fails.
+    pub async fn publish(&self, agent: &AgentId, apply: bool) -> Result<u64, Error> {
+        let manifest = self.publish_tree().await?;
+        let worker = self.registry.agent(agent).ok_or_else(|| Error::NotEnrolled(agent.clone()))?;
+        let pillar = self.pillar(&worker).await?;
+        let keys = worker.keys.as_ref().ok_or_else(|| Error::NotEnrolled(agent.clone()))?;
+        let sealed = Sealed::seal(pillar.as_bytes(), self.keys.xkey(), &keys.xkey)?;
+        let worker = self.next_revision(&worker).await?;
+        let desired = Desired {
+            agent_id: agent.clone(),
+            generation: worker.generation,
+            revision: worker.revision,
+            apply,
+            manifest,
+            pillar: sealed,
+        };
+        let signed = self.keys.signer().sign(agent.as_str(), &desired)?;
+        self.desired.put(agent.as_str(), wire::encode(&signed)).await?;
+        tracing::debug!(agent_id = %agent, revision = worker.revision, "desired state published");
+        Ok(worker.revision)
+    }
+
+    /// Forgets the desired state of an agent that is over.
+    ///
+    /// # Errors
+    /// When the bus fails.
+    pub async fn forget(&self, agent: &AgentId) -> Result<(), Error> {
+        Ok(self.desired.remove(agent.as_str()).await?)
+    }
+
+    async fn next_revision(&self, worker: &Worker) -> Result<Worker, Error> {
+        let agent = &worker.agent_id;
+        let counted = |worker: &Worker| {
+            let over = matches!(worker.phase, Phase::Terminating | Phase::Terminated);
+            if worker.agent_id != *agent || over {
+                return Err(Refused { phase: worker.phase, what: "configured" });
+            }
+            Ok(Worker { revision: worker.revision + 1, ..worker.clone() })
+        };
+        Ok(self.registry.change(&worker.name, counted).await?)
+    }
+
+    async fn pillar(&self, worker: &Worker) -> Result<String, Error> {
+        let Some(root) = self.config.pillar.clone() else { return Ok("{}".into()) };
+        let (name, facts) = (worker.name.to_string(), worker.facts.clone());
+        let failed = |what: String| Error::Pillar { worker: worker.name.to_string(), what };
+        let rendered = tokio::task::spawn_blocking(move || {
+            let mut known = muster_states::Facts::from_map(facts.into_iter().collect());
+            known.set("id", name.as_str());
+            muster_states::pillar::render(&root, &name, &known).map_err(|errors| {
+                let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
+                errors.join("; ")
+            })
+        });
+        let pillar = rendered.await.map_err(|_| failed("it was interrupted".into()))?;
+        Ok(pillar.map_err(failed)?.to_string())
+    }
+
+    async fn store(&self, blob: &Blob, bytes: &[u8]) -> Result<(), Error> {
+        for number in 0..blob.chunks() {
+            let subject = subject::blob(&blob.hash, number);
+            if self.jetstream.last(BLOBS, &subject).await?.is_some() {
+                continue;
+            }
+            let from = number as usize * CHUNK_BYTES;
+            let piece = &bytes[from..bytes.len().min(from + CHUNK_BYTES)];
+            let id = format!("{}.{number}", blob.hash);
+            self.bus.publish(subject, &id, compress(piece)).await?;
+        }
+        Ok(())
+    }
+}
+
+fn compress(piece: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(piece).expect("a Vec takes any bytes");
+    encoder.finish().expect("a Vec takes any bytes")
+}
+
+/// All files below a folder, in the order of their paths, with where to read them.
+fn scan(root: &Path) -> Result<Vec<(File, PathBuf)>, Error> {
+    let mut found = Vec::new();
+    walk(root, root, 0, &mut found)?;
+    found.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
+    Ok(found)
+}
+
+fn walk(
+    root: &Path,
+    dir: &Path,
+    depth: usize,
+    found: &mut Vec<(File, PathBuf)>,
+) -> Result<(), Error> {
+    let failed = |path: &Path| {
+        let path = path.to_owned();
+        move |source| Error::Read { path, source }
+    };
+    let tree = |path: &Path, what: String| Err(Error::Tree { path: path.to_owned(), what });
+    if depth > DEPTH_MAX {
+        return tree(dir, format!("folders nest deeper than {DEPTH_MAX}; is a link a circle?"));
+    }
+    for entry in std::fs::read_dir(dir).map_err(failed(dir))? {
+        let path = entry.map_err(failed(dir))?.path();
+        // Links are followed, as Salt's file server does.
+        let meta = std::fs::metadata(&path).map_err(failed(&path))?;
+        if meta.is_dir() {
+            if path.file_name().is_some_and(|name| name == ".git") {
+                continue;
+            }
+            walk(root, &path, depth + 1, found)?;
+        } else if meta.is_file() {
+            if meta.len() > FILE_BYTES_MAX || found.len() >= FILES_MAX {
+                let what =
+                    format!("more than {FILES_MAX} files, or a file over {FILE_BYTES_MAX} B");
+                return tree(&path, what);
+            }
+            found.push((file(root, &path, &meta)?, path));
+        }
+    }
+    Ok(())
+}
+
+fn file(root: &Path, path: &Path, meta: &std::fs::Metadata) -> Result<File, Error> {
+    let below = path.strip_prefix(root).expect("a walk stays below its root");
+    let Some(name) = below.to_str() else {
+        let what = "its name is not UTF-8; rename it".to_owned();
+        return Err(Error::Tree { path: path.to_owned(), what });
+    };
+    let read = |source| Error::Read { path: path.to_owned(), source };
+    let bytes = std::fs::read(path).map_err(read)?;
+    let blob = Blob { hash: Hash::of(&bytes), size: bytes.len() as u64 };
+    Ok(File { path: name.to_owned(), mode: meta.permissions().mode() & 0o7777, blob })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_is_listed_by_path_with_the_hashes_of_its_files() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::create_dir_all(dir.path().join("b/.git")).unwrap();
+        std::fs::write(dir.path().join("b/c.sls"), "x").unwrap();
+        std::fs::write(dir.path().join("b/.git/no"), "x").unwrap();
+        std::fs::write(dir.path().join("a.sls"), "").unwrap();
+        let files = scan(dir.path()).unwrap();
+        let paths: Vec<&str> = files.iter().map(|(file, _)| file.path.as_str()).collect();
+        assert_eq!(paths, ["a.sls", "b/c.sls"]);
+        assert_eq!(files[0].0.blob, Blob { hash: Hash::of(b""), size: 0 });
+    }
+
+    #[test]
+    fn a_link_that_is_a_circle_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(dir.path(), dir.path().join("again")).unwrap();
+        assert!(scan(dir.path()).is_err());
+    }
+}

@@ -1,0 +1,110 @@
+//! The streams and buckets that Muster keeps in NATS, with their limits.
+//!
+//! All limits together stay below what the operator gives, so no stream can fill the disk under
+//! another; limits of single subjects keep one agent from flushing the others' messages.
+
+use crate::config;
+use muster_protocol::bus::bucket::{self, Bucket};
+use muster_protocol::bus::stream::{self, BLOBS, EVENTS, JetStream, STATS};
+use muster_protocol::bus::{Bus, Error};
+use muster_protocol::subject;
+use std::time::Duration;
+
+/// Events of one subject that are kept.
+const EVENTS_PER_SUBJECT_MAX: i64 = 4096;
+/// Frames of one agent that wait for a sink that is down: a day at one each 10 s.
+const FRAMES_PER_AGENT_MAX: i64 = 8640;
+const DAY: Duration = Duration::from_secs(86_400);
+/// Where a change of a desired state is published for its agent.
+const REPUBLISH_DESIRED: &str = "muster.desired.>";
+
+/// The parts of the whole store, in per cent; they add up to less than 100.
+const EVENTS_PERCENT: u64 = 35;
+const STATS_PERCENT: u64 = 30;
+const BLOBS_PERCENT: u64 = 20;
+const BUCKET_PERCENT: u64 = 3;
+
+/// The buckets.
+#[derive(Clone, Debug)]
+pub struct Buckets {
+    /// Workers, by name.
+    pub workers: Bucket,
+    /// Pools, by name.
+    pub pools: Bucket,
+    /// The cluster's own documents.
+    pub cluster: Bucket,
+    /// Desired states, by agent id.
+    pub desired: Bucket,
+}
+
+/// Makes and migrates all of them.
+///
+/// # Errors
+/// When the server refuses one.
+pub async fn open(bus: &Bus, store: &config::Store) -> Result<(JetStream, Buckets), Error> {
+    let jetstream = bus.jetstream();
+    let version = bus.server_version();
+    for spec in streams(store) {
+        jetstream.ensure_stream(&spec, &version).await?;
+    }
+    let bucket = |name, republish| {
+        let bytes_max = store.bytes_max / 100 * BUCKET_PERCENT;
+        let spec = bucket::Spec { name, bytes_max, replicas: store.replicas, republish };
+        let jetstream = jetstream.clone();
+        async move { jetstream.ensure_bucket(&spec).await }
+    };
+    let buckets = Buckets {
+        workers: bucket("WORKERS", None).await?,
+        pools: bucket("POOLS", None).await?,
+        cluster: bucket("CLUSTER", None).await?,
+        desired: bucket("DESIRED", Some(REPUBLISH_DESIRED)).await?,
+    };
+    Ok((jetstream, buckets))
+}
+
+fn streams(store: &config::Store) -> [stream::Spec; 3] {
+    let part = |percent| store.bytes_max / 100 * percent;
+    let replicas = store.replicas;
+    [
+        stream::Spec {
+            name: EVENTS,
+            subject: subject::EVENT_ALL,
+            bytes_max: part(EVENTS_PERCENT),
+            per_subject_max: EVENTS_PER_SUBJECT_MAX,
+            age_max: Some(DAY * store.event_days),
+            replicas,
+            asynchronous: false,
+        },
+        stream::Spec {
+            name: STATS,
+            subject: subject::STATS_ALL,
+            bytes_max: part(STATS_PERCENT),
+            per_subject_max: FRAMES_PER_AGENT_MAX,
+            age_max: Some(DAY),
+            replicas,
+            asynchronous: true,
+        },
+        stream::Spec {
+            name: BLOBS,
+            subject: subject::BLOB_ALL,
+            bytes_max: part(BLOBS_PERCENT),
+            per_subject_max: 1,
+            age_max: None,
+            replicas,
+            asynchronous: false,
+        },
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_limits_together_stay_below_the_whole() {
+        let store = config::Store::default();
+        let streams: u64 = streams(&store).iter().map(|spec| spec.bytes_max).sum();
+        let buckets = 4 * store.bytes_max / 100 * BUCKET_PERCENT;
+        assert!(streams + buckets < store.bytes_max);
+    }
+}

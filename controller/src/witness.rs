@@ -1,0 +1,105 @@
+//! Takes what agents report of themselves, from a durable consumer: results, starts, alarms.
+
+use crate::jobs::{Jobs, Late};
+use crate::lifecycle::Input;
+use crate::registry::{self, Registry};
+use muster_protocol::bus::stream::{Consumer, Delivery};
+use muster_protocol::bus::{self};
+use muster_protocol::event::{Alarm, Applied, Event, Executed};
+use muster_protocol::id::AgentId;
+use muster_protocol::subject;
+use muster_protocol::wire;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// Events that are taken at once.
+const BATCH_MAX: usize = 256;
+/// The wait before an event comes again that the registry could not take.
+const RETRY: Duration = Duration::from_secs(2);
+
+/// Takes agents' events.
+#[derive(Debug)]
+pub struct Witness {
+    /// Whose lives they change.
+    pub registry: Arc<Registry>,
+    /// Who waits for results.
+    pub jobs: Arc<Jobs>,
+}
+
+impl Witness {
+    /// Takes events until it is cancelled.
+    ///
+    /// # Errors
+    /// When the consumer is gone.
+    pub async fn run(
+        self,
+        mut events: Consumer,
+        cancel: CancellationToken,
+    ) -> Result<(), bus::Error> {
+        loop {
+            let batch = tokio::select! {
+                batch = events.next_batch(BATCH_MAX) => batch?,
+                () = cancel.cancelled() => return Ok(()),
+            };
+            for delivery in &batch {
+                match self.take(delivery).await {
+                    true => delivery.ack().await?,
+                    false => delivery.retry_after(RETRY).await?,
+                }
+            }
+        }
+    }
+
+    /// Whether the event is dealt with.
+    async fn take(&self, delivery: &Delivery) -> bool {
+        let prefix = "muster.event.agent.";
+        let Some([agent, kind]) = subject::tokens(&delivery.subject, prefix) else { return true };
+        let Ok(agent) = agent.parse::<AgentId>() else { return true };
+        let Ok(event) = wire::decode::<Event>(&delivery.payload) else {
+            tracing::warn!(agent_id = %agent, kind, "an agent's event cannot be read");
+            return true;
+        };
+        match kind {
+            "applied" | "failed" => match event.read::<Applied>() {
+                Some(applied) => self.applied(&agent, &applied).await,
+                None => true,
+            },
+            "executed" => {
+                if let Some(executed) = event.read::<Executed>() {
+                    self.jobs.arrived(&executed.command, Late::executed(&executed));
+                }
+                true
+            }
+            "alarm" => {
+                let what = event.read::<Alarm>().map(|alarm| alarm.what);
+                tracing::warn!(agent_id = %agent, what, "an agent raises an alarm");
+                true
+            }
+            _ => true,
+        }
+    }
+
+    async fn applied(&self, agent: &AgentId, applied: &Applied) -> bool {
+        let ok = applied.outcome.failed == 0 && applied.errors.is_empty();
+        let taken = match applied.highstate {
+            false => true,
+            true => {
+                let outcome = applied.outcome.clone();
+                match self.registry.happen_to(agent, &Input::Applied { outcome, ok }).await {
+                    Ok(_) | Err(registry::Error::Refused(_) | registry::Error::Missing { .. }) => {
+                        true
+                    }
+                    Err(error) => {
+                        tracing::warn!(agent_id = %agent, %error, "a result waits for the registry");
+                        false
+                    }
+                }
+            }
+        };
+        if taken && let Some(command) = &applied.command {
+            self.jobs.arrived(command, Late::applied(applied));
+        }
+        taken
+    }
+}

@@ -1,0 +1,314 @@
+//! A whole cluster on this machine: the real controller with its real nats-server, in a folder of
+//! its own, on ports of the kernel's choice. Nothing of it is left when it is dropped.
+
+use anyhow::{Context, Result, bail, ensure};
+use muster_protocol::api::{
+    Answer, ClusterShow, PoolScale, Question, TailOpen, WorkerList, WorkerView,
+};
+use muster_protocol::bus::{Bus, Credential, Feed, Options};
+use muster_protocol::event::Event;
+use muster_protocol::id::{Token, UserName, random};
+use muster_protocol::subject::{self, Role};
+use nkeys::KeyPair;
+use serde::Deserialize;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// How long anything in a test may take.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+const POLL: Duration = Duration::from_millis(20);
+
+/// What a test wants.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// `root`, `user` or `none`.
+    pub isolation: &'static str,
+    /// What stands for the agent; the real one if absent.
+    pub agent: Option<String>,
+    /// Files of the state tree: path and text.
+    pub tree: Vec<(&'static str, String)>,
+    /// More lines of `controller.yaml`.
+    pub config: String,
+}
+
+impl Default for Setup {
+    fn default() -> Setup {
+        let top = "base:\n  '*':\n    - hello\n".to_owned();
+        let hello = "/etc/hello:\n  file.managed:\n    - contents: hello {{ grains['id'] }}\n";
+        let tree = vec![("top.sls", top), ("hello.sls", hello.to_owned())];
+        Setup { isolation: "none", agent: None, tree, config: String::new() }
+    }
+}
+
+/// A controller with its nats-server.
+#[derive(Debug)]
+pub struct Cluster {
+    dir: TempDir,
+    controller: Option<Child>,
+}
+
+#[derive(Deserialize)]
+struct Person {
+    servers: Vec<String>,
+    user: UserName,
+    jwt: String,
+    seed: String,
+}
+
+/// A program of this workspace, built by `make test` before the tests.
+#[must_use]
+pub fn program(name: &str) -> PathBuf {
+    let test = std::env::current_exe().expect("a test knows its own path");
+    let target = test.parent().and_then(Path::parent).expect("tests are in target/<profile>/deps");
+    let path = target.join(name);
+    assert!(path.exists(), "{} is not built; run `make test`", path.display());
+    path
+}
+
+impl Cluster {
+    /// Starts one, and waits until the controller answers.
+    ///
+    /// # Errors
+    /// With the controller's log.
+    pub async fn start(setup: &Setup) -> Result<Cluster> {
+        let dir = tempfile::Builder::new().prefix("muster-test-").tempdir()?;
+        let mut cluster = Cluster { dir, controller: None };
+        let init = Command::new(program("muster-controller"))
+            .args(["init", "--cluster", "test", "--listen", "127.0.0.1:0", "--max-store", "1GiB"])
+            .arg("--dir")
+            .arg(cluster.path("config"))
+            .output()?;
+        ensure!(init.status.success(), "init: {}", String::from_utf8_lossy(&init.stderr));
+        for (path, text) in &setup.tree {
+            let path = cluster.path("tree").join(path);
+            fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
+            fs::write(path, text)?;
+        }
+        fs::write(cluster.path("config/controller.yaml"), config(setup, &cluster))?;
+        cluster.start_controller().await?;
+        Ok(cluster)
+    }
+
+    /// A path in the cluster's folder.
+    #[must_use]
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.dir.path().join(below)
+    }
+
+    /// Starts the controller, and waits until it answers.
+    ///
+    /// # Errors
+    /// With its log.
+    pub async fn start_controller(&mut self) -> Result<()> {
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log"))?;
+        let child = Command::new(program("muster-controller"))
+            .arg("run")
+            .arg("--config")
+            .arg(self.path("config/controller.yaml"))
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        self.controller = Some(child);
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if let Ok(bus) = self.admin().await
+                && self.ask(&bus, &ClusterShow {}).await.is_ok()
+            {
+                return Ok(());
+            }
+            let child = self.controller.as_mut().context("just started")?;
+            if child.try_wait()?.is_some() || Instant::now() > until {
+                bail!("the controller does not answer:\n{}", self.log());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Kills the controller at once; its nats-server and its workers go on.
+    ///
+    /// # Errors
+    /// When it does not run.
+    pub fn kill_controller(&mut self) -> Result<()> {
+        let mut child = self.controller.take().context("the controller does not run")?;
+        child.kill()?;
+        child.wait()?;
+        Ok(())
+    }
+
+    /// What the controller has logged.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.path("log")).unwrap_or_default()
+    }
+
+    /// A connection of the first person.
+    ///
+    /// # Errors
+    /// When NATS is not there.
+    pub async fn admin(&self) -> Result<Bus> {
+        let context = self.context()?;
+        let key = Arc::new(KeyPair::from_seed(&context.seed)?);
+        Ok(Bus::connect(Options {
+            role: Role::Admin,
+            name: context.user.to_string(),
+            servers: context.servers,
+            ca: Some(self.path("config/ca.pem")),
+            credential: Credential::new(key, context.jwt),
+        })
+        .await?)
+    }
+
+    fn context(&self) -> Result<Person> {
+        let text = fs::read_to_string(self.path("config/admin.yaml"))?;
+        Ok(serde_saphyr::from_str(&text)?)
+    }
+
+    /// Where NATS is.
+    ///
+    /// # Errors
+    /// When `init` has not run.
+    pub fn servers(&self) -> Result<Vec<String>> {
+        Ok(self.context()?.servers)
+    }
+
+    /// Asks the controller.
+    ///
+    /// # Errors
+    /// With its refusal.
+    pub async fn ask<Q: Question>(&self, bus: &Bus, question: &Q) -> Result<Q::Answer> {
+        let user: UserName = bus.name().parse()?;
+        let subject = subject::api(&user, Q::NOUN, Q::VERB);
+        match bus.request(subject, question, PATIENCE).await? {
+            Answer::Ok(answer) => Ok(answer),
+            Answer::Refused(refusal) => Err(refusal.into()),
+        }
+    }
+
+    /// Scales the pool `test`.
+    ///
+    /// # Errors
+    /// With the controller's refusal.
+    pub async fn scale(&self, bus: &Bus, size: u32) -> Result<()> {
+        self.ask(bus, &PoolScale { pool: "test".parse()?, size }).await?;
+        Ok(())
+    }
+
+    /// All workers, also those that are terminated.
+    ///
+    /// # Errors
+    /// When the controller does not answer.
+    pub async fn workers(&self, bus: &Bus) -> Result<Vec<WorkerView>> {
+        self.ask(bus, &WorkerList { target: None, all: true }).await
+    }
+
+    /// Waits until the workers are as a test wants them.
+    ///
+    /// # Errors
+    /// With what they are instead, and the controller's log.
+    pub async fn until<F>(&self, bus: &Bus, what: &str, wanted: F) -> Result<Vec<WorkerView>>
+    where
+        F: Fn(&[WorkerView]) -> bool,
+    {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let workers = self.workers(bus).await?;
+            if wanted(&workers) {
+                return Ok(workers);
+            }
+            if Instant::now() > until {
+                bail!("never {what}: {workers:#?}\n{}", self.log());
+            }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Stored and new events of a filter.
+    ///
+    /// # Errors
+    /// When the controller does not open the feed.
+    pub async fn tail(&self, bus: &Bus, filter: &str) -> Result<Feed> {
+        let (user, lease) = (bus.name().parse()?, Token::random(random()));
+        let feed = bus.feed(&user, &lease).await?;
+        let since = Some(muster_protocol::id::UnixMillis(0));
+        self.ask(bus, &TailOpen { lease, filter: filter.to_owned(), since }).await?;
+        Ok(feed)
+    }
+
+    /// Stops the controller and fails when it has logged a warning that the test did not expect.
+    ///
+    /// # Errors
+    /// With those lines.
+    pub fn finish(mut self, expected: &[&str]) -> Result<()> {
+        self.stop();
+        let log = self.log();
+        let odd: Vec<&str> = log
+            .lines()
+            .filter(|line| line.contains(" WARN ") || line.contains("ERROR "))
+            .filter(|line| !expected.iter().any(|text| line.contains(text)))
+            .collect();
+        ensure!(odd.is_empty(), "undeclared warnings:\n{}", odd.join("\n"));
+        Ok(())
+    }
+
+    fn stop(&mut self) {
+        let Some(mut child) = self.controller.take() else { return };
+        let pid = child.id().to_string();
+        let asked = Command::new("kill").args(["-TERM", &pid]).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            drop(child.kill());
+        }
+        drop(child.wait());
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        let killed = self.controller.is_none();
+        self.stop();
+        let sweep = Command::new(program("muster-controller"))
+            .args(["local-sweep", "--dir"])
+            .arg(self.path("data/local/here"))
+            .stderr(Stdio::null())
+            .status();
+        drop(sweep);
+        // A controller that was killed left its nats-server.
+        if killed {
+            let stop = Command::new(program("muster-controller"))
+                .args(["stop-nats", "--dir"])
+                .arg(self.path("config"))
+                .status();
+            drop(stop);
+        }
+    }
+}
+
+/// The next event of a feed, within [`PATIENCE`].
+///
+/// # Errors
+/// When none comes.
+pub async fn next_event(feed: &mut Feed) -> Result<(String, Event)> {
+    let next = tokio::time::timeout(PATIENCE, feed.next()).await.context("no event came")?;
+    let (subject, event) = next.context("the feed is closed")??;
+    Ok((subject, event?))
+}
+
+fn config(setup: &Setup, cluster: &Cluster) -> String {
+    let agent = setup.agent.clone();
+    let agent = agent.unwrap_or_else(|| program("muster-agent").display().to_string());
+    let (isolation, more) = (setup.isolation, &setup.config);
+    let samples = cluster.path("samples.jsonl");
+    let mut text = format!(
+        "cluster: test\nkeys: .\ndata: ../data\nstates: {{tree: ../tree}}\n\
+         store: {{bytes_max: 900000000}}\n\
+         providers:\n  here: {{kind: local, isolation: {isolation}, agent: {agent:?}}}\n\
+         pools:\n  test: {{provider: here, max: 200}}\n\
+         sinks:\n  - {{kind: json_lines, name: samples, path: {samples:?}}}\n"
+    );
+    text.push_str(more);
+    text
+}
