@@ -1,12 +1,11 @@
 //! Puts a worker's `/` together, and enters it.
 //!
 //! Whatever the isolation, the worker gets its own `/proc`, `/tmp`, `/run` and `/dev` (no disks),
-//! a `/sys` and `/proc/sys` that it cannot write, as they are the machine's, and sees the
-//! nothing of the provider's and the hidden folders. What differs is where the rest comes from: with
-//! `root` it is an overlay on `/` and on each file system mounted below it; with `user` it is a new
-//! `/` with overlays on what states change, and everything else as it is, not to be written. (A
-//! user namespace may not overlay a folder that others have mounted something in: such a one is
-//! split.)
+//! a `/sys` and `/proc/sys` that it cannot write, as they are the machine's, and sees nothing of
+//! the provider's and the hidden folders. What differs is where the rest comes from: with `root` it
+//! is an overlay on `/` and on each file system mounted below it; with `user` it is a new `/` with
+//! overlays on what states change, and everything else as it is, not to be written. (A user
+//! namespace may not overlay a folder that others have mounted something in: such a one is split.)
 
 use super::mounts::{self, Error};
 use super::prime;

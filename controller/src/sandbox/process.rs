@@ -108,6 +108,7 @@ pub(crate) fn descendants() -> io::Result<Vec<Pid>> {
 }
 
 /// All processes that were started with this setting in their environment, as far as we may look.
+/// One that is just being executed is missed: its environment is empty until its stack is made.
 pub(crate) fn with_environment(setting: &[u8]) -> io::Result<Vec<Process>> {
     let mut found = Vec::new();
     for pid in all()? {
@@ -173,7 +174,11 @@ mod tests {
         let child = Pid::from_raw(i32::try_from(spawned.unwrap().id()).unwrap());
         let process = Process::of(child).unwrap();
         assert!(descendants().unwrap().contains(&child));
-        assert!(with_environment(b"MARK=x y").unwrap().contains(&process));
+        // Its environment is not there yet at the moment of its execution.
+        let until = Instant::now() + Duration::from_secs(5);
+        while !with_environment(b"MARK=x y").unwrap().contains(&process) {
+            assert!(Instant::now() < until);
+        }
         assert!(!process.ends_within(Duration::ZERO));
         process.signal(Signal::SIGKILL).unwrap();
         assert!(process.ends_within(Duration::from_secs(5)));

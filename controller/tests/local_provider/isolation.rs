@@ -112,7 +112,8 @@ async fn the_machines_disks_and_kernel_are_out_of_reach() {
         if !machine.is_apart() {
             continue;
         }
-        let command = "find /dev -type b; echo x 2>/dev/null >/proc/sys/kernel/domainname && echo BAD; \
+        let command = "find /dev -type b; \
+                       echo x 2>/dev/null >/proc/sys/kernel/domainname && echo BAD; \
                        echo x 2>/dev/null >/sys/power/state && echo BAD; \
                        echo x >/dev/null; head -c1 /dev/urandom >/dev/shm/x; ls -d /proc/self/fd";
         assert_eq!(machine.run(command).await, "/proc/self/fd\n", "{isolation:?}");
@@ -186,8 +187,8 @@ async fn what_others_have_mounted_in_between_does_no_harm() {
         if !machine.is_apart() {
             continue;
         }
-        let mounts = "mkdir -p /var/tmp/$0 && mount -t tmpfs x /var/tmp/$0 && echo x >/var/tmp/$0/y \
-                      && rmdir /var/tmp/$0 2>/dev/null; exec \"$@\"";
+        let mounts = "mkdir -p /var/tmp/$0 && mount -t tmpfs x /var/tmp/$0 \
+                      && echo x >/var/tmp/$0/y && rmdir /var/tmp/$0 2>/dev/null; exec \"$@\"";
         let before = ["-m", "sh", "-c", mounts, MARK].map(OsString::from);
         let program = OsString::from(machine.sandbox.program.as_os_str());
         let args = before.into_iter().chain([program, OsString::from("sandbox")]).collect();

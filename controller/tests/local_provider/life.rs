@@ -1,14 +1,12 @@
 //! How servers begin, are found again, fail, and end.
 
-use super::machine::{LIMIT, Machine, active, isolations, settled, shell, spec};
+use super::machine::{Machine, active, isolations, settled, shell, spec, until};
 use muster_controller::provider::local::{Isolation, sweep};
 use muster_controller::provider::{ErrorKind, Provider, ServerId, Status};
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
-use tokio::time::Instant;
 
 /// Leaves a process that has left its parent, its session and its manners.
 const STUBBORN: &str = "(trap '' TERM HUP INT; setsid sh -c \"trap '' TERM; \
@@ -28,6 +26,11 @@ fn left_of(folder: &Path) -> Vec<String> {
         }
     }
     left
+}
+
+async fn stopped(local: &impl Provider, id: &ServerId) {
+    let status = async || local.get(id).await.unwrap().unwrap().status;
+    until(async || (status().await == Status::Stopped).then_some(())).await;
 }
 
 /// The processes of this program's user that sleep for so long.
@@ -57,11 +60,7 @@ async fn nothing_is_left_of_a_deleted_server() {
         let own = seconds + nix::unistd::geteuid().as_raw() % 1000 * 10;
         let command = STUBBORN.replace("2000", &own.to_string());
         let server = active(&local, &shell(&command)).await;
-        let until = Instant::now() + LIMIT;
-        while sleepers(own) == 0 {
-            assert!(Instant::now() < until, "{isolation:?}");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        until(async || (sleepers(own) == 1).then_some(())).await;
         assert!(!left_of(&machine.servers()).is_empty());
         local.delete(&server.id).await.unwrap();
         assert_eq!(left_of(&machine.servers()), Vec::<String>::new(), "{isolation:?}");
@@ -91,11 +90,7 @@ async fn a_killed_worker_is_stopped_and_can_be_deleted() {
         for victim in [0, 1] {
             let server = active(&local, &shell("setsid sleep 3000 & true")).await;
             kill(pids(&machine, &server.id)[victim]);
-            let until = Instant::now() + LIMIT;
-            while local.get(&server.id).await.unwrap().unwrap().status != Status::Stopped {
-                assert!(Instant::now() < until, "{isolation:?}");
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            stopped(&local, &server.id).await;
             local.delete(&server.id).await.unwrap();
             assert_eq!(left_of(&machine.servers()), Vec::<String>::new(), "{isolation:?}");
         }
@@ -111,11 +106,7 @@ async fn a_worker_can_switch_itself_off() {
         }
         let local = machine.open();
         let made = local.create(spec(&shell("setsid sleep 3000 & kill -TERM 1"))).await.unwrap();
-        let until = Instant::now() + LIMIT;
-        while local.get(&made.id).await.unwrap().unwrap().status != Status::Stopped {
-            assert!(Instant::now() < until, "{isolation:?}");
-            tokio::time::sleep(Duration::from_millis(1)).await;
-        }
+        stopped(&local, &made.id).await;
         assert_eq!(left_of(&machine.servers()), Vec::<String>::new(), "{isolation:?}");
         local.delete(&made.id).await.unwrap();
     }
@@ -227,7 +218,7 @@ async fn controller_that_makes_servers_until_it_is_killed() {
 async fn servers_survive_a_killed_controller_and_are_all_found() {
     for isolation in isolations().await {
         let machine = Machine::new(isolation);
-        for millis in [3, 12, 31] {
+        for servers in [1, 2, 7] {
             let mut controller = Command::new(std::env::current_exe().unwrap())
                 .args(["--exact", "life::controller_that_makes_servers_until_it_is_killed"])
                 .env("MUSTER_TEST_SERVERS", machine.servers())
@@ -235,18 +226,15 @@ async fn servers_survive_a_killed_controller_and_are_all_found() {
                 .stdout(Stdio::null())
                 .spawn()
                 .unwrap();
-            let until = Instant::now() + LIMIT;
-            let local = loop {
-                assert!(Instant::now() < until);
-                if fs::read_dir(machine.servers()).is_ok_and(|mut found| found.next().is_some()) {
-                    break machine.open();
-                }
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            };
-            tokio::time::sleep(Duration::from_millis(millis)).await;
+            until(async || {
+                let found = fs::read_dir(machine.servers()).ok()?;
+                (found.count() >= servers).then_some(())
+            })
+            .await;
             controller.kill().unwrap();
             assert_eq!(controller.wait().unwrap().signal(), Some(9));
 
+            let local = machine.open();
             let listed = local.list().await.unwrap();
             for server in &listed {
                 let status = &local.get(&server.id).await.unwrap().unwrap().status;
@@ -257,12 +245,8 @@ async fn servers_survive_a_killed_controller_and_are_all_found() {
                 deleted.unwrap();
             }
             assert_eq!(local.list().await.unwrap(), []);
-            let until = Instant::now() + LIMIT;
             // A supervisor that was just being started finds its folder gone, and ends by itself.
-            while !left_of(&machine.servers()).is_empty() {
-                assert!(Instant::now() < until, "{:?}", left_of(&machine.servers()));
-                tokio::time::sleep(Duration::from_millis(1)).await;
-            }
+            until(async || left_of(&machine.servers()).is_empty().then_some(())).await;
             sweep(&machine.servers()).unwrap();
         }
     }

@@ -9,10 +9,11 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
-use tokio::time::Instant;
 
 /// How long anything here may take, on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
+/// The time between two looks at something that is to come.
+const LOOK_EVERY: Duration = Duration::from_millis(1);
 /// The name of every worker here.
 pub(crate) const WORKER: &str = "worker-1";
 
@@ -102,17 +103,27 @@ pub(crate) fn shell(command: &str) -> String {
     format!("#cloud-config\nruncmd:\n- [sh, -c, {}]\n", serde_json::to_string(command).unwrap())
 }
 
+/// Looks until something is there.
+pub(crate) async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let poll = async {
+        let mut looks = tokio::time::interval(LOOK_EVERY);
+        loop {
+            looks.tick().await;
+            if let Some(found) = look().await {
+                return found;
+            }
+        }
+    };
+    tokio::time::timeout(LIMIT, poll).await.expect("it comes within the limit")
+}
+
 /// The server once it is not building any more.
 pub(crate) async fn settled(local: &Local, id: &ServerId) -> Server {
-    let until = Instant::now() + LIMIT;
-    loop {
+    until(async || {
         let server = local.get(id).await.unwrap().unwrap();
-        if server.status != Status::Building {
-            return server;
-        }
-        assert!(Instant::now() < until, "{server:?}");
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
+        (server.status != Status::Building).then_some(server)
+    })
+    .await
 }
 
 /// Makes a server whose commands must end well.

@@ -3,7 +3,7 @@
 use super::{GONE, NEW, UNFINISHED_MILLIS_MAX, is_id, names};
 use crate::provider::{Error, ErrorKind};
 use crate::sandbox::process::{self, Process};
-use crate::sandbox::record::{Folder, Running};
+use crate::sandbox::record::{Folder, Isolation, Running};
 use nix::sys::signal::Signal;
 use std::fs;
 use std::io;
@@ -15,6 +15,9 @@ use std::time::Duration;
 const END_LIMIT: Duration = Duration::from_secs(8);
 /// How long the kernel may take to end what was killed.
 const KILL_LIMIT: Duration = Duration::from_secs(5);
+/// How often in a row nothing must be found: a process that is just being executed shows no
+/// environment for a moment.
+const EMPTY_LOOKS: u32 = 3;
 /// How often the removal of a folder is tried: somebody may just be writing there.
 const TRIES: u32 = 5;
 
@@ -102,17 +105,21 @@ fn end(running: &Running) -> io::Result<()> {
 
 /// Ends what isolation `none` may leave when its PID 1 itself was killed.
 fn end_strays(folder: &Folder) -> io::Result<()> {
+    // A namespace leaves none; and what cannot be read may have been of either sort.
+    if folder.spec().is_ok_and(|spec| spec.isolation != Isolation::None) {
+        return Ok(());
+    }
     let setting = format!("MUSTER_ROOT={}", folder.root().display());
-    loop {
+    let mut empty = 0;
+    while empty < EMPTY_LOOKS {
         let strays = process::with_environment(setting.as_bytes())?;
-        if strays.is_empty() {
-            return Ok(());
-        }
+        empty = if strays.is_empty() { empty + 1 } else { 0 };
         for stray in strays {
             stray.signal(Signal::SIGKILL)?;
             wait(stray)?;
         }
     }
+    Ok(())
 }
 
 fn wait(process: Process) -> io::Result<()> {
