@@ -59,8 +59,8 @@ enum Ending {
     Verdict(Report),
     /// By Ctrl-C, before there was a verdict.
     Interrupted,
-    /// It did not work.
-    Broken(Failure),
+    /// It did not work; milliseconds from the start.
+    Broken(Failure, u64),
 }
 
 /// Runs it.
@@ -108,12 +108,17 @@ async fn perform(
     };
     match tokio::time::timeout(DEADLINE, work).await {
         Ok(Ok(report)) => Ending::Verdict(report),
-        Ok(Err(failure)) => Ending::Broken(failure),
-        Err(_) => Ending::Broken(Failure::say(
-            format!("there was no verdict within {DEADLINE:?}"),
-            "look at the controller's log below, or with --keep at all of them",
-        )),
+        Ok(Err(failure)) => Ending::Broken(failure, millis(begun)),
+        Err(_) => {
+            let what = format!("there was no verdict within {DEADLINE:?}");
+            let next = "look at the controller's log below, or with --keep at all of them";
+            Ending::Broken(Failure::say(what, next), millis(begun))
+        }
     }
+}
+
+fn millis(begun: Instant) -> u64 {
+    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Tells the verdict, then events until Ctrl-C.
@@ -150,7 +155,7 @@ async fn tail(
     };
     match broken {
         Ok(()) => Ending::Verdict(report),
-        Err(failure) => Ending::Broken(failure),
+        Err(failure) => Ending::Broken(failure, report.elapsed_ms),
     }
 }
 
@@ -175,7 +180,7 @@ fn tell(ending: &Ending, folder: &Folder, board: &mut Board) -> Exit {
             tell_log(folder);
             Exit::Error
         }
-        Ending::Broken(failure) => {
+        Ending::Broken(failure, _) => {
             let exit = failure.tell();
             if exit == Exit::Error {
                 tell_log(folder);
@@ -203,7 +208,7 @@ fn conclude(
 ) -> Result<Exit> {
     let mut report = match ending {
         Ending::Verdict(report) => Some(report),
-        Ending::Broken(failure) => Some(Report::broken(&failure)),
+        Ending::Broken(failure, elapsed_ms) => Some(Report::broken(&failure, elapsed_ms)),
         Ending::Interrupted => None,
     };
     if let (Some(report), Err(failure)) = (&mut report, &cleared) {

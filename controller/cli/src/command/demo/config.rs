@@ -11,6 +11,10 @@ use std::path::{Path, PathBuf};
 pub(super) const CLUSTER: &str = "demo";
 /// The demo's pool, which names its workers.
 pub(super) const POOL: &str = "demo";
+/// The demo's provider, which names the folder of its workers.
+pub(super) const PROVIDER: &str = "here";
+/// A few workers on one machine cost nothing to look at; a failed start is told sooner.
+const RECONCILE_SECS: u32 = 2;
 const VARIABLE: &str = "MUSTER_QUICKSTART";
 /// Where the quickstart tree is in a checkout, and where packages put it.
 const PLACES: [&str; 2] = ["packaging/quickstart", "share/muster/quickstart"];
@@ -85,10 +89,11 @@ impl Settings {
             "data": self.folder,
             "nats": "embedded",
             "states": {"tree": self.tree(), "pillar": pillar.is_dir().then_some(pillar)},
-            "providers": {"here": provider},
-            "pools": {POOL: {"provider": "here", "min": 0, "max": self.workers}},
+            "providers": {PROVIDER: provider},
+            "pools": {POOL: {"provider": PROVIDER, "min": 0, "max": self.workers}},
             "sinks": [{"kind": "json_lines", "name": "samples", "path": self.samples}],
             "agent": {"listen": "127.0.0.1:0"},
+            "timeouts": {"reconcile_secs": RECONCILE_SECS},
         })
     }
 
@@ -147,6 +152,7 @@ mod tests {
             "pools": {"demo": {"provider": "here", "min": 0, "max": 5}},
             "sinks": [{"kind": "json_lines", "name": "samples", "path": "/d/samples.jsonl"}],
             "agent": {"listen": "127.0.0.1:0"},
+            "timeouts": {"reconcile_secs": 2},
         });
         assert_eq!(settings.value(), expected);
     }

@@ -50,11 +50,10 @@ pub(super) async fn drive(
     let second = Second::of(&collect(&session, &asked, &mut ()).await?);
     board.say(&format!("waiting for {SAMPLES_MIN} samples of each worker in the sink's file"))?;
     let samples = samples(folder, &ways).await?;
-    let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
     let workers = ways
         .workers()
         .map(|view| Worker::new(view, first.0.get(&view.agent_id), samples.of(&view.agent_id)));
-    let report = Report::new(count, workers.collect(), second, elapsed_ms);
+    let report = Report::new(count, workers.collect(), second, super::millis(begun));
     session.close().await;
     Ok(report)
 }

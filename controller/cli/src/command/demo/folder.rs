@@ -1,5 +1,6 @@
 //! The demo's folder: its files, whose it is, and its removal.
 
+use super::config::PROVIDER;
 use crate::context::Context;
 use crate::failure::{Failure, OrNext, Result};
 use crate::session::Session;
@@ -95,7 +96,7 @@ impl Folder {
 
     /// The folders of the local provider's workers.
     pub(super) fn workers(&self) -> PathBuf {
-        self.path.join("local")
+        self.path.join("local").join(PROVIDER)
     }
 
     /// What the JSON-lines sink writes.

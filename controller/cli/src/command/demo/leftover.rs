@@ -6,13 +6,14 @@
 
 use super::board::Board;
 use super::folder::Folder;
-use crate::binaries::Binary;
 use crate::failure::{Failure, OrNext, Result};
 use anyhow::{Context, anyhow};
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::{Pid, geteuid};
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::Stdio;
@@ -96,13 +97,12 @@ fn started(pid: u32) -> Option<u64> {
 }
 
 /// Our user's processes that have `flag FILE` among their arguments.
-fn find(flag: &str, file: &Path) -> Vec<Process> {
-    let is_ours = |arguments: &[&[u8]]| {
+fn find(flag: &str, is_file: impl Fn(&Path) -> bool) -> Vec<Process> {
+    processes(|arguments| {
         arguments
             .windows(2)
-            .any(|two| two[0] == flag.as_bytes() && two[1] == file.as_os_str().as_encoded_bytes())
-    };
-    processes(is_ours)
+            .any(|two| two[0] == flag.as_bytes() && is_file(Path::new(OsStr::from_bytes(two[1]))))
+    })
 }
 
 fn processes(is_ours: impl Fn(&[&[u8]]) -> bool) -> Vec<Process> {
@@ -119,26 +119,20 @@ fn processes(is_ours: impl Fn(&[&[u8]]) -> bool) -> Vec<Process> {
 
 /// The demo's controller and NATS server.
 pub(super) fn daemons(folder: &Folder) -> Vec<Process> {
-    let mut all = find("--config", &folder.controller_config());
-    all.extend(find("-c", &folder.nats_config()));
+    let mut all = find("--config", |file| file == folder.controller_config());
+    all.extend(find("-c", |file| file == folder.nats_config()));
     all
+}
+
+/// What keeps the demo's workers apart, and holds their processes.
+fn sandboxes(folder: &Folder) -> Vec<Process> {
+    find("--folder", |file| file.starts_with(folder.path()))
 }
 
 /// Proves that nothing of ours runs any more that names something in the folder.
 pub(super) fn none_remains(folder: &Folder) -> Result<()> {
-    let below = folder.path().join("");
-    let inside = |argument: &[u8]| {
-        let bytes = below.as_os_str().as_encoded_bytes();
-        argument.windows(bytes.len()).any(|part| part == bytes)
-    };
-    let is_program = |program: &[u8]| {
-        let names = [Binary::Controller, Binary::Agent, Binary::NatsServer].map(Binary::name);
-        names.iter().any(|name| program.ends_with(name.as_bytes()))
-    };
-    let left = processes(|arguments| match arguments {
-        [program, rest @ ..] => is_program(program) && rest.iter().any(|one| inside(one)),
-        [] => false,
-    });
+    let mut left = daemons(folder);
+    left.extend(sandboxes(folder));
     match left.first() {
         None => Ok(()),
         Some(Process { pid, command, .. }) => Err(Failure::say(
@@ -160,14 +154,18 @@ pub(super) async fn sweep(folder: &Folder, controller: &Path, board: &mut Board)
     workers(folder, controller).await
 }
 
-/// Ends what is left of the local provider's workers, by the controller's own command.
+/// Ends what is left of the local provider's workers, by the controller's own command; and those
+/// whose folders somebody has removed.
 pub(super) async fn workers(folder: &Folder, controller: &Path) -> Result<()> {
-    if !folder.workers().exists() {
-        return Ok(());
+    if folder.workers().exists() {
+        let mut sweep = tokio::process::Command::new(controller);
+        sweep.arg("local-sweep").arg("--dir").arg(folder.workers());
+        run(&mut sweep, SWEEP_TIMEOUT, "removing what is left of workers").await?;
     }
-    let mut sweep = tokio::process::Command::new(controller);
-    sweep.arg("local-sweep").arg("--dir").arg(folder.workers());
-    run(&mut sweep, SWEEP_TIMEOUT, "removing what is left of workers").await
+    for process in sandboxes(folder) {
+        process.end(GRACE).await?;
+    }
+    Ok(())
 }
 
 /// Runs a short command; what it said is in the error.

@@ -132,8 +132,8 @@ impl Report {
     }
 
     /// There was no verdict.
-    pub(super) fn broken(failure: &Failure) -> Report {
-        Report { reasons: vec![failure.text()], ..Report::default() }
+    pub(super) fn broken(failure: &Failure, elapsed_ms: u64) -> Report {
+        Report { reasons: vec![failure.text()], elapsed_ms, ..Report::default() }
     }
 
     /// Something else went wrong.

@@ -51,11 +51,11 @@ fn say(short: &str, event: &Event) -> String {
 
 fn phase(change: PhaseChanged) -> String {
     let PhaseChanged { from, to, reason, millis, generation, .. } = change;
-    let mut text = format!("{from} -> {to}");
+    let mut text = if from.is_empty() { to } else { format!("{from} -> {to}") };
     if generation > 1 {
         text.push_str(&format!(", generation {generation}"));
     }
-    if let Some(millis) = millis {
+    if let Some(millis) = millis.filter(|millis| *millis > 0) {
         text.push_str(&format!(", {} after the launch", span(millis)));
     }
     match reason {
