@@ -1,9 +1,10 @@
 //! Samples on their way: columnar frames whose schema is announced once.
 //!
 //! A [`Schema`] lists an agent's metrics. It travels as the data of the event
-//! `muster.event.agent.<id>.schema`, before the first [`Frame`] that names it by its [`SchemaId`].
-//! Each frame is decoded by itself: [`Batch::new`] joins frame and schema. Values are `f64`; what is
-//! a whole number or has two decimals travels as differences of integers, a byte or two each.
+//! `muster.event.agent.<id>.schema`, before the first [`Frame`] that names it by its
+//! [`SchemaId`]. Each frame is decoded by itself: [`Batch::new`] joins frame and schema. Values
+//! are `f64`; what is a whole number or has two decimals travels as differences of integers, a
+//! byte or two each.
 
 mod columns;
 mod schema;

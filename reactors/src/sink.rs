@@ -1,8 +1,8 @@
 //! Where stats go: Graphite, JSON lines, the built-in history.
 //!
-//! Each sink is a pure encoder, [`Batch`] to bytes, over a sender that knows what may be tried again.
-//! All are laid out alike: `Config`, `encode`, a writer with `write(&[Batch])`. A sink that cannot
-//! write says so; the pipeline keeps the batches and tries again.
+//! Each sink is a pure encoder, [`Batch`] to bytes, over a sender that knows what may be tried
+//! again. All are laid out alike: `Config`, `encode`, a writer with `write(&[Batch])`. A sink
+//! that cannot write says so; the pipeline keeps the batches and tries again.
 
 pub mod graphite;
 pub mod json_lines;

@@ -69,7 +69,8 @@ impl Status {
             state.told.clear();
         }
         if state.told.insert(subject.to_owned()) {
-            warn!(sink = self.name, subject, %error, "dropped a frame; later ones are only counted");
+            let sink = self.name.as_str();
+            warn!(sink, subject, %error, "dropped a frame; later ones are only counted");
         }
     }
 

@@ -1,8 +1,9 @@
 //! Graphite's plaintext protocol over TCP: `<path> <value> <seconds>` per line.
 //!
-//! Carbon answers nothing, so a write is *sent*, not *stored*; a batch that is sent again falls into
-//! the same slots. By default a path is `<prefix><worker>.<metric>`; `original_paths` gives the paths
-//! and raw units of the Dynamic Cluster that Muster replaces, so that its dashboards go on.
+//! Carbon answers nothing, so a write is *sent*, not *stored*; a batch that is sent again falls
+//! into the same slots. By default a path is `<prefix><worker>.<metric>`; `original_paths` gives
+//! the paths and raw units of the Dynamic Cluster that Muster replaces, so that its dashboards go
+//! on.
 
 mod connection;
 mod original;
