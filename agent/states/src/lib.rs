@@ -1,1 +1,47 @@
 //! Salt's state trees in Rust: SLS in, outcomes out.
+//!
+//! The stages are pure and each can be looked at: a [`Tree`] of files is compiled for one worker
+//! ([`compile`]: top file, includes, Jinja, YAML with lines, high data, requisites, low chunks,
+//! static check, order) into [`Compiled`], which [`run`] checks and applies on a [`Host`], state by
+//! state, into a [`Report`] of Salt's shape. [`pillar`] renders the per-worker data beforehand, on
+//! the controller; [`facts`] are Salt's grains. The crate knows no bus and starts no thread that
+//! outlives a call.
+
+mod chunk;
+mod compile;
+mod data;
+mod error;
+pub mod facts;
+mod function;
+mod hash;
+mod high;
+mod host;
+mod journal;
+mod low;
+mod order;
+mod outcome;
+pub mod pillar;
+mod regex;
+mod render;
+mod report;
+mod requisite;
+mod run;
+mod session;
+mod sls;
+pub mod target;
+mod top;
+mod tree;
+mod version;
+mod yaml;
+
+pub use chunk::Chunk;
+pub use compile::{Compiled, Selection, compile};
+pub use error::{At, Error, Kind};
+pub use facts::Facts;
+pub use function::names as function_names;
+pub use host::Host;
+pub use host::command::Cancel;
+pub use journal::{Interrupted, JournalError, interrupted};
+pub use report::{Report, StateReturn, Summary};
+pub use run::{Options, run};
+pub use tree::{Tree, TreeError};

@@ -1,0 +1,52 @@
+//! Low data: one state to run, fully spelled out.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::error::At;
+
+/// One state to run: Salt's low chunk.
+#[derive(Debug, Clone, Serialize)]
+pub struct Chunk {
+    /// The state module, e.g. `file`.
+    pub state: String,
+    /// The function, e.g. `managed`.
+    pub fun: String,
+    /// The ID that declares it.
+    pub id: String,
+    /// Its name: the `name` argument, or the ID.
+    pub name: String,
+    /// The SLS that declares it.
+    pub sls: String,
+    /// Where that is.
+    pub at: At,
+    /// Every argument but `name`, with requisites and runtime options.
+    pub args: Map<String, Value>,
+    /// SLS that include the one above, for `require: - sls: x`.
+    pub included_from: Vec<String>,
+    /// The place among `names`, from 1; 0 for none.
+    pub name_order: u32,
+    /// Lines of the arguments.
+    #[serde(skip)]
+    pub(crate) lines: std::collections::HashMap<String, u32>,
+}
+
+impl Chunk {
+    /// The key of this state in a report: `file_|-id_|-name_|-managed`.
+    pub fn tag(&self) -> String {
+        format!("{}_|-{}_|-{}_|-{}", self.state, self.id, self.name, self.fun)
+    }
+
+    /// `module.function`.
+    pub fn function(&self) -> String {
+        format!("{}.{}", self.state, self.fun)
+    }
+
+    /// Where an argument stands.
+    pub(crate) fn at_arg(&self, name: &str) -> At {
+        match self.lines.get(name) {
+            Some(line) => At { file: self.at.file.clone(), line: *line },
+            None => self.at.clone(),
+        }
+    }
+}

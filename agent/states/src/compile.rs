@@ -1,0 +1,159 @@
+//! From a state tree to an ordered list of states: every stage pure, every fault told at once.
+
+mod check;
+
+use std::fmt;
+
+use serde_json::{Map, Value, json};
+
+use crate::chunk::Chunk;
+use crate::error::{Error, Kind};
+use crate::facts::Facts;
+use crate::function;
+use crate::high::{self, High, extend, requisite_in};
+use crate::host::Host;
+use crate::low;
+use crate::order::graph::{Graph, circle_error};
+use crate::order::{self, Step};
+use crate::render::Renderer;
+use crate::top;
+use crate::tree::Tree;
+
+/// What to apply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Selection {
+    /// What `top.sls` gives to this worker.
+    Highstate,
+    /// These SLS.
+    Sls(Vec<String>),
+}
+
+/// A compiled tree: what to run, in which order, and what templates need meanwhile.
+pub struct Compiled {
+    pub(crate) tree: Tree,
+    pub(crate) facts: Facts,
+    pub(crate) pillar: Value,
+    pub(crate) renderer: Renderer,
+    pub(crate) graph: Graph,
+    pub(crate) steps: Vec<Step>,
+    chunks: Vec<Chunk>,
+    high: High,
+    selected: Vec<String>,
+    warnings: Vec<Error>,
+}
+
+impl fmt::Debug for Compiled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Compiled").field("states", &self.chunks.len()).finish_non_exhaustive()
+    }
+}
+
+/// Compiles the selected states of a tree for one worker.
+///
+/// `host` is only read from, by templates (`salt['file.file_exists']`, `salt['cmd.run']`, ...).
+/// Nothing is changed. On failure, all faults are returned, each with file and line where known.
+pub fn compile(
+    tree: &Tree,
+    facts: &Facts,
+    pillar: &Value,
+    selection: &Selection,
+    host: &Host,
+) -> Result<Compiled, Vec<Error>> {
+    let pillar = if pillar.is_null() { json!({}) } else { pillar.clone() };
+    let renderer = Renderer::new(tree, facts, &pillar, host);
+    let selected = match selection {
+        Selection::Sls(names) => names.clone(),
+        Selection::Highstate => match top::selected(&renderer, facts, &pillar)? {
+            Some(names) if !names.is_empty() => names,
+            Some(_) | None => return Err(vec![nothing()]),
+        },
+    };
+    let (mut high, mut errors) =
+        high::build(&renderer, &selected, *selection == Selection::Highstate);
+    let extends = std::mem::take(&mut high.extends);
+    errors.extend(extend::apply(&mut high, extends, false));
+    let (extends, faults) = requisite_in::extensions(&high);
+    errors.extend(faults);
+    errors.extend(extend::apply(&mut high, extends, true));
+    high.apply_excludes();
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let (chunks, errors) = low::chunks(&high);
+    let (warnings, faults) = check::check(&chunks);
+    let errors = [errors, faults].concat();
+    let (graph, faults) = Graph::build(&chunks, &high.rendered, function::watches);
+    let mut errors = [errors, faults].concat();
+    let steps = order::sort(&graph, &chunks);
+    if steps.is_none() {
+        errors.push(circle_error(&graph, &chunks));
+    }
+    match steps {
+        Some(steps) if errors.is_empty() => Ok(Compiled {
+            tree: tree.clone(),
+            facts: facts.clone(),
+            pillar,
+            renderer,
+            graph,
+            steps,
+            chunks,
+            high,
+            selected,
+            warnings,
+        }),
+        _ => Err(errors),
+    }
+}
+
+fn nothing() -> Error {
+    Error::new(
+        Kind::Nothing,
+        None,
+        "No Top file or master_tops data matches found. Please see master log for details.",
+    )
+}
+
+impl Compiled {
+    /// The SLS that were selected, as the top file or the caller named them.
+    pub fn selected(&self) -> &[String] {
+        &self.selected
+    }
+
+    /// All states, in the order of their declaration.
+    pub fn chunks(&self) -> &[Chunk] {
+        &self.chunks
+    }
+
+    /// All states, in the order in which they run.
+    pub fn ordered(&self) -> impl Iterator<Item = &Chunk> {
+        let real = self.steps.iter().filter(|step| !step.prereq_test);
+        real.map(|step| &self.chunks[step.chunk])
+    }
+
+    /// What does no harm but has no effect either, e.g. an argument that no function knows.
+    pub fn warnings(&self) -> &[Error] {
+        &self.warnings
+    }
+
+    /// The high data after `extend`, `exclude` and requisites, as `state.show_highstate` shows it.
+    pub fn high(&self) -> Value {
+        self.high.to_json()
+    }
+
+    /// The low data in run order, as `state.show_lowstate` shows them.
+    pub fn low(&self) -> Value {
+        let low = |chunk: &Chunk| {
+            let mut map = Map::from_iter([
+                ("state".to_owned(), Value::from(chunk.state.as_str())),
+                ("name".to_owned(), Value::from(chunk.name.as_str())),
+                ("__sls__".to_owned(), Value::from(chunk.sls.as_str())),
+                ("__env__".to_owned(), Value::from("base")),
+                ("__id__".to_owned(), Value::from(chunk.id.as_str())),
+                ("fun".to_owned(), Value::from(chunk.fun.as_str())),
+            ]);
+            map.extend(chunk.args.clone());
+            Value::Object(map)
+        };
+        self.ordered().map(low).collect()
+    }
+}

@@ -1,0 +1,99 @@
+//! The static check of low chunks: known functions, arguments that have an effect.
+
+use crate::chunk::Chunk;
+use crate::error::{Error, Kind};
+use crate::function::{self, Function};
+use crate::requisite;
+
+/// Warnings, and faults.
+pub(super) fn check(chunks: &[Chunk]) -> (Vec<Error>, Vec<Error>) {
+    let mut warnings = Vec::new();
+    let mut faults = Vec::new();
+    for chunk in chunks {
+        match function::find(&chunk.state, &chunk.fun) {
+            None => faults.push(unknown(chunk)),
+            Some(function) => arguments(chunk, function, &mut warnings, &mut faults),
+        }
+        runtime(chunk, &mut faults);
+    }
+    (warnings, faults)
+}
+
+/// Salt's words, though Salt says them only when it comes to the state.
+fn unknown(chunk: &Chunk) -> Error {
+    let name = chunk.function();
+    let reason = format!(
+        "State '{name}' was not found in SLS '{}'\nReason: '{name}' is not available.\n",
+        chunk.sls
+    );
+    Error::new(Kind::Unsupported, Some(chunk.at.clone()), reason)
+}
+
+fn arguments(
+    chunk: &Chunk,
+    function: &Function,
+    warnings: &mut Vec<Error>,
+    faults: &mut Vec<Error>,
+) {
+    for (name, value) in &chunk.args {
+        let known = |list: &[&str]| list.contains(&name.as_str());
+        if requisite::is_keyword(name)
+            || known(&requisite::RUNTIME)
+            || known(function.takes)
+            || known(function.tolerates)
+        {
+            continue;
+        }
+        let at = Some(chunk.at_arg(name));
+        let function_name = chunk.function();
+        if known(function.refuses) {
+            if !is_unset(value) {
+                let reason = format!(
+                    "the argument '{name}' of {function_name} is not supported: remove it from state \
+                     '{}'",
+                    chunk.id
+                );
+                faults.push(Error::new(Kind::Unsupported, at, reason));
+            }
+            continue;
+        }
+        let reason = format!(
+            "'{name}' is an invalid keyword argument for '{function_name}'; it has no effect"
+        );
+        warnings.push(Error::new(Kind::Shape, at, reason));
+    }
+    for name in function.needs {
+        if !chunk.args.contains_key(*name) {
+            let reason = format!(
+                "Missing parameter {name} for state {} in state '{}' in SLS '{}'",
+                chunk.function(),
+                chunk.id,
+                chunk.sls
+            );
+            faults.push(Error::new(Kind::Shape, Some(chunk.at.clone()), reason));
+        }
+    }
+}
+
+/// A default that was spelled out asks for nothing.
+fn is_unset(value: &serde_json::Value) -> bool {
+    use serde_json::Value;
+    match value {
+        Value::Null => true,
+        Value::Bool(flag) => !flag,
+        Value::String(text) => text.is_empty(),
+        Value::Array(items) => items.is_empty(),
+        Value::Object(map) => map.is_empty(),
+        Value::Number(number) => number.as_i64() == Some(0),
+    }
+}
+
+/// Runtime options that this engine does not have.
+fn runtime(chunk: &Chunk, faults: &mut Vec<Error>) {
+    for name in ["provider", "onfail_stop"] {
+        if chunk.args.get(name).is_some_and(|value| !is_unset(value)) {
+            let reason = format!("'{name}' is not supported: remove it from state '{}'", chunk.id);
+            faults.push(Error::new(Kind::Unsupported, Some(chunk.at_arg(name)), reason));
+        }
+    }
+}

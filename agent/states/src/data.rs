@@ -1,0 +1,114 @@
+//! Small helpers on JSON values: paths, merging, and Python's way of writing JSON.
+
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+/// Follows `a:b:0` through maps and lists, as Salt's `traverse_dict_and_list`.
+pub(crate) fn traverse<'a>(value: &'a Value, path: &str, by: &str) -> Option<&'a Value> {
+    if by.is_empty() {
+        return value.get(path);
+    }
+    path.split(by).try_fold(value, |here, part| match here {
+        Value::Object(map) => map.get(part),
+        Value::Array(items) => match part.parse::<usize>() {
+            Ok(at) => items.get(at),
+            Err(_) => items.iter().find_map(|item| item.get(part)),
+        },
+        _ => None,
+    })
+}
+
+/// Merges `over` into `base`, map by map; lists are replaced, or joined if `lists` says so.
+pub(crate) fn merge(base: &mut Value, over: &Value, lists: bool) {
+    match (base, over) {
+        (Value::Object(base), Value::Object(over)) => {
+            for (key, value) in over {
+                match base.get_mut(key) {
+                    Some(own) => merge(own, value, lists),
+                    None => {
+                        base.insert(key.clone(), value.clone());
+                    }
+                }
+            }
+        }
+        (Value::Array(base), Value::Array(over)) if lists => {
+            let new: Vec<_> = over.iter().filter(|item| !base.contains(item)).cloned().collect();
+            base.extend(new);
+        }
+        (base, over) => *base = over.clone(),
+    }
+}
+
+/// The same value with the keys of all maps in order.
+pub(crate) fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let mut pairs: Vec<_> = map.iter().collect();
+            pairs.sort_by_key(|(key, _)| *key);
+            let pairs = pairs.into_iter().map(|(key, value)| (key.clone(), sorted(value)));
+            Value::Object(pairs.collect::<Map<_, _>>())
+        }
+        Value::Array(items) => items.iter().map(sorted).collect(),
+        other => other.clone(),
+    }
+}
+
+/// JSON as Python writes it: `, ` and `: ` on one line, or indented.
+pub(crate) fn python_json(value: &Value, indent: Option<usize>) -> serde_json::Result<String> {
+    let mut out = Vec::new();
+    match indent {
+        Some(width) => {
+            let spaces = " ".repeat(width);
+            let format = serde_json::ser::PrettyFormatter::with_indent(spaces.as_bytes());
+            value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, format))?;
+        }
+        None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Spaced))?,
+    }
+    Ok(String::from_utf8(out).unwrap_or_default())
+}
+
+/// Python's default separators.
+struct Spaced;
+
+impl serde_json::ser::Formatter for Spaced {
+    fn begin_array_value<W>(&mut self, out: &mut W, first: bool) -> std::io::Result<()>
+    where
+        W: ?Sized + std::io::Write,
+    {
+        out.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_key<W>(&mut self, out: &mut W, first: bool) -> std::io::Result<()>
+    where
+        W: ?Sized + std::io::Write,
+    {
+        out.write_all(if first { b"" } else { b", " })
+    }
+
+    fn begin_object_value<W>(&mut self, out: &mut W) -> std::io::Result<()>
+    where
+        W: ?Sized + std::io::Write,
+    {
+        out.write_all(b": ")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn paths_maps_and_lists_behave_as_in_salt() {
+        let value = json!({"a": {"l": [3, {"x": 1}]}});
+        assert_eq!(traverse(&value, "a:l:0", ":"), Some(&json!(3)));
+        assert_eq!(traverse(&value, "a:l:x", ":"), Some(&json!(1)));
+        assert_eq!(traverse(&value, "a:q", ":"), None);
+        let mut base = json!({"a": {"x": 1}, "l": [1]});
+        merge(&mut base, &json!({"a": {"y": 2}, "l": [2]}), false);
+        assert_eq!(base, json!({"a": {"x": 1, "y": 2}, "l": [2]}));
+        merge(&mut base, &json!({"l": [2, 3]}), true);
+        assert_eq!(base["l"], json!([2, 3]));
+        assert_eq!(python_json(&json!({"a": [1, 2]}), None).unwrap(), "{\"a\": [1, 2]}");
+    }
+}

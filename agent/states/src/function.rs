@@ -1,0 +1,180 @@
+//! State functions: the trait that all of them have, their registry, and what they are given.
+//!
+//! A function checks (reads only) and says what it would do; applying does just that. A dry run
+//! is the check alone. Each Salt module is one file here; each function in it has the same shape.
+
+pub(crate) mod args;
+mod cmd;
+pub(crate) mod file;
+mod group;
+mod pkg;
+mod service;
+mod test;
+mod user;
+
+use crate::chunk::Chunk;
+use crate::compile::Compiled;
+use crate::host::Host;
+use crate::host::command::Cancel;
+use crate::outcome::Outcome;
+use crate::session::Session;
+
+/// What a check found.
+pub(crate) enum Plan<S> {
+    /// Nothing to do, or nothing that can be done.
+    Done(Outcome),
+    /// What a dry run tells, and what applying needs.
+    Change { foreseen: Outcome, step: S },
+}
+
+impl<S> Plan<S> {
+    /// A change, as a dry run tells of it.
+    pub(crate) fn change(
+        comment: impl Into<String>,
+        changes: crate::outcome::Changes,
+        step: S,
+    ) -> Plan<S> {
+        Plan::Change { foreseen: Outcome::foreseen(comment, changes), step }
+    }
+
+    pub(crate) fn failed(comment: impl Into<String>) -> Plan<S> {
+        Plan::Done(Outcome::failed(comment))
+    }
+
+    pub(crate) fn fine(comment: impl Into<String>) -> Plan<S> {
+        Plan::Done(Outcome::fine(comment))
+    }
+}
+
+/// One state function.
+pub(crate) trait StateFunction {
+    const MODULE: &'static str;
+    const NAME: &'static str;
+    /// Arguments that have an effect.
+    const TAKES: &'static [&'static str];
+    /// Arguments without which there is nothing to do.
+    const NEEDS: &'static [&'static str] = &[];
+    /// Arguments of Salt's that need no effect here.
+    const TOLERATES: &'static [&'static str] = &[];
+    /// Arguments of Salt's that this engine does not have: refused before anything runs.
+    const REFUSES: &'static [&'static str] = &[];
+    /// Whether the function reacts to a watched state (Salt's `mod_watch`).
+    const WATCHES: bool = false;
+    /// What applying needs to know.
+    type Step;
+
+    /// Reads the host and tells what is to be done.
+    fn check(ctx: &Context<'_>) -> Plan<Self::Step>;
+
+    /// Does it.
+    fn apply(ctx: &Context<'_>, step: Self::Step) -> Outcome;
+
+    /// Reacts to a change of a watched state.
+    fn watch(_ctx: &Context<'_>) -> Outcome {
+        Outcome::fine("")
+    }
+}
+
+/// A state function as the registry holds it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Function {
+    pub(crate) module: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) takes: &'static [&'static str],
+    pub(crate) needs: &'static [&'static str],
+    pub(crate) tolerates: &'static [&'static str],
+    pub(crate) refuses: &'static [&'static str],
+    watches: bool,
+    run: fn(&Context<'_>) -> Outcome,
+    watch: fn(&Context<'_>) -> Outcome,
+}
+
+impl Function {
+    const fn of<F: StateFunction>() -> Function {
+        Function {
+            module: F::MODULE,
+            name: F::NAME,
+            takes: F::TAKES,
+            needs: F::NEEDS,
+            tolerates: F::TOLERATES,
+            refuses: F::REFUSES,
+            watches: F::WATCHES,
+            run: run::<F>,
+            watch: F::watch,
+        }
+    }
+
+    /// Checks, and applies unless this is a dry run.
+    pub(crate) fn run(&self, ctx: &Context<'_>) -> Outcome {
+        (self.run)(ctx)
+    }
+
+    /// Reacts to a watched state's change.
+    pub(crate) fn watch(&self, ctx: &Context<'_>) -> Outcome {
+        (self.watch)(ctx)
+    }
+}
+
+fn run<F: StateFunction>(ctx: &Context<'_>) -> Outcome {
+    match F::check(ctx) {
+        Plan::Done(outcome) => outcome,
+        Plan::Change { foreseen, .. } if ctx.test => foreseen,
+        Plan::Change { step, .. } => F::apply(ctx, step),
+    }
+}
+
+/// Every state function.
+static REGISTRY: &[Function] = &[
+    Function::of::<file::Managed>(),
+    Function::of::<file::Directory>(),
+    Function::of::<file::Symlink>(),
+    Function::of::<file::Absent>(),
+    Function::of::<file::Recurse>(),
+    Function::of::<file::Append>(),
+    Function::of::<cmd::Run>(),
+    Function::of::<cmd::Wait>(),
+    Function::of::<cmd::Watch>(),
+    Function::of::<pkg::Installed>(),
+    Function::of::<service::Running>(),
+    Function::of::<service::Dead>(),
+    Function::of::<service::Enabled>(),
+    Function::of::<service::Disabled>(),
+    Function::of::<user::Present>(),
+    Function::of::<group::Present>(),
+    Function::of::<test::Nop>(),
+    Function::of::<test::SucceedWithoutChanges>(),
+    Function::of::<test::SucceedWithChanges>(),
+    Function::of::<test::FailWithoutChanges>(),
+    Function::of::<test::FailWithChanges>(),
+    Function::of::<test::ConfigurableTestState>(),
+    Function::of::<test::ShowNotification>(),
+];
+
+/// The function of a module by its name.
+pub(crate) fn find(module: &str, name: &str) -> Option<&'static Function> {
+    REGISTRY.iter().find(|function| function.module == module && function.name == name)
+}
+
+/// Whether a module reacts to watched states.
+pub(crate) fn watches(module: &str) -> bool {
+    REGISTRY.iter().any(|function| function.module == module && function.watches)
+}
+
+/// The names of all state functions, as `module.function`.
+pub fn names() -> impl Iterator<Item = String> {
+    REGISTRY.iter().map(|function| format!("{}.{}", function.module, function.name))
+}
+
+pub(crate) use cmd::exec as command_of;
+
+/// What a state function is given.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) chunk: &'a Chunk,
+    pub(crate) compiled: &'a Compiled,
+    pub(crate) host: &'a Host,
+    pub(crate) session: &'a Session,
+    pub(crate) cancel: &'a Cancel,
+    /// A dry run: nothing may be changed.
+    pub(crate) test: bool,
+}

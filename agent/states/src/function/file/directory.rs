@@ -1,0 +1,173 @@
+//! `file.directory`: a folder, its owner and mode, and what may be in it.
+
+mod clean;
+mod plan;
+
+use serde_json::{Value, json};
+
+use super::perms::Perms;
+use super::{WINDOWS, not_absolute, parent};
+use crate::function::{Context, Plan, StateFunction};
+use crate::host::files::{Access, make_folders, remove};
+use crate::outcome::{Changes, Outcome};
+
+pub(super) use clean::{Keep, remove_others};
+
+pub(in crate::function) struct Directory;
+
+/// What is to be done.
+pub(in crate::function) struct Step {
+    wanted: plan::Wanted,
+    foreseen: Changes,
+}
+
+impl StateFunction for Directory {
+    const MODULE: &'static str = "file";
+    const NAME: &'static str = "directory";
+    const TAKES: &'static [&'static str] = &[
+        "user",
+        "owner",
+        "group",
+        "recurse",
+        "max_depth",
+        "dir_mode",
+        "file_mode",
+        "mode",
+        "makedirs",
+        "clean",
+        "exclude_pat",
+        "follow_symlinks",
+        "force",
+        "backupname",
+        "allow_symlink",
+        "children_only",
+    ];
+    const TOLERATES: &'static [&'static str] = WINDOWS;
+    type Step = Step;
+
+    fn check(ctx: &Context<'_>) -> Plan<Step> {
+        let name = plan::name(ctx);
+        let wanted = match plan::wanted(ctx) {
+            Ok(wanted) => wanted,
+            Err(problem) => return Plan::failed(problem),
+        };
+        let mut changes = Changes::new();
+        match in_the_way(ctx, name) {
+            Ok(Some((key, value))) => {
+                changes.insert(key.to_owned(), Value::from(value));
+                changes.insert(name.to_owned(), json!({"directory": "new"}));
+                let comment = plan::comment(changes.iter().filter(|(key, _)| *key == name));
+                return Plan::change(comment, changes.clone(), Step { wanted, foreseen: changes });
+            }
+            Ok(None) => {}
+            Err(problem) => return Plan::failed(problem),
+        }
+        match plan::differences(ctx, name, &wanted) {
+            Ok(found) => changes.extend(found),
+            Err(error) => return Plan::failed(format!("Failed to read {name}: {error}")),
+        }
+        if changes.is_empty() {
+            return Plan::fine(format!("The directory {name} is in the correct state"));
+        }
+        let comment = plan::comment(changes.iter());
+        Plan::change(comment, changes.clone(), Step { wanted, foreseen: changes })
+    }
+
+    fn apply(ctx: &Context<'_>, step: Step) -> Outcome {
+        let name = plan::name(ctx);
+        match make(ctx, name, step) {
+            Ok(outcome) => outcome,
+            Err(error) => Outcome::failed(format!("Failed to create directory {name}: {error}")),
+        }
+    }
+}
+
+/// What stands where the folder should be, as a dry run tells that it would go.
+fn in_the_way(ctx: &Context<'_>, name: &str) -> Result<Option<(&'static str, String)>, String> {
+    let Some(meta) = ctx.host.lstat(name) else { return Ok(None) };
+    let file = ctx.host.stat(name).is_some_and(|meta| meta.is_file());
+    let (force, link) = (ctx.flag("force", false), meta.is_symlink());
+    if !(file || (link && (force || !ctx.flag("allow_symlink", true)))) {
+        return Ok(None);
+    }
+    let kind = if file { "File" } else { "Symlink" };
+    if let Some(backup) = ctx.text("backupname") {
+        if ctx.host.lstat(&backup).is_some() && !force {
+            return Err(format!("File exists where the backup target {backup} should go"));
+        }
+        return Ok(Some(("backup", format!("{name} would be renamed to {backup}"))));
+    }
+    if force {
+        return Ok(Some(("forced", format!("{kind} would be forcibly replaced"))));
+    }
+    Err(format!("Specified location {name} exists and is a {}", kind.to_lowercase()))
+}
+
+fn make(ctx: &Context<'_>, name: &str, step: Step) -> std::io::Result<Outcome> {
+    let path = ctx.host.path(name);
+    let mut changes = Changes::new();
+    if step.foreseen.contains_key("backup")
+        && let Some(backup) = ctx.text("backupname")
+    {
+        let place = ctx.host.path(&backup);
+        if place.symlink_metadata().is_ok() {
+            remove(&place)?;
+        }
+        std::fs::rename(&path, place)?;
+    } else if let Some(forced) = step.foreseen.get("forced").and_then(Value::as_str) {
+        remove(&path)?;
+        changes.insert("forced".to_owned(), Value::from(forced.replace("would be", "was")));
+    }
+    if !ctx.host.stat(name).is_some_and(|meta| meta.is_dir()) {
+        return create(ctx, name, &step.wanted.dir, changes);
+    }
+    for key in ["forced", "backup"] {
+        let _told: Option<&Value> = step.foreseen.get(key);
+    }
+    changes.extend(step.foreseen);
+    if !step.wanted.children_only {
+        changes.extend(step.wanted.dir.set(ctx.host, name, step.wanted.follow)?);
+    }
+    for (path, perms) in plan::children(ctx, name, &step.wanted)? {
+        perms.set(ctx.host, &path, step.wanted.follow)?;
+    }
+    if step.wanted.silent {
+        changes = crate::outcome::change("recursion", "Changes silenced");
+    }
+    let mut comment = format!("Directory {name} updated");
+    if step.wanted.children_only {
+        comment = format!("Directory {name}/* updated");
+    }
+    if ctx.flag("clean", false) {
+        let removed = remove_others(ctx, name, &Keep::of(ctx, name), false)?;
+        if !removed.is_empty() {
+            changes.insert("removed".to_owned(), Value::from(removed));
+            comment = format!("Files cleaned from directory {name}");
+        }
+    }
+    Ok(Outcome::changed(comment, changes))
+}
+
+fn create(
+    ctx: &Context<'_>,
+    name: &str,
+    perms: &Perms,
+    mut changes: Changes,
+) -> std::io::Result<Outcome> {
+    let access = perms.access(ctx.host);
+    if !ctx.host.stat(parent(name)).is_some_and(|meta| meta.is_dir()) {
+        if !ctx.flag("makedirs", false) {
+            let problem = format!("No directory to create {name} in");
+            return Ok(Outcome { changes, ..Outcome::failed(problem) });
+        }
+        make_folders(&ctx.host.followed(parent(name)), access)?;
+    }
+    make_folders(&ctx.host.path(name), Access { mode: access.mode.or(Some(0o755)), ..access })?;
+    changes.insert(name.to_owned(), json!({"directory": "new"}));
+    Ok(Outcome::changed("", changes))
+}
+
+/// Checks the name as all folder states do.
+fn valid(name: &str) -> Result<(), String> {
+    not_absolute(name).map_or(Ok(()), Err)
+}

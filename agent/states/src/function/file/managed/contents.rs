@@ -1,0 +1,104 @@
+//! The contents that a state spells out: `contents`, `contents_pillar`, `contents_grains`.
+
+use serde_json::Value;
+
+use super::super::source;
+use crate::data::traverse;
+use crate::function::Context;
+use crate::function::args::text;
+use crate::render::python::{from_json, repr};
+
+/// The contents as bytes, or `None` if the state spells none out.
+pub(super) fn given(ctx: &Context<'_>, keep_mode: bool) -> Result<Option<Vec<u8>>, String> {
+    let keys = ["contents", "contents_pillar", "contents_grains"];
+    let set: Vec<&str> = keys.into_iter().filter(|key| ctx.value(key).is_some()).collect();
+    if ctx.value("source").is_some() && !set.is_empty() {
+        return Err(
+            "'source' cannot be used in combination with 'contents', 'contents_pillar', or \
+                    'contents_grains'"
+                .to_owned(),
+        );
+    }
+    if keep_mode && !set.is_empty() {
+        return Err("Mode preservation cannot be used in combination with 'contents', \
+                    'contents_pillar', or 'contents_grains'"
+            .to_owned());
+    }
+    let [key] = set.as_slice() else {
+        return if set.is_empty() {
+            Ok(None)
+        } else {
+            Err("Only one of 'contents', 'contents_pillar', and 'contents_grains' is permitted"
+                .to_owned())
+        };
+    };
+    let value = found(ctx, key)?;
+    if !ctx.flag("allow_empty", true) && !crate::function::args::truth(&value) {
+        let what = match *key {
+            "contents" => "'contents'".to_owned(),
+            other => format!("{other} {}", ctx.text(other).unwrap_or_default()),
+        };
+        return Err(format!(
+            "{what} value would result in empty contents. Set allow_empty to True to allow the \
+             managed file to be empty."
+        ));
+    }
+    let lines = joined(&value, ctx.flag("contents_newline", true));
+    match ctx.text("template") {
+        None => Ok(Some(lines.into_bytes())),
+        Some(engine) if engine == "jinja" => {
+            source::render(ctx, "contents", &lines).map(|text| Some(text.into_bytes()))
+        }
+        Some(engine) => Err(format!("Specified template format {engine} is not supported")),
+    }
+}
+
+/// The value itself, or what the pillar or the grains hold.
+fn found(ctx: &Context<'_>, key: &str) -> Result<Value, String> {
+    let value = ctx.value(key).cloned().unwrap_or(Value::Null);
+    let by = ctx.text("contents_delimiter").unwrap_or_else(|| ":".to_owned());
+    let grains = Value::Object(ctx.compiled.facts.as_map().clone());
+    let (data, kind) = match key {
+        "contents_pillar" => (&ctx.compiled.pillar, "Pillar"),
+        "contents_grains" => (&grains, "Grain"),
+        _ => return Ok(value),
+    };
+    let look = |path: &Value| {
+        let path = text(path);
+        let found = traverse(data, &path, &by).cloned();
+        found.ok_or_else(|| format!("{kind} {path} does not exist"))
+    };
+    match &value {
+        Value::Array(paths) => {
+            paths.iter().map(look).collect::<Result<Vec<_>, _>>().map(Value::from)
+        }
+        path => look(path),
+    }
+}
+
+/// Lines with a line break each; without the last one if `newline` is off.
+fn joined(value: &Value, newline: bool) -> String {
+    let parts: Vec<String> = match value {
+        Value::Array(items) => items.iter().map(shown).collect(),
+        one => vec![shown(one)],
+    };
+    let mut out = String::new();
+    for line in parts.iter().flat_map(|part| part.lines()) {
+        out.push_str(line.trim_end_matches('\r'));
+        out.push('\n');
+    }
+    if !newline {
+        out.truncate(out.trim_end_matches(['\n', '\r']).len());
+    }
+    out
+}
+
+/// What Python's `str()` makes of it; Salt's maps are OrderedDicts.
+fn shown(value: &Value) -> String {
+    let Value::Object(map) = value else { return text(value) };
+    let quoted = |value: &Value| repr(&from_json(value));
+    let pairs = map
+        .iter()
+        .map(|(key, value)| format!("({}, {})", quoted(&Value::from(key.as_str())), quoted(value)));
+    format!("OrderedDict([{}])", pairs.collect::<Vec<_>>().join(", "))
+}

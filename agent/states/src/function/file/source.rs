@@ -1,0 +1,140 @@
+//! Where a file's contents come from: `salt://`, the host itself; templates are rendered.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+
+use minijinja::Value as Jinja;
+use serde_json::Value;
+
+use crate::function::Context;
+use crate::hash;
+use crate::render::python::from_json;
+use crate::render::{Vars, file_vars};
+
+/// A source that was found.
+pub(super) enum Source {
+    /// A path of the state tree.
+    Tree(String),
+    /// A path of the host.
+    Local(String),
+}
+
+impl Source {
+    /// The mode that `keep` copies.
+    pub(super) fn mode(&self, ctx: &Context<'_>) -> Option<u32> {
+        match self {
+            Source::Tree(path) => ctx.compiled.tree.mode(path),
+            Source::Local(path) => ctx.host.stat(path).map(|meta| meta.mode() & 0o7777),
+        }
+    }
+}
+
+/// The first source that exists, from a text or a list of texts and `{source: hash}`.
+pub(super) fn find(ctx: &Context<'_>, source: &Value) -> Result<Source, String> {
+    let entry = |item: &Value| match item {
+        Value::Object(map) => map.keys().next().cloned().unwrap_or_default(),
+        other => crate::function::args::text(other),
+    };
+    match source {
+        Value::Array(items) => {
+            let found = items.iter().find_map(|item| one(ctx, &entry(item)).ok());
+            found.ok_or_else(|| "none of the specified sources were found".to_owned())
+        }
+        other => one(ctx, &entry(other)),
+    }
+}
+
+fn one(ctx: &Context<'_>, source: &str) -> Result<Source, String> {
+    if let Some(path) = source.strip_prefix("salt://") {
+        let path = path.split('?').next().unwrap_or(path).trim_start_matches('/');
+        return if ctx.compiled.tree.has(path) {
+            Ok(Source::Tree(path.to_owned()))
+        } else {
+            Err(format!("Source file {source} not found in saltenv 'base'"))
+        };
+    }
+    let path = source.strip_prefix("file://").unwrap_or(source);
+    if !path.starts_with('/') {
+        return Err(format!(
+            "the source {source} is not supported: put the file into the state tree (salt://)"
+        ));
+    }
+    if ctx.host.stat(path).is_some_and(|meta| meta.is_file()) {
+        Ok(Source::Local(path.to_owned()))
+    } else {
+        Err(format!("Local file source {path} does not exist"))
+    }
+}
+
+/// The contents of a source, rendered if `template` is set.
+pub(super) fn read(ctx: &Context<'_>, source: &Source) -> Result<Vec<u8>, String> {
+    let (data, file) = match source {
+        Source::Tree(path) => {
+            let found = ctx.compiled.tree.read(path);
+            let data = found.ok_or_else(|| format!("Source file salt://{path} not found"))?;
+            (data.map_err(|error| error.to_string())?, path)
+        }
+        Source::Local(path) => {
+            (fs::read(ctx.host.followed(path)).map_err(|error| error.to_string())?, path)
+        }
+    };
+    match ctx.text("template") {
+        None => Ok(data),
+        Some(engine) if engine == "jinja" => {
+            let text = String::from_utf8(data).map_err(|_| format!("{file} is not UTF-8"))?;
+            render(ctx, file, &text).map(String::into_bytes)
+        }
+        Some(engine) => Err(format!("Specified template format {engine} is not supported")),
+    }
+}
+
+/// Renders a template with `defaults`, then `context` over them.
+pub(super) fn render(ctx: &Context<'_>, file: &str, text: &str) -> Result<String, String> {
+    let mut vars: Vars = file_vars(file);
+    let set = |vars: &mut Vars, key: &str, value: Jinja| {
+        vars.insert(key.to_owned(), value);
+    };
+    set(&mut vars, "name", Jinja::from(ctx.name()));
+    set(&mut vars, "source", Jinja::from(format!("salt://{file}")));
+    set(&mut vars, "sls", Jinja::from(ctx.chunk.sls.as_str()));
+    for key in ["user", "group", "mode"] {
+        let value = ctx.text(key).map_or_else(|| Jinja::from(()), Jinja::from);
+        set(&mut vars, key, value);
+    }
+    for key in ["defaults", "context"] {
+        match ctx.value(key) {
+            None => {}
+            Some(Value::Object(map)) => {
+                vars.extend(map.iter().map(|(name, value)| (name.clone(), from_json(value))));
+            }
+            Some(_) if key == "context" => {
+                return Err("Context must be formed as a dict".to_owned());
+            }
+            Some(_) => return Err("Defaults must be formed as a dict".to_owned()),
+        }
+    }
+    let rendered = ctx.compiled.renderer.render(file, text, vars);
+    rendered.map_err(|error| format!("{}: {error}", error.file))
+}
+
+/// Compares a local source with `source_hash`; `Err` tells how it differs.
+pub(super) fn verify(ctx: &Context<'_>, data: &[u8]) -> Result<(), String> {
+    let Some(given) = ctx.text("source_hash").filter(|given| !given.is_empty()) else {
+        return Ok(());
+    };
+    let (algorithm, wanted) = match given.split_once('=').or_else(|| given.split_once(':')) {
+        Some((algorithm, digest)) => (algorithm.trim().to_lowercase(), digest.trim()),
+        None => (hash::algorithm_of(&given).unwrap_or("unknown").to_owned(), given.as_str()),
+    };
+    let wanted = wanted.to_lowercase();
+    let actual = hash::digest(&algorithm, data).ok_or_else(|| {
+        format!("the source_hash '{given}' is of no supported kind: use sha256=..")
+    })?;
+    if actual == wanted {
+        return Ok(());
+    }
+    Err(format!(
+        "Specified {algorithm} checksum for {} ({wanted}) does not match actual checksum ({actual})",
+        ctx.name()
+    ))
+}

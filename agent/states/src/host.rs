@@ -1,0 +1,165 @@
+//! The machine that states act on: every path, account and process goes through here.
+//!
+//! A host may stand under a root prefix (`Host::under`): all paths are then joined to it, and
+//! links are followed inside it only. That keeps a scratch root or a worker in a folder apart
+//! from the machine; it is not a security border against a command that a state runs.
+
+pub(crate) mod accounts;
+pub(crate) mod command;
+pub(crate) mod files;
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use accounts::Accounts;
+
+/// Links that resolving one path may follow.
+const LINKS_MAX: usize = 40;
+
+/// The machine, or a folder that stands for one.
+#[derive(Debug, Default, Clone)]
+pub struct Host {
+    root: Option<PathBuf>,
+    accounts: Arc<Mutex<Option<Arc<Accounts>>>>,
+}
+
+impl Host {
+    /// This machine.
+    pub fn new() -> Host {
+        Host::default()
+    }
+
+    /// A folder that stands for a machine: `/etc/motd` is `<root>/etc/motd`.
+    pub fn under(root: impl Into<PathBuf>) -> Host {
+        Host { root: Some(root.into()), accounts: Arc::default() }
+    }
+
+    /// The root prefix, if there is one.
+    pub fn root(&self) -> Option<&Path> {
+        self.root.as_deref()
+    }
+
+    /// Where an absolute path of the host lies on this machine; its last part is not followed.
+    pub fn path(&self, path: &str) -> PathBuf {
+        let Some(root) = &self.root else { return PathBuf::from(path) };
+        let path = clean(path);
+        match (path.parent(), path.file_name()) {
+            (Some(parent), Some(name)) => inside(root, parent).join(name),
+            _ => root.clone(),
+        }
+    }
+
+    /// Where a path leads when its last part is followed too.
+    pub(crate) fn followed(&self, path: &str) -> PathBuf {
+        match &self.root {
+            Some(root) => inside(root, &clean(path)),
+            None => fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path)),
+        }
+    }
+
+    /// Metadata of what a path leads to.
+    pub(crate) fn stat(&self, path: &str) -> Option<fs::Metadata> {
+        match &self.root {
+            Some(_) => fs::symlink_metadata(self.followed(path)).ok(),
+            None => fs::metadata(path).ok(),
+        }
+    }
+
+    /// Metadata of the path itself.
+    pub(crate) fn lstat(&self, path: &str) -> Option<fs::Metadata> {
+        fs::symlink_metadata(self.path(path)).ok()
+    }
+
+    /// The text of a small system file, if it can be read.
+    pub(crate) fn read_text(&self, path: &str) -> Option<String> {
+        fs::read(self.followed(path)).ok().map(|data| String::from_utf8_lossy(&data).into_owned())
+    }
+
+    /// Users and groups as they are now.
+    pub(crate) fn accounts(&self) -> Arc<Accounts> {
+        let mut cached = self.accounts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let stamp = accounts::stamp(self);
+        match cached.as_ref() {
+            Some(accounts) if accounts.stamp == stamp => Arc::clone(accounts),
+            _ => {
+                let fresh = Arc::new(Accounts::load(self, stamp));
+                *cached = Some(Arc::clone(&fresh));
+                fresh
+            }
+        }
+    }
+}
+
+/// The path from the root on, `.` and `..` resolved by name.
+fn clean(path: &str) -> PathBuf {
+    let mut out = PathBuf::from("/");
+    for part in Path::new(path).components() {
+        match part {
+            Component::Normal(name) => out.push(name),
+            Component::ParentDir => {
+                out.pop();
+            }
+            Component::RootDir | Component::CurDir | Component::Prefix(_) => {}
+        }
+    }
+    out
+}
+
+/// Follows `path` as if `root` were `/`: a link never leads out of it.
+fn inside(root: &Path, path: &Path) -> PathBuf {
+    let mut todo: Vec<PathBuf> = vec![path.to_path_buf()];
+    let mut done = PathBuf::from("/");
+    let mut links = 0;
+    while let Some(next) = todo.pop() {
+        let mut parts = next.components();
+        let Some(part) = parts.next() else { continue };
+        todo.push(parts.as_path().to_path_buf());
+        match part {
+            Component::RootDir | Component::Prefix(_) => done = PathBuf::from("/"),
+            Component::CurDir => {}
+            Component::ParentDir => {
+                done.pop();
+            }
+            Component::Normal(name) => {
+                let here = done.join(name);
+                match fs::read_link(root.join(here.strip_prefix("/").unwrap_or(&here))) {
+                    Ok(target) if links < LINKS_MAX => {
+                        links += 1;
+                        todo.push(target);
+                    }
+                    _ => done = here,
+                }
+            }
+        }
+    }
+    root.join(done.strip_prefix("/").unwrap_or(&done))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn paths_stay_below_the_root_prefix() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::under(dir.path());
+        assert_eq!(host.path("/etc/motd"), dir.path().join("etc/motd"));
+        assert_eq!(host.path("/../../etc/motd"), dir.path().join("etc/motd"));
+        assert_eq!(host.path("/"), dir.path());
+    }
+
+    #[test]
+    fn links_are_followed_inside_the_root_only() {
+        let dir = tempfile::tempdir().unwrap();
+        symlink("/etc", dir.path().join("link")).unwrap();
+        symlink("../../../etc", dir.path().join("up")).unwrap();
+        symlink("loop", dir.path().join("loop")).unwrap();
+        let host = Host::under(dir.path());
+        assert_eq!(host.path("/link/motd"), dir.path().join("etc/motd"));
+        assert_eq!(host.followed("/up"), dir.path().join("etc"));
+        assert_eq!(host.path("/link"), dir.path().join("link"));
+        assert!(host.followed("/loop/x").starts_with(dir.path()));
+    }
+}

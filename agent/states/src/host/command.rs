@@ -1,0 +1,322 @@
+//! Running one command on a host: a shell line or an argument list, with a limit on time and
+//! output, in a process group of its own so that nothing of it stays behind.
+
+use std::io::{self, Read};
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::Host;
+
+/// Bytes kept of each output stream; the rest is read and dropped.
+const OUTPUT_MAX: usize = 1 << 20;
+/// How often a running command is checked against cancellation.
+const POLL: Duration = Duration::from_millis(100);
+/// How long a finished command's output may stay open (a daemon that it left behind).
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// Stops a run from another thread: the command in hand is killed, no further state starts.
+#[derive(Debug, Clone, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Asks the run to stop.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the run was asked to stop.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What to run.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Exec {
+    /// Program and arguments.
+    pub(crate) argv: Vec<String>,
+    /// Working folder on the host; the root prefix, or the user's home, when `None`.
+    pub(crate) cwd: Option<String>,
+    /// Variables set on top of the inherited ones; `None` unsets.
+    pub(crate) env: Vec<(String, Option<String>)>,
+    /// User to run as.
+    pub(crate) runas: Option<String>,
+    /// Group to run as.
+    pub(crate) group: Option<String>,
+    pub(crate) umask: Option<u32>,
+    pub(crate) timeout: Option<Duration>,
+}
+
+impl Exec {
+    /// A line for a shell.
+    pub(crate) fn shell(shell: &str, line: &str) -> Exec {
+        let argv = vec![shell.to_owned(), "-c".to_owned(), line.to_owned()];
+        Exec { argv, ..Exec::default() }
+    }
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Output {
+    pub(crate) pid: u32,
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    pub(crate) timed_out: bool,
+}
+
+/// Why a command could not be run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum CommandError {
+    #[error("user '{0}' does not exist")]
+    NoUser(String),
+    #[error("group '{0}' does not exist")]
+    NoGroup(String),
+    #[error("cannot start {program}: {source}")]
+    Start { program: String, source: io::Error },
+    #[error("the run was cancelled")]
+    Cancelled,
+}
+
+/// Runs a command to its end, its timeout, or the run's cancellation.
+pub(crate) fn run(host: &Host, exec: &Exec, cancel: &Cancel) -> Result<Output, CommandError> {
+    let mut command = prepare(host, exec)?;
+    let start = |source| CommandError::Start { program: exec.argv[0].clone(), source };
+    let mut child = command.spawn().map_err(start)?;
+    let pid = child.id();
+    let stdout = drain(child.stdout.take());
+    let stderr = drain(child.stderr.take());
+    let ended = reap(child);
+    let waited = wait(&ended, exec.timeout, cancel);
+    let stopped = !matches!(waited, Waited::Ended(_));
+    if stopped {
+        kill_group(pid);
+    }
+    let grace = Instant::now() + DRAIN;
+    let stdout = collect(&stdout, grace);
+    let stderr = collect(&stderr, grace);
+    match waited {
+        Waited::Cancelled => Err(CommandError::Cancelled),
+        Waited::TimedOut => Ok(Output { pid, code: 1, stdout, stderr, timed_out: true }),
+        Waited::Ended(status) => {
+            Ok(Output { pid, code: code(status), stdout, stderr, timed_out: false })
+        }
+    }
+}
+
+fn prepare(host: &Host, exec: &Exec) -> Result<Command, CommandError> {
+    let mut command = Command::new(&exec.argv[0]);
+    command.args(&exec.argv[1..]);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.process_group(0);
+    command.env("LC_ALL", "C").env("LANGUAGE", "C");
+    for (key, value) in &exec.env {
+        match value {
+            Some(value) => command.env(key, value),
+            None => command.env_remove(key),
+        };
+    }
+    let identity = identity(host, exec)?;
+    let home = identity.as_ref().map(|identity| identity.home.clone());
+    if let Some(folder) = folder(host, exec, home) {
+        command.current_dir(folder);
+    }
+    become_other(&mut command, identity, exec.umask);
+    Ok(command)
+}
+
+fn folder(host: &Host, exec: &Exec, home: Option<String>) -> Option<PathBuf> {
+    match (&exec.cwd, host.root(), home) {
+        (Some(cwd), _, _) => Some(host.followed(cwd)),
+        (None, Some(root), _) => Some(root.to_path_buf()),
+        (None, None, Some(home)) if std::path::Path::new(&home).is_dir() => Some(home.into()),
+        (None, None, _) => Some("/".into()),
+    }
+}
+
+struct Identity {
+    uid: Option<u32>,
+    gid: u32,
+    groups: Vec<nix::unistd::Gid>,
+    home: String,
+}
+
+fn identity(host: &Host, exec: &Exec) -> Result<Option<Identity>, CommandError> {
+    let accounts = host.accounts();
+    let group = exec
+        .group
+        .as_ref()
+        .map(|name| accounts.gid(name).ok_or_else(|| CommandError::NoGroup(name.clone())));
+    let group = group.transpose()?;
+    let Some(name) = &exec.runas else {
+        let home = "/root".to_owned();
+        return Ok(group.map(|gid| Identity { uid: None, gid, groups: Vec::new(), home }));
+    };
+    let user = accounts.user(name).ok_or_else(|| CommandError::NoUser(name.clone()))?;
+    let mut groups: Vec<_> = accounts.groups_of(name).iter().map(|group| group.gid).collect();
+    groups.push(user.gid);
+    let groups = groups.into_iter().map(nix::unistd::Gid::from_raw).collect();
+    let gid = group.unwrap_or(user.gid);
+    Ok(Some(Identity { uid: Some(user.uid), gid, groups, home: user.home }))
+}
+
+#[allow(unsafe_code, reason = "setgroups and umask have no other place than the forked child")]
+fn become_other(command: &mut Command, identity: Option<Identity>, umask: Option<u32>) {
+    if identity.is_none() && umask.is_none() {
+        return;
+    }
+    let to_io = |error: nix::errno::Errno| io::Error::from_raw_os_error(error as i32);
+    // SAFETY: only system calls, on data made before the fork.
+    unsafe {
+        command.pre_exec(move || {
+            if let Some(mask) = umask {
+                nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
+            }
+            if let Some(identity) = &identity {
+                if identity.uid.is_some() {
+                    nix::unistd::setgroups(&identity.groups).map_err(to_io)?;
+                }
+                let gid = nix::unistd::Gid::from_raw(identity.gid);
+                nix::unistd::setresgid(gid, gid, gid).map_err(to_io)?;
+                if let Some(uid) = identity.uid {
+                    let uid = nix::unistd::Uid::from_raw(uid);
+                    nix::unistd::setresuid(uid, uid, uid).map_err(to_io)?;
+                }
+            }
+            Ok(())
+        });
+    }
+}
+
+enum Waited {
+    Ended(ExitStatus),
+    TimedOut,
+    Cancelled,
+}
+
+fn reap(mut child: Child) -> Receiver<io::Result<ExitStatus>> {
+    let (send, receive) = mpsc::sync_channel(1);
+    std::thread::spawn(move || {
+        // The receiver is gone only if the run gave up waiting.
+        let _sent = send.send(child.wait());
+    });
+    receive
+}
+
+fn wait(
+    ended: &Receiver<io::Result<ExitStatus>>,
+    timeout: Option<Duration>,
+    cancel: &Cancel,
+) -> Waited {
+    let deadline = timeout.map(|timeout| Instant::now() + timeout);
+    loop {
+        let left = deadline.map(|at| at.saturating_duration_since(Instant::now()));
+        match ended.recv_timeout(left.map_or(POLL, |left| left.min(POLL))) {
+            Ok(Ok(status)) => return Waited::Ended(status),
+            Ok(Err(_)) | Err(RecvTimeoutError::Disconnected) => return Waited::Cancelled,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+        if cancel.is_cancelled() {
+            return Waited::Cancelled;
+        }
+        if left.is_some_and(|left| left.is_zero()) {
+            return Waited::TimedOut;
+        }
+    }
+}
+
+fn kill_group(pid: u32) {
+    use nix::sys::signal::{Signal, killpg};
+    if let Ok(pid) = i32::try_from(pid) {
+        // Gone already is what we want.
+        let _gone = killpg(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
+    }
+}
+
+/// A stream being read by a thread of its own, so that a full pipe never stops the command.
+struct Drained {
+    kept: Arc<Mutex<Vec<u8>>>,
+    ended: Receiver<()>,
+}
+
+fn drain(stream: Option<impl Read + Send + 'static>) -> Drained {
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    let (end, ended) = mpsc::sync_channel(1);
+    let shared = Arc::clone(&kept);
+    std::thread::spawn(move || {
+        let Some(mut stream) = stream else { return };
+        let mut buffer = vec![0; 16 * 1024];
+        while let Ok(count @ 1..) = stream.read(&mut buffer) {
+            let mut kept = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let keep = count.min(OUTPUT_MAX - kept.len());
+            kept.extend_from_slice(&buffer[..keep]);
+        }
+        drop(end);
+    });
+    Drained { kept, ended }
+}
+
+fn collect(stream: &Drained, until: Instant) -> String {
+    // Either way we take what is there: ended, or held open by a daemon that was left behind.
+    let _ended = stream.ended.recv_timeout(until.saturating_duration_since(Instant::now()));
+    let kept = stream.kept.lock().unwrap_or_else(PoisonError::into_inner);
+    String::from_utf8_lossy(&kept).into_owned()
+}
+
+fn code(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt;
+    status.code().unwrap_or_else(|| -status.signal().unwrap_or(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sh(line: &str) -> Exec {
+        Exec::shell("/bin/sh", line)
+    }
+
+    #[test]
+    fn a_command_yields_code_and_output() {
+        let output = run(&Host::new(), &sh("echo out; echo err >&2; exit 3"), &Cancel::default());
+        let output = output.unwrap();
+        assert_eq!((output.code, output.stdout.as_str()), (3, "out\n"));
+        assert_eq!(output.stderr, "err\n");
+    }
+
+    #[test]
+    fn more_output_than_a_pipe_holds_does_not_block() {
+        let exec = sh("head -c 3000000 /dev/zero");
+        let output = run(&Host::new(), &exec, &Cancel::default()).unwrap();
+        assert_eq!(output.stdout.len(), OUTPUT_MAX);
+    }
+
+    #[test]
+    fn a_command_over_its_time_is_killed_with_its_children() {
+        let exec = Exec { timeout: Some(Duration::from_millis(50)), ..sh("sleep 100 & sleep 100") };
+        let start = Instant::now();
+        assert!(run(&Host::new(), &exec, &Cancel::default()).unwrap().timed_out);
+        assert!(start.elapsed() < Duration::from_secs(4));
+    }
+
+    #[test]
+    fn a_cancelled_run_kills_the_command() {
+        let cancel = Cancel::default();
+        cancel.cancel();
+        let result = run(&Host::new(), &sh("sleep 100"), &cancel);
+        assert!(matches!(result, Err(CommandError::Cancelled)));
+    }
+
+    #[test]
+    fn a_root_prefix_is_the_working_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let host = Host::under(dir.path().canonicalize().unwrap());
+        let output = run(&host, &sh("pwd"), &Cancel::default()).unwrap();
+        assert_eq!(output.stdout.trim(), host.root().unwrap().to_str().unwrap());
+    }
+}

@@ -1,0 +1,158 @@
+//! Writing to a host's files: whole or not at all, owner and mode set before the file appears.
+
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::path::{Path, PathBuf};
+
+/// Folders that a recursive removal may nest in.
+const DEPTH_MAX: usize = 256;
+
+/// Who owns a file and what may be done with it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Access {
+    pub(crate) uid: Option<u32>,
+    pub(crate) gid: Option<u32>,
+    pub(crate) mode: Option<u32>,
+}
+
+impl Access {
+    pub(crate) fn of(meta: &fs::Metadata) -> Access {
+        let mode = Some(meta.mode() & 0o7777);
+        Access { uid: Some(meta.uid()), gid: Some(meta.gid()), mode }
+    }
+}
+
+/// Replaces a file atomically: a temporary file beside it, synced, then renamed over it.
+pub(crate) fn replace(path: &Path, data: &[u8], access: Access) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("/"));
+    let mut temp = tempfile::Builder::new().prefix(".muster-").tempfile_in(folder)?;
+    temp.write_all(data)?;
+    let mode = access.mode.unwrap_or(0o644);
+    own(temp.as_file(), temp.path(), access, mode)?;
+    temp.as_file().sync_all()?;
+    temp.persist(path).map_err(|error| error.error)?;
+    sync_folder(folder)
+}
+
+fn own(file: &File, path: &Path, access: Access, mode: u32) -> io::Result<()> {
+    let meta = file.metadata()?;
+    let uid = access.uid.filter(|uid| *uid != meta.uid());
+    let gid = access.gid.filter(|gid| *gid != meta.gid());
+    if uid.is_some() || gid.is_some() {
+        chown(path, uid, gid)?;
+    }
+    // After the owner: a change of owner clears setuid and setgid.
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    match File::open(folder)?.sync_all() {
+        // Some filesystems cannot sync a folder; the rename itself has happened.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        other => other,
+    }
+}
+
+/// Sets owner and mode of what exists; a link is not followed.
+pub(crate) fn set_access(path: &Path, access: Access) -> io::Result<()> {
+    if access.uid.is_some() || access.gid.is_some() {
+        std::os::unix::fs::lchown(path, access.uid, access.gid)?;
+    }
+    match access.mode {
+        Some(mode) if !fs::symlink_metadata(path)?.is_symlink() => {
+            fs::set_permissions(path, Permissions::from_mode(mode))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes a folder and what is missing above it, all with the same access.
+pub(crate) fn make_folders(path: &Path, access: Access) -> io::Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = path.parent() {
+        make_folders(parent, access)?;
+    }
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => {
+            let mode = access.mode.unwrap_or(0o755);
+            set_access(path, Access { mode: Some(mode), ..access })
+        }
+    }
+}
+
+/// Removes a file, a link, or a folder with all that is in it.
+pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.is_dir() {
+        fs::remove_dir_all(path)
+    } else {
+        fs::remove_file(path)
+    }
+}
+
+/// What lies below a folder, each folder before its contents, in name order; links not followed.
+pub(crate) fn below(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut out = Vec::new();
+    collect(folder, 0, &mut out)?;
+    Ok(out)
+}
+
+fn collect(folder: &Path, depth: usize, out: &mut Vec<PathBuf>) -> io::Result<()> {
+    if depth > DEPTH_MAX {
+        return Err(io::Error::other(format!("{} nests too deep", folder.display())));
+    }
+    let mut entries = fs::read_dir(folder)?.collect::<io::Result<Vec<_>>>()?;
+    entries.sort_by_key(fs::DirEntry::file_name);
+    for entry in entries {
+        out.push(entry.path());
+        if entry.file_type()?.is_dir() {
+            collect(&entry.path(), depth + 1, out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Finds a program in the usual folders of a host, or by its absolute path.
+pub(crate) fn which(host: &super::Host, name: &str) -> Option<String> {
+    const FOLDERS: [&str; 6] =
+        ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+    let runs = |path: &String| {
+        host.stat(path).is_some_and(|meta| meta.is_file() && meta.mode() & 0o111 != 0)
+    };
+    if name.starts_with('/') {
+        return Some(name.to_owned()).filter(runs);
+    }
+    FOLDERS.iter().map(|folder| format!("{folder}/{name}")).find(runs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_with_its_mode_and_leaves_nothing_beside_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("f");
+        replace(&file, b"one", Access { mode: Some(0o600), ..Access::default() }).unwrap();
+        replace(&file, b"two", Access { mode: Some(0o640), ..Access::default() }).unwrap();
+        assert_eq!(fs::read(&file).unwrap(), b"two");
+        assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_failed_replacement_leaves_the_old_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = dir.path().join("d");
+        fs::create_dir(&folder).unwrap();
+        fs::write(folder.join("in"), "x").unwrap();
+        assert!(replace(&folder, b"one", Access::default()).is_err());
+        assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
+        assert_eq!(fs::read(folder.join("in")).unwrap(), b"x");
+    }
+}

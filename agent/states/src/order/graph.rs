@@ -1,0 +1,262 @@
+//! The graph of requisites: states as nodes, an edge from what is required to who requires it.
+
+use std::collections::{HashMap, HashSet};
+
+use serde_json::Value;
+
+use super::Step;
+use crate::chunk::Chunk;
+use crate::error::{Error, Kind as Fault};
+use crate::requisite::{self, Kind};
+use crate::target::glob;
+
+/// A node and its edges.
+#[derive(Debug)]
+pub(crate) struct Node {
+    pub(crate) step: Step,
+    pub(crate) tag: String,
+    /// Who it depends on.
+    pub(crate) incoming: Vec<(usize, Kind)>,
+    /// Who depends on it, grouped by dependent in the order of the first edge.
+    pub(crate) outgoing: Vec<(usize, Kind)>,
+}
+
+/// All nodes: first one per chunk, then the dry runs that `prereq` asks for.
+#[derive(Debug, Default)]
+pub(crate) struct Graph {
+    pub(crate) nodes: Vec<Node>,
+    edges: HashSet<(usize, usize, Kind)>,
+    tests: HashMap<usize, usize>,
+}
+
+impl Graph {
+    /// Builds the graph; requisites that name nothing are faults.
+    pub(crate) fn build(
+        chunks: &[Chunk],
+        rendered: &HashSet<String>,
+        watches: impl Fn(&str) -> bool,
+    ) -> (Graph, Vec<Error>) {
+        let mut graph = Graph::default();
+        for (at, chunk) in chunks.iter().enumerate() {
+            graph.add_node(Step { chunk: at, prereq_test: false }, chunk.tag());
+        }
+        let index = Index::new(chunks);
+        let mut errors = Vec::new();
+        for (at, chunk) in chunks.iter().enumerate() {
+            for kind in Kind::READ {
+                for item in items(chunk, kind) {
+                    // Watching needs a module that reacts; else it is a plain requirement.
+                    let kind = match kind {
+                        Kind::Watch if !watches(&chunk.state) => Kind::Require,
+                        Kind::WatchAny if !watches(&chunk.state) => Kind::RequireAny,
+                        other => other,
+                    };
+                    match index.find(item, rendered) {
+                        Ok(found) => found.iter().for_each(|to| graph.require(at, *to, kind)),
+                        Err(problem) => errors.push(fault(chunk, kind, &problem)),
+                    }
+                }
+            }
+        }
+        (graph, errors)
+    }
+
+    /// The dry-run node of a chunk, if a `prereq` names it.
+    pub(crate) fn test_of(&self, chunk: usize) -> Option<usize> {
+        self.tests.get(&chunk).copied()
+    }
+
+    fn add_node(&mut self, step: Step, tag: String) -> usize {
+        self.nodes.push(Node { step, tag, incoming: Vec::new(), outgoing: Vec::new() });
+        self.nodes.len() - 1
+    }
+
+    fn add_edge(&mut self, from: usize, to: usize, kind: Kind) {
+        if !self.edges.insert((from, to, kind)) {
+            return;
+        }
+        self.nodes[to].incoming.push((from, kind));
+        let outgoing = &mut self.nodes[from].outgoing;
+        let after = outgoing.iter().rposition(|(other, _)| *other == to);
+        let place = after.map_or(outgoing.len(), |at| at + 1);
+        outgoing.insert(place, (to, kind));
+    }
+
+    fn require(&mut self, dependent: usize, required: usize, kind: Kind) {
+        if kind == Kind::Prereq {
+            return self.prereq(dependent, required);
+        }
+        if let Some(test) = self.test_of(dependent) {
+            self.add_edge(required, test, kind);
+        }
+        self.add_edge(required, dependent, kind);
+    }
+
+    /// `dependent` runs before `required`, if the dry run of that one foresees changes.
+    fn prereq(&mut self, dependent: usize, required: usize) {
+        let test = match self.test_of(required) {
+            Some(test) => test,
+            None => {
+                let step = Step { chunk: required, prereq_test: true };
+                let tag = format!("{}_|-__prereq_test__", self.nodes[required].tag);
+                let test = self.add_node(step, tag);
+                self.tests.insert(required, test);
+                for (from, kind) in self.nodes[required].incoming.clone() {
+                    if kind != Kind::Prereq {
+                        self.add_edge(from, test, kind);
+                    }
+                }
+                test
+            }
+        };
+        self.add_edge(test, dependent, Kind::Prereq);
+        self.add_edge(dependent, required, Kind::Require);
+        if let Some(own) = self.test_of(dependent) {
+            self.add_edge(test, own, Kind::Prereq);
+        }
+    }
+
+    /// The edges of a circle, as (required, dependent, kind).
+    pub(crate) fn circle(&self) -> Vec<(usize, usize, Kind)> {
+        let mut done = vec![false; self.nodes.len()];
+        for start in 0..self.nodes.len() {
+            if let Some(found) = self.circle_from(start, &mut done) {
+                return found;
+            }
+        }
+        Vec::new()
+    }
+
+    fn circle_from(&self, start: usize, done: &mut [bool]) -> Option<Vec<(usize, usize, Kind)>> {
+        if done[start] {
+            return None;
+        }
+        // The path walked, with the next edge of each node on it.
+        let mut path: Vec<(usize, usize)> = vec![(start, 0)];
+        while let Some((node, edge)) = path.last_mut() {
+            let Some((to, kind)) = self.nodes[*node].outgoing.get(*edge).copied() else {
+                done[*node] = true;
+                path.pop();
+                continue;
+            };
+            *edge += 1;
+            let closing = (*node, to, kind);
+            if let Some(begin) = path.iter().position(|(on_path, _)| *on_path == to) {
+                let walked = path[begin..path.len() - 1].iter().map(|(node, next)| {
+                    let (to, kind) = self.nodes[*node].outgoing[next - 1];
+                    (*node, to, kind)
+                });
+                return Some(walked.chain([closing]).collect());
+            }
+            if !done[to] {
+                path.push((to, 0));
+            }
+        }
+        None
+    }
+}
+
+/// Salt's words for a circle of requisites.
+pub(crate) fn circle_error(graph: &Graph, chunks: &[Chunk]) -> Error {
+    let name = |node: usize| {
+        let chunk = &chunks[graph.nodes[node].step.chunk];
+        let more = if chunk.id == chunk.name {
+            String::new()
+        } else {
+            format!(", 'NAME': '{}'", chunk.name)
+        };
+        format!("{{'SLS': '{}', 'ID': '{}'{more}}}", chunk.sls, chunk.id)
+    };
+    let circle = graph.circle();
+    let edges: Vec<String> = circle
+        .iter()
+        .map(|(from, to, kind)| format!("({}, '{}', {})", name(*to), kind.name(), name(*from)))
+        .collect();
+    let at =
+        circle.first().map(|(_, to, kind)| chunks[graph.nodes[*to].step.chunk].at_arg(kind.name()));
+    let reason = format!("Recursive requisites were found: {}", edges.join(", "));
+    Error::new(Fault::Requisite, at, reason)
+}
+
+fn items(chunk: &Chunk, kind: Kind) -> impl Iterator<Item = &Value> {
+    chunk.args.get(kind.name()).and_then(Value::as_array).into_iter().flatten()
+}
+
+enum Problem {
+    Missing(String, String),
+    NotText(String),
+}
+
+fn fault(chunk: &Chunk, kind: Kind, problem: &Problem) -> Error {
+    let (name, sls) = (&chunk.name, &chunk.sls);
+    let kind = kind.name();
+    let reason = match problem {
+        Problem::Missing(key, value) => format!(
+            "Referenced state does not exist for requisite [{kind}: ({key}: {value})] in state \
+             [{name}] in SLS [{sls}]"
+        ),
+        Problem::NotText(key) => format!(
+            "Requisite [{kind}: {key}] in state [{name}] in SLS [{sls}] must have a string as the \
+             value"
+        ),
+    };
+    Error::new(Fault::Requisite, Some(chunk.at_arg(kind)), reason)
+}
+
+/// Chunks by module and by ID or name, and by SLS.
+struct Index {
+    by_name: HashMap<(String, String), Vec<usize>>,
+    by_sls: HashMap<String, Vec<usize>>,
+}
+
+impl Index {
+    fn new(chunks: &[Chunk]) -> Index {
+        let mut index = Index { by_name: HashMap::new(), by_sls: HashMap::new() };
+        for (at, chunk) in chunks.iter().enumerate() {
+            for module in [chunk.state.as_str(), "id"] {
+                for name in [&chunk.name, &chunk.id] {
+                    let key = (module.to_owned(), name.clone());
+                    let list = index.by_name.entry(key).or_default();
+                    if list.last() != Some(&at) {
+                        list.push(at);
+                    }
+                }
+            }
+            for sls in chunk.included_from.iter().chain([&chunk.sls]) {
+                index.by_sls.entry(sls.clone()).or_default().push(at);
+            }
+        }
+        index
+    }
+
+    fn find(&self, item: &Value, rendered: &HashSet<String>) -> Result<Vec<usize>, Problem> {
+        let Some((key, value)) = requisite::target(item) else {
+            return Err(Problem::NotText(item.to_string()));
+        };
+        let Some(value) = value else { return Err(Problem::NotText(key)) };
+        let pattern = value.contains(['*', '?', '[', ']']);
+        let mut found: Vec<usize> = match (key.as_str(), pattern) {
+            ("sls", true) => {
+                let lists = self.by_sls.iter().filter(|(sls, _)| glob(&value, sls));
+                lists.flat_map(|(_, list)| list.clone()).collect()
+            }
+            ("sls", false) => self.by_sls.get(&value).cloned().unwrap_or_default(),
+            (_, true) => {
+                let same =
+                    |entry: &(&(String, String), _)| entry.0.0 == key && glob(&value, &entry.0.1);
+                let lists = self.by_name.iter().filter(same);
+                lists.flat_map(|(_, list)| list.clone()).collect()
+            }
+            (_, false) => {
+                self.by_name.get(&(key.clone(), value.clone())).cloned().unwrap_or_default()
+            }
+        };
+        found.sort_unstable();
+        found.dedup();
+        // An SLS that declares nothing is still there.
+        if found.is_empty() && !(key == "sls" && (pattern || rendered.contains(&value))) {
+            return Err(Problem::Missing(key, value));
+        }
+        Ok(found)
+    }
+}

@@ -1,0 +1,44 @@
+//! What came of one state, as a state function tells it.
+
+use serde_json::{Map, Value};
+
+/// What a state changed, or would change: Salt's `changes`.
+pub(crate) type Changes = Map<String, Value>;
+
+/// What came of one state.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Outcome {
+    /// `None` only in a dry run: it would change something.
+    pub(crate) result: Option<bool>,
+    pub(crate) changes: Changes,
+    pub(crate) comment: String,
+    /// A condition (`onlyif`, `unless`, `creates`) kept it from running.
+    pub(crate) skip_watch: bool,
+}
+
+impl Outcome {
+    /// As wanted already.
+    pub(crate) fn fine(comment: impl Into<String>) -> Outcome {
+        Outcome { result: Some(true), comment: comment.into(), ..Outcome::default() }
+    }
+
+    /// Not done, and why.
+    pub(crate) fn failed(comment: impl Into<String>) -> Outcome {
+        Outcome { result: Some(false), comment: comment.into(), ..Outcome::default() }
+    }
+
+    /// Done, with these changes.
+    pub(crate) fn changed(comment: impl Into<String>, changes: Changes) -> Outcome {
+        Outcome { result: Some(true), comment: comment.into(), changes, skip_watch: false }
+    }
+
+    /// What a dry run foresees.
+    pub(crate) fn foreseen(comment: impl Into<String>, changes: Changes) -> Outcome {
+        Outcome { result: None, comment: comment.into(), changes, skip_watch: false }
+    }
+}
+
+/// Makes `Changes` of one entry.
+pub(crate) fn change(key: impl Into<String>, value: impl Into<Value>) -> Changes {
+    Changes::from_iter([(key.into(), value.into())])
+}

@@ -1,0 +1,123 @@
+//! What a run did: Salt's return, and a summary.
+
+use std::time::Duration;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// The result of one state, in Salt's shape.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StateReturn {
+    /// The state's name.
+    pub name: String,
+    /// What it changed, or in a dry run would change.
+    pub changes: Map<String, Value>,
+    /// Whether it is as wanted; `None` in a dry run: it would change.
+    pub result: Option<bool>,
+    /// In words.
+    pub comment: String,
+    /// The SLS that declares it.
+    #[serde(rename = "__sls__")]
+    pub sls: String,
+    /// Its place in the run, from 0.
+    #[serde(rename = "__run_num__")]
+    pub run_num: u64,
+    /// Local time of day at which it started.
+    pub start_time: String,
+    /// Milliseconds that it took.
+    pub duration: f64,
+    /// The ID that declares it.
+    #[serde(rename = "__id__")]
+    pub id: String,
+    /// `Some(false)` if a requisite kept it from running.
+    #[serde(rename = "__state_ran__", skip_serializing_if = "Option::is_none", default)]
+    pub state_ran: Option<bool>,
+    /// A condition kept it from running: nobody's watch reacts.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub skip_watch: bool,
+    /// It asked to run in parallel.
+    #[serde(rename = "__parallel__", skip_serializing_if = "is_false", default)]
+    pub parallel: bool,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// The whole run: returns by key (`mod_|-id_|-name_|-fun`), in run order.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Report {
+    states: IndexMap<String, StateReturn>,
+}
+
+/// Counts of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Summary {
+    /// States in all.
+    pub total: usize,
+    /// That changed something, or in a dry run would.
+    pub changed: usize,
+    /// That failed.
+    pub failed: usize,
+    /// That were as wanted.
+    pub unchanged: usize,
+    /// Time that the states took.
+    pub duration: Duration,
+}
+
+impl Report {
+    /// The returns by key, in run order.
+    pub fn states(&self) -> &IndexMap<String, StateReturn> {
+        &self.states
+    }
+
+    /// Whether no state failed.
+    pub fn is_ok(&self) -> bool {
+        self.states.values().all(|state| state.result != Some(false))
+    }
+
+    /// Counts the states by what came of them.
+    pub fn summary(&self) -> Summary {
+        let mut summary = Summary { total: self.states.len(), ..Summary::default() };
+        for state in self.states.values() {
+            match (state.result, state.changes.is_empty()) {
+                (Some(false), _) => summary.failed += 1,
+                (None, _) | (Some(true), false) => summary.changed += 1,
+                (Some(true), true) => summary.unchanged += 1,
+            }
+            let micros = (state.duration * 1000.0).clamp(0.0, 1e15);
+            summary.duration += Duration::from_secs_f64(micros / 1e6);
+        }
+        summary
+    }
+
+    /// The report of a worker that the top file gives no state: one failed entry, as in Salt.
+    pub fn no_states(comment: &str) -> Report {
+        let entry = StateReturn {
+            name: "No States".to_owned(),
+            changes: Map::new(),
+            result: Some(false),
+            comment: comment.to_owned(),
+            sls: String::new(),
+            run_num: 0,
+            start_time: String::new(),
+            duration: 0.0,
+            id: "states".to_owned(),
+            state_ran: None,
+            skip_watch: false,
+            parallel: false,
+        };
+        Report { states: IndexMap::from([("no_|-states_|-states_|-None".to_owned(), entry)]) }
+    }
+
+    pub(crate) fn insert(&mut self, tag: String, state: StateReturn) {
+        self.states.insert(tag, state);
+    }
+
+    pub(crate) fn get(&self, tag: &str) -> Option<&StateReturn> {
+        self.states.get(tag)
+    }
+}

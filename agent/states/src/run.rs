@@ -1,0 +1,251 @@
+//! The only part that acts: runs compiled states in order, with requisites, and reports.
+
+mod call;
+mod conditions;
+mod listen;
+mod retry;
+mod status;
+
+use std::collections::{HashMap, HashSet};
+use std::path::PathBuf;
+
+use crate::chunk::Chunk;
+use crate::compile::Compiled;
+use crate::host::Host;
+use crate::host::command::Cancel;
+use crate::journal::{Journal, JournalError};
+use crate::report::{Report, StateReturn};
+use crate::session::Session;
+use status::Status;
+
+/// How deep requisites that were not met in order may nest; the sort leaves none.
+const DEPTH_MAX: usize = 20;
+
+/// How to run.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// A dry run: nothing is changed, the report says what would be.
+    pub test: bool,
+    /// Where to keep the journal, if anywhere.
+    pub journal: Option<PathBuf>,
+    /// Stops the run from another thread.
+    pub cancel: Cancel,
+    /// Stops at the first state that fails.
+    pub failhard: bool,
+}
+
+/// Runs all states; `progress` is told of each one that ended, with its key.
+///
+/// A state that fails is in the report; only a journal that cannot be started is an error, and
+/// nothing has run then.
+pub fn run(
+    compiled: &Compiled,
+    host: &Host,
+    options: &Options,
+    progress: &mut dyn FnMut(&str, &StateReturn),
+) -> Result<Report, JournalError> {
+    let count = compiled.chunks().len();
+    let journal = match &options.journal {
+        Some(path) => Some(Journal::start(path, count, options.test)?),
+        None => None,
+    };
+    let mut runner = Runner {
+        compiled,
+        host,
+        options,
+        progress,
+        journal,
+        session: Session::default(),
+        report: Report::default(),
+        pre: HashMap::new(),
+        tested: HashSet::new(),
+        run_num: 0,
+        stopped: false,
+    };
+    runner.all();
+    Ok(runner.report)
+}
+
+struct Runner<'a> {
+    compiled: &'a Compiled,
+    host: &'a Host,
+    options: &'a Options,
+    progress: &'a mut dyn FnMut(&str, &StateReturn),
+    journal: Option<Journal>,
+    session: Session,
+    report: Report,
+    /// Dry runs that a `prereq` asked for, by chunk.
+    pre: HashMap<usize, StateReturn>,
+    /// Chunks whose dry run was done.
+    tested: HashSet<usize>,
+    run_num: u64,
+    stopped: bool,
+}
+
+impl Runner<'_> {
+    fn all(&mut self) {
+        for step in &self.compiled.steps {
+            if self.stopped {
+                break;
+            }
+            if self.options.cancel.is_cancelled() {
+                self.cancelled(step.chunk);
+                continue;
+            }
+            if self.report.get(&self.tag(step.chunk)).is_none() {
+                self.chunk(step.chunk, 0);
+                self.check_failhard(step.chunk);
+            }
+        }
+        if !self.stopped && !self.options.cancel.is_cancelled() {
+            self.listeners();
+        }
+        self.note(Journal::done);
+    }
+
+    fn tag(&self, chunk: usize) -> String {
+        self.compiled.chunks()[chunk].tag()
+    }
+
+    fn chunk_at(&self, chunk: usize) -> &Chunk {
+        &self.compiled.chunks()[chunk]
+    }
+
+    /// Whether the chunk is still to be run dry for a `prereq`.
+    fn is_test(&self, chunk: usize) -> bool {
+        self.compiled.graph.test_of(chunk).is_some() && !self.tested.contains(&chunk)
+    }
+
+    /// Runs one chunk as its requisites allow.
+    fn chunk(&mut self, chunk: usize, depth: usize) {
+        match self.status(chunk) {
+            Status::Unmet => self.unmet(chunk, depth),
+            Status::Met => self.plain(chunk),
+            Status::Change if self.is_test(chunk) => self.plain(chunk),
+            Status::Change => self.watched(chunk),
+            Status::Fail => self.requisite_failed(chunk),
+            Status::Pre => self.not_run(chunk, true, "No changes detected"),
+            Status::Onfail => {
+                self.not_run(chunk, true, "State was not run because onfail req did not change");
+            }
+            Status::Onchanges => self.not_run(
+                chunk,
+                true,
+                "State was not run because none of the onchanges reqs changed",
+            ),
+        }
+    }
+
+    fn plain(&mut self, chunk: usize) {
+        let test = self.is_test(chunk);
+        let state = self.call(chunk, test, false);
+        self.keep(chunk, state, test);
+    }
+
+    /// Runs normally; reacts to the watched change if that changed nothing itself.
+    fn watched(&mut self, chunk: usize) {
+        let mut state = self.call(chunk, false, false);
+        if state.changes.is_empty() && !state.skip_watch {
+            state = self.call(chunk, false, true);
+        }
+        self.keep(chunk, state, false);
+    }
+
+    fn keep(&mut self, chunk: usize, state: StateReturn, test: bool) {
+        if test {
+            self.tested.insert(chunk);
+            self.pre.insert(chunk, state);
+        } else {
+            self.finish(self.tag(chunk), state);
+        }
+    }
+
+    fn finish(&mut self, tag: String, state: StateReturn) {
+        (self.progress)(&tag, &state);
+        self.session.done.borrow_mut().insert(tag.clone());
+        self.report.insert(tag, state);
+    }
+
+    /// Runs first what the sort should have put first.
+    fn unmet(&mut self, chunk: usize, depth: usize) {
+        if depth >= DEPTH_MAX {
+            return self.not_run(chunk, false, "Recursive requisite found");
+        }
+        for (dependency, _) in self.dependencies(chunk) {
+            if self.report.get(&self.tag(dependency)).is_none() {
+                self.chunk(dependency, depth + 1);
+                self.check_failhard(dependency);
+                if self.stopped {
+                    return;
+                }
+            }
+        }
+        self.chunk(chunk, depth + 1);
+    }
+
+    fn requisite_failed(&mut self, chunk: usize) {
+        let tag = self.tag(chunk);
+        // The dry run is what there is to show: its changes did not come about.
+        if let Some(mut state) = self.pre.get(&chunk).cloned() {
+            state.changes.clear();
+            state.run_num = self.next_num();
+            return self.finish(tag, state);
+        }
+        let mut failed: Vec<String> = Vec::new();
+        for (dependency, _) in self.dependencies(chunk) {
+            let state =
+                self.pre.get(&dependency).or_else(|| self.report.get(&self.tag(dependency)));
+            if state.is_some_and(|state| state.result == Some(false)) {
+                let low = self.chunk_at(dependency);
+                let name = format!("{}.{}", low.sls, low.id);
+                if !failed.contains(&name) {
+                    failed.push(name);
+                }
+            }
+        }
+        self.not_run(chunk, false, &format!("One or more requisite failed: {}", failed.join(", ")));
+    }
+
+    /// Notes that a state did not run, and why.
+    fn not_run(&mut self, chunk: usize, result: bool, comment: &str) {
+        let state = self.skipped(chunk, result, comment);
+        if self.is_test(chunk) {
+            self.tested.insert(chunk);
+            self.pre.insert(chunk, state.clone());
+        }
+        self.finish(self.tag(chunk), state);
+    }
+
+    fn cancelled(&mut self, chunk: usize) {
+        if self.report.get(&self.tag(chunk)).is_none() {
+            let state =
+                self.skipped(chunk, false, "State was not run because the run was cancelled");
+            self.finish(self.tag(chunk), state);
+        }
+    }
+
+    fn check_failhard(&mut self, chunk: usize) {
+        let low = self.chunk_at(chunk);
+        let own = low.args.get("failhard").map(crate::function::args::truth);
+        let failed = self.report.get(&low.tag()).is_some_and(|s| s.result == Some(false));
+        if failed && !self.options.test && own.unwrap_or(self.options.failhard) {
+            self.stopped = true;
+        }
+    }
+
+    fn next_num(&mut self) -> u64 {
+        let num = self.run_num;
+        self.run_num += 1;
+        num
+    }
+
+    /// Writes to the journal; one that fails is given up, the run goes on.
+    fn note(&mut self, write: impl FnOnce(&mut Journal) -> Result<(), JournalError>) {
+        let Some(journal) = &mut self.journal else { return };
+        if let Err(error) = write(journal) {
+            let cause = std::error::Error::source(&error).map(ToString::to_string);
+            tracing::warn!(%error, cause, "the journal of this run ends here");
+            self.journal = None;
+        }
+    }
+}

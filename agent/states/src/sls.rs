@@ -1,0 +1,98 @@
+//! One SLS: its file, its renderers, its data with lines.
+
+use crate::error::{At, Error, Kind};
+use crate::render::{RenderError, Renderer, Vars, sls_vars};
+use crate::tree::Tree;
+use crate::yaml::{self, Node};
+
+/// One rendered SLS.
+#[derive(Debug)]
+pub(crate) struct Sls {
+    pub(crate) name: String,
+    pub(crate) file: String,
+    pub(crate) root: Node,
+}
+
+/// The file of an SLS: `a.b` is `a/b.sls` or `a/b/init.sls`.
+pub(crate) fn file_of(tree: &Tree, sls: &str) -> Option<String> {
+    let path = sls.replace('.', "/");
+    [format!("{path}.sls"), format!("{path}/init.sls")].into_iter().find(|file| tree.has(file))
+}
+
+/// The names of all SLS in a tree.
+pub(crate) fn names(tree: &Tree) -> Vec<String> {
+    let name = |path: &str| {
+        let stem = path.strip_suffix(".sls")?;
+        let stem = stem.strip_suffix("/init").unwrap_or(stem);
+        Some(stem.replace('/', "."))
+    };
+    tree.paths().filter_map(name).collect()
+}
+
+/// Renders and parses the SLS `name` in `file`; `more` are variables beside the usual.
+pub(crate) fn load(renderer: &Renderer, name: &str, file: &str, more: Vars) -> Result<Sls, Error> {
+    let tree = &renderer.scope().tree;
+    let at = |line| At::new(file, line);
+    let read = tree.read(file).ok_or_else(|| missing(name))?;
+    let data = read.map_err(|error| Error::new(Kind::Missing, Some(at(0)), error.to_string()))?;
+    let source = String::from_utf8(data)
+        .map_err(|_| Error::new(Kind::Render, Some(at(0)), failed(name, "it is not UTF-8")))?;
+    let (jinja, json) = renderers(&source, &at(1))?;
+    let text = if jinja {
+        let mut vars = sls_vars(name, file);
+        vars.extend(more);
+        renderer.render(file, &source, vars).map_err(|error| render_error(name, &error))?
+    } else {
+        source
+    };
+    let root = if json { parse_json(&text) } else { yaml::parse(&text) };
+    let root = root.map_err(|error| {
+        Error::new(Kind::Render, Some(at(error.line)), failed(name, &error.reason))
+    })?;
+    Ok(Sls { name: name.to_owned(), file: file.to_owned(), root })
+}
+
+/// Salt's words for an SLS that is not in the tree.
+pub(crate) fn missing(name: &str) -> Error {
+    let reason = format!(
+        "Specified SLS {name} in saltenv base is not available on the salt master or through a \
+         configured fileserver"
+    );
+    Error::new(Kind::Missing, None, reason)
+}
+
+fn failed(name: &str, reason: &str) -> String {
+    format!("Rendering SLS 'base:{name}' failed: {reason}")
+}
+
+fn render_error(name: &str, error: &RenderError) -> Error {
+    let at = At::new(error.file.as_str(), error.line);
+    Error::new(Kind::Render, Some(at), failed(name, &error.to_string()))
+}
+
+/// Whether the `#!` line asks for Jinja, and for JSON instead of YAML.
+fn renderers(source: &str, at: &At) -> Result<(bool, bool), Error> {
+    let first = source.lines().next().unwrap_or_default();
+    let Some(pipe) = first.strip_prefix("#!").filter(|rest| !rest.starts_with('/')) else {
+        return Ok((true, false));
+    };
+    let mut found = (false, false);
+    for part in pipe.trim().split('|') {
+        match part.trim() {
+            "jinja" => found.0 = true,
+            "yaml" | "yamlex" => {}
+            "json" => found.1 = true,
+            other => {
+                let reason =
+                    format!("the renderer '{other}' is not supported: use jinja, yaml or json");
+                return Err(Error::new(Kind::Unsupported, Some(at.clone()), reason));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// JSON is YAML but for the `#!` line, which is a comment to both.
+fn parse_json(text: &str) -> Result<Node, yaml::YamlError> {
+    yaml::parse(text)
+}

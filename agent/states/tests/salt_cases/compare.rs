@@ -1,0 +1,133 @@
+//! Comparing with what Salt returned; where the two differ on purpose, the difference is named.
+
+use muster_states::{Error, Kind};
+use serde_json::Value;
+
+/// Compares the returns of all states by key.
+pub fn returns(found: &Value, expected: &Value) -> Vec<String> {
+    let Some(expected) = expected.as_object() else {
+        return vec![format!("errors were expected: {expected}")];
+    };
+    let found = found.as_object().unwrap();
+    let mut problems = Vec::new();
+    let (mut keys, mut wanted): (Vec<_>, Vec<_>) =
+        (found.keys().cloned().collect(), expected.keys().cloned().collect());
+    keys.sort();
+    wanted.sort();
+    if keys != wanted {
+        return vec![format!("keys {keys:?}, not {wanted:?}")];
+    }
+    for (key, wanted) in expected {
+        problems.extend(one(key, &found[key], wanted));
+    }
+    problems
+}
+
+fn one(key: &str, found: &Value, wanted: &Value) -> Vec<String> {
+    let mut problems = Vec::new();
+    // The entry that stands for "no states" has no SLS and no name worth keeping.
+    let fields: &[&str] = if key.starts_with("no_|-") {
+        &["result", "changes", "__run_num__"]
+    } else {
+        &[
+            "result",
+            "__run_num__",
+            "name",
+            "__sls__",
+            "__id__",
+            "__state_ran__",
+            "skip_watch",
+            "__parallel__",
+        ]
+    };
+    for field in fields {
+        if found.get(*field) != wanted.get(*field) {
+            problems.push(format!(
+                "{key} {field}: {:?}, not {:?}",
+                found.get(*field),
+                wanted.get(*field)
+            ));
+        }
+    }
+    let changes = normal(&found["changes"]);
+    if changes != normal(&wanted["changes"]) {
+        problems.push(format!("{key} changes: {changes}, not {}", wanted["changes"]));
+    }
+    if !same_comment(key, &found["comment"], &wanted["comment"]) {
+        problems.push(format!("{key} comment: {}, not {}", found["comment"], wanted["comment"]));
+    }
+    problems
+}
+
+/// Pids are no two runs the same; lists of removed paths come in any order.
+fn normal(changes: &Value) -> Value {
+    let mut changes = changes.clone();
+    if let Some(pid) = changes.get_mut("pid") {
+        *pid = "<pid>".into();
+    }
+    if let Some(Value::Array(removed)) = changes.get_mut("removed") {
+        removed.sort_by_key(Value::to_string);
+    }
+    changes
+}
+
+fn same_comment(key: &str, found: &Value, wanted: &Value) -> bool {
+    let (found, wanted) = (found.as_str().unwrap(), wanted.as_str().unwrap());
+    // Python's and Jinja's own words: that it failed was compared; where, is compared here.
+    if wanted.contains("Traceback") || wanted.contains("Jinja variable") {
+        let line = wanted.split("line ").filter_map(|rest| rest.split(['\n', ',']).next());
+        let template = wanted.contains("template");
+        return template || line.into_iter().any(|line| found.contains(&format!("line {line}")));
+    }
+    // The lines of a `file.recurse` come in any order.
+    if key.ends_with("_|-recurse") || key.ends_with("_|-directory") {
+        let sorted = |text: &str| {
+            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+            lines.sort();
+            lines
+        };
+        return sorted(found) == sorted(wanted);
+    }
+    found == wanted
+}
+
+/// Compares faults found before anything ran.
+pub fn errors(errors: &[Error], expected: &Value) -> Vec<String> {
+    let texts: Vec<&str> = errors.iter().map(|error| error.reason.as_str()).collect();
+    if let Some(states) = expected["ret"].as_object() {
+        return refused(errors, states);
+    }
+    let wanted: Vec<&str> =
+        expected["ret"].as_array().unwrap().iter().map(|line| line.as_str().unwrap()).collect();
+    if wanted.iter().any(|line| line.starts_with("Rendering SLS")) {
+        let placed = errors.iter().all(|error| {
+            error.kind == Kind::Render && error.at.as_ref().is_some_and(|at| at.line > 0)
+        });
+        return if placed { vec![] } else { vec![format!("{errors:?}, not {wanted:?}")] };
+    }
+    if texts == wanted { vec![] } else { vec![format!("{texts:?}, not {wanted:?}")] }
+}
+
+/// Salt fails an unknown function when it comes to the state; this engine refuses the tree, in the
+/// same words, with file and line.
+fn refused(errors: &[Error], states: &serde_json::Map<String, Value>) -> Vec<String> {
+    let comments: Vec<&str> = states
+        .values()
+        .filter(|s| s["result"] == false)
+        .map(|s| s["comment"].as_str().unwrap())
+        .collect();
+    let same = errors.iter().all(|error| {
+        error.kind == Kind::Unsupported
+            && error.at.as_ref().is_some_and(|at| at.line > 0)
+            && comments.contains(&error.reason.as_str())
+    });
+    if same { vec![] } else { vec![format!("{errors:?}, not {comments:?}")] }
+}
+
+/// Salt hides what is wrong with a pillar; that it is, and in which SLS, is compared.
+pub fn pillar_errors(errors: &[Error], expected: &Value) -> Vec<String> {
+    let text = expected["ret"].to_string();
+    let placed = errors.iter().all(|error| error.at.as_ref().is_some_and(|at| at.line > 0));
+    let wanted = text.contains("_errors") || expected["retcode"] == 5;
+    if wanted && placed { vec![] } else { vec![format!("{errors:?}, not {text}")] }
+}
