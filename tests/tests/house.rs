@@ -88,7 +88,19 @@ fn links_between_the_papers_lead_somewhere() {
 }
 
 #[test]
-fn example_configs_are_yaml() {
+fn the_example_configs_are_read_by_their_programs() {
+    let examples = house::root().join("packaging/config");
+    if let Err(error) = muster_controller::config::Config::load(&examples.join("controller.yaml")) {
+        panic!("{error}");
+    }
+    match muster_reactors::rule::load(&examples.join("reactors")) {
+        Ok(rules) => assert!(!rules.is_empty(), "no example of a rule"),
+        Err(error) => panic!("{error}"),
+    }
+}
+
+#[test]
+fn whatever_else_is_an_example_is_yaml() {
     let root = house::root();
     let examples = house::files(&root, "packaging/config", ".yaml");
     assert!(!examples.is_empty(), "packaging/config holds no example");
