@@ -9,6 +9,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::time::Duration;
 use tempfile::TempDir;
+use tokio::sync::OnceCell;
 
 /// How long anything here may take, on a busy machine.
 pub(crate) const LIMIT: Duration = Duration::from_secs(30);
@@ -83,11 +84,15 @@ pub(crate) fn controller() -> PathBuf {
     told.unwrap_or_else(|| PathBuf::from(env!("CARGO_BIN_EXE_muster-controller")))
 }
 
-/// The isolations that this machine supports; `none` it always does.
+/// The isolations that this machine supports, found out once; `none` it always does.
 pub(crate) async fn isolations() -> Vec<Isolation> {
-    let found = support(&SandboxCommand::of(controller())).await;
-    assert!(found.contains(&(Isolation::None, Ok(()))), "{found:?}");
-    found.into_iter().filter(|(_, result)| result.is_ok()).map(|(isolation, _)| isolation).collect()
+    static FOUND: OnceCell<Vec<Isolation>> = OnceCell::const_new();
+    let find = async || {
+        let found = support(&SandboxCommand::of(controller())).await;
+        assert!(found.contains(&(Isolation::None, Ok(()))), "{found:?}");
+        found.into_iter().filter(|(_, result)| result.is_ok()).map(|(isolation, _)| isolation)
+    };
+    FOUND.get_or_init(async || find().await.collect()).await.clone()
 }
 
 pub(crate) fn home() -> ClusterName {
