@@ -144,7 +144,9 @@ impl Agent {
     /// An image of an enrolled machine brings what was its own: none of it is this machine's.
     fn forget_earlier_generation(&self) -> anyhow::Result<()> {
         let data = &self.data;
-        for path in [data.identity(), data.desired(), data.applied(), data.journal()] {
+        for path in
+            [data.identity(), data.desired(), data.applied(), data.journal(), data.states_journal()]
+        {
             files::remove(&path)?;
         }
         match std::fs::remove_dir_all(data.spool()) {
@@ -284,7 +286,8 @@ impl Session {
             stop.clone(),
         );
         tasks.spawn("connection", async move { Ok(watch.await?) });
-        let engine = Engine::new(self.root.clone(), identity.agent_id.clone());
+        let engine =
+            Engine::new(self.root.clone(), identity.agent_id.clone(), self.data.states_journal());
         let store = desired::Store::open(identity, self.keys.clone(), self.data.clone())?;
         let applier = Applier::new(
             requests,

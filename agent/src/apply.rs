@@ -123,14 +123,18 @@ impl Applier {
         match interrupted {
             None => {}
             Some(Interrupted::Repeat(Entry { job, revision, .. })) => {
-                let what = format!("a run of states was interrupted (revision {revision}): again");
+                let place = self.journal.place();
+                let what = format!(
+                    "a run of states (revision {revision}) was interrupted {place}; it is repeated"
+                );
                 self.alarms.raise(&what);
                 self.requests.waiting().put_back(job);
             }
             Some(Interrupted::GiveUp(Entry { job, revision, begins })) => {
                 let why = format!(
-                    "the agent was stopped {begins} times in the middle of this run: one of its \
-                     states may stop the agent or the machine; change it, then apply again"
+                    "this run was interrupted {begins} times, at last {}: one of its states may \
+                     stop the agent or the machine; change it, then apply again",
+                    self.journal.place()
                 );
                 let run = Run::impossible(why, job.test);
                 self.tell(&job, revision, &run);

@@ -9,7 +9,7 @@ use crate::identity::Identity;
 use crate::outbox::{Lane, Outbox};
 use crate::paths::Root;
 use muster_protocol::bus::{Call, Commands, Incoming};
-use muster_protocol::command::{Command, Reply, Seen, Verb};
+use muster_protocol::command::{Command, Reply, Seen, Verb, Void};
 use muster_protocol::seal::Signed;
 use muster_protocol::{subject, wire};
 use std::sync::Arc;
@@ -23,6 +23,14 @@ const PROGRAMS_MAX: usize = 8;
 const SLS_MAX: usize = 100;
 /// What an agent says when its machine does not allow programs.
 const EXEC_OFF: &str = "exec is off on this agent: set exec: true in /etc/muster/agent.yaml";
+
+/// Why a command is not done.
+enum Denied {
+    /// The controller did not sign it: somebody should look.
+    Forged(String),
+    /// It did, but it is late, or here for the second time.
+    Void(Void),
+}
 
 /// Who answers commands.
 pub(crate) struct Answerer {
@@ -66,9 +74,13 @@ impl Answerer {
         };
         let reply = match self.admit(&call.subject, &call.payload) {
             Ok(command) => self.obey(command),
-            Err(why) => {
+            Err(Denied::Forged(why)) => {
                 self.alarms.raise(&format!("a command on {} is refused: {why}", call.subject));
                 Reply::Refused(why)
+            }
+            Err(Denied::Void(void)) => {
+                tracing::warn!(subject = call.subject, error = %void, "a command is refused");
+                Reply::Refused(void.to_string())
             }
         };
         if let Err(error) = call.responder.send(&reply).await {
@@ -77,17 +89,18 @@ impl Answerer {
     }
 
     /// The command, if the controller signed it for this agent, now, once, and for this verb.
-    fn admit(&mut self, subject: &str, payload: &[u8]) -> Result<Command, String> {
+    fn admit(&mut self, subject: &str, payload: &[u8]) -> Result<Command, Denied> {
         let me = &self.identity.agent_id;
-        let signed: Signed = wire::decode(payload).map_err(|error| crate::chain(&error))?;
+        let forged = |error: &dyn std::error::Error| Denied::Forged(crate::chain(error));
+        let signed: Signed = wire::decode(payload).map_err(|error| forged(&error))?;
         let now = self.clock.now();
         let command: Command = signed
             .open(&self.identity.root_public_key, me.as_str(), Some(now))
-            .map_err(|error| crate::chain(&error))?;
+            .map_err(|error| forged(&error))?;
         if subject != subject::command(me, command.verb.name()) {
-            return Err(format!("it says {} inside", command.verb.name()));
+            return Err(Denied::Forged(format!("it says {} inside", command.verb.name())));
         }
-        self.seen.admit(me, &command, now).map_err(|void| void.to_string())?;
+        self.seen.admit(me, &command, now).map_err(Denied::Void)?;
         Ok(command)
     }
 

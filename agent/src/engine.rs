@@ -2,10 +2,18 @@
 
 use crate::paths::Root;
 use crate::report::Run;
+use muster_protocol::event::Outcome;
 use muster_protocol::id::AgentId;
+use muster_states::{Facts, Host, Options, Report, Selection, Tree};
 use serde_json::{Map, Value};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
 use tokio::sync::oneshot;
+
+/// The stack of the thread that renders and applies: templates may nest.
+const STACK_BYTES: usize = 8 << 20;
+/// Warnings about one tree that are logged.
+const WARNINGS_MAX: usize = 20;
 
 /// What to apply.
 #[derive(Clone, Debug)]
@@ -25,40 +33,110 @@ pub(crate) struct Input {
 pub(crate) struct Engine {
     root: Root,
     agent_id: Option<AgentId>,
+    journal: Option<PathBuf>,
+}
+
+fn host(root: &Root) -> Host {
+    root.folder().map_or_else(Host::new, Host::under)
+}
+
+fn grains(root: &Root, agent_id: Option<&AgentId>) -> Facts {
+    let mut facts = muster_states::facts::collect(&host(root));
+    if let Some(agent_id) = agent_id {
+        facts.set("id", agent_id.worker().to_string());
+    }
+    facts
 }
 
 /// The host's facts; `id` is the worker's name.
 pub(crate) fn facts(root: &Root, agent_id: Option<&AgentId>) -> Map<String, Value> {
-    let _ = root.folder();
-    let id = agent_id.map(|agent_id| Value::from(agent_id.worker().to_string()));
-    id.map(|id| ("id".to_owned(), id)).into_iter().collect()
+    grains(root, agent_id).as_map().clone()
+}
+
+/// Where an interrupted run was, in words; none if its journal does not say.
+pub(crate) fn interrupted_at(journal: &Path) -> Option<String> {
+    let run = muster_states::interrupted(journal)?;
+    let during = run.during.map_or(String::new(), |state| format!(", in {state}"));
+    Some(format!("after {} of {} states{during}", run.ended, run.states))
 }
 
 impl Engine {
-    /// For an agent.
-    pub(crate) fn new(root: Root, agent_id: AgentId) -> Engine {
-        Engine { root, agent_id: Some(agent_id) }
+    /// For an agent, with a journal of the run in hand.
+    pub(crate) fn new(root: Root, agent_id: AgentId, journal: PathBuf) -> Engine {
+        Engine { root, agent_id: Some(agent_id), journal: Some(journal) }
     }
 
     /// For a machine that is no agent.
     pub(crate) fn local(root: Root) -> Engine {
-        Engine { root, agent_id: None }
+        Engine { root, agent_id: None, journal: None }
     }
 
     /// Applies on a thread of its own.
     pub(crate) fn start(&self, input: Input) -> oneshot::Receiver<Run> {
         let (send, receive) = oneshot::channel();
         let engine = self.clone();
-        // A thread that cannot be started drops the sender: the receiver is told.
-        drop(std::thread::Builder::new().name("states".to_owned()).spawn(move || {
-            drop(send.send(engine.run(&input)));
-        }));
+        let thread = std::thread::Builder::new().name("states".to_owned()).stack_size(STACK_BYTES);
+        // A thread that cannot be started drops the sender, which tells the receiver; and nobody
+        // waits for a run that outlives the agent's end.
+        drop(thread.spawn(move || drop(send.send(engine.run(&input)))));
         receive
     }
 
     /// Applies. Blocks.
     pub(crate) fn run(&self, input: &Input) -> Run {
-        let _ = (&self.root, &self.agent_id);
-        Run::impossible("the state engine is not linked yet".to_owned(), input.test)
+        let begin = Instant::now();
+        let mut run = self.compile_and_run(input);
+        run.outcome.test = input.test;
+        let millis = begin.elapsed().as_millis();
+        run.outcome.duration_millis = u64::try_from(millis).unwrap_or(u64::MAX);
+        run
     }
+
+    fn compile_and_run(&self, input: &Input) -> Run {
+        let host = host(&self.root);
+        let tree = match Tree::from_dir(&input.tree) {
+            Ok(tree) => tree,
+            Err(error) => return Run::impossible(crate::chain(&error), input.test),
+        };
+        let facts = grains(&self.root, self.agent_id.as_ref());
+        let pillar = Value::Object(input.pillar.clone());
+        let selection = match input.sls.is_empty() {
+            true => Selection::Highstate,
+            false => Selection::Sls(input.sls.clone()),
+        };
+        let compiled = match muster_states::compile(&tree, &facts, &pillar, &selection, &host) {
+            Ok(compiled) => compiled,
+            Err(errors) => {
+                let errors = errors.iter().map(ToString::to_string).collect();
+                return Run { errors, ..Run::default() };
+            }
+        };
+        for warning in compiled.warnings().iter().take(WARNINGS_MAX) {
+            tracing::warn!(%warning, "the state tree");
+        }
+        let options =
+            Options { test: input.test, journal: self.journal.clone(), ..Options::default() };
+        let mut progress = |key: &str, state: &muster_states::StateReturn| {
+            tracing::debug!(key, result = state.result, "a state ended");
+        };
+        match muster_states::run(&compiled, &host, &options, &mut progress) {
+            Ok(report) => told(&report),
+            Err(error) => Run::impossible(crate::chain(&error), input.test),
+        }
+    }
+}
+
+/// A report as it is told.
+fn told(report: &Report) -> Run {
+    let summary = report.summary();
+    let count = |count| u32::try_from(count).unwrap_or(u32::MAX);
+    let outcome = Outcome {
+        total: count(summary.total),
+        changed: count(summary.changed),
+        failed: count(summary.failed),
+        ..Outcome::default()
+    };
+    let state = |state| serde_json::to_value(state).expect("a state's return is plain JSON");
+    let states = report.states().iter().map(|(key, value)| (key.clone(), state(value)));
+    Run { outcome, errors: Vec::new(), states: states.collect() }
 }

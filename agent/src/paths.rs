@@ -93,6 +93,11 @@ impl Data {
         self.0.join("journal.json")
     }
 
+    /// Where the state engine is within that run.
+    pub(crate) fn states_journal(&self) -> PathBuf {
+        self.0.join("states.journal")
+    }
+
     /// Files by their hash.
     pub(crate) fn blobs(&self) -> PathBuf {
         self.0.join("blobs")

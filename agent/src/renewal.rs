@@ -14,17 +14,33 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
-/// The clock is looked at this often: a machine that slept must not sleep on.
-const LOOK_INTERVAL: Duration = Duration::from_secs(30);
+/// The clock is looked at at least this often: a machine that slept must not sleep on.
+const LOOK_MAX: Duration = Duration::from_secs(30);
+const LOOK_MIN: Duration = Duration::from_millis(100);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const RETRY_FIRST: Duration = Duration::from_secs(5);
 const RETRY_MAX: Duration = Duration::from_secs(300);
+/// A short life is not slept away between two tries.
+const RETRIES_OF_A_LIFE: u32 = 20;
 
 /// When a credential is renewed: between half and three fifths of its life, by 16 random bits.
 fn due(given: UnixMillis, expires: UnixMillis, random: [u8; 2]) -> UnixMillis {
     let life = expires.since(given).max(0);
     let jitter = i64::from(u16::from_be_bytes(random)) * (life / 10) / i64::from(u16::MAX);
     given.plus(life / 2 + jitter)
+}
+
+/// How long to wait before the clock is looked at again.
+fn look(now: UnixMillis, due: UnixMillis) -> Duration {
+    let left = u64::try_from(due.since(now)).unwrap_or(0);
+    Duration::from_millis(left).clamp(LOOK_MIN, LOOK_MAX)
+}
+
+/// The waits between tries to renew a credential of this life.
+fn retries(given: UnixMillis, expires: UnixMillis) -> Backoff {
+    let life = Duration::from_millis(u64::try_from(expires.since(given)).unwrap_or(0));
+    let max = (life / RETRIES_OF_A_LIFE).clamp(LOOK_MIN, RETRY_MAX);
+    Backoff::new(RETRY_FIRST.min(max), max)
 }
 
 /// Who renews.
@@ -42,24 +58,23 @@ pub(crate) struct Renewer {
 impl Renewer {
     /// Renews until it is stopped.
     pub(crate) async fn run(mut self, stop: CancellationToken) {
-        let mut backoff = Backoff::new(RETRY_FIRST, RETRY_MAX);
+        let mut backoff = retries(self.identity.given, self.identity.expires);
         let mut due = due(self.identity.given, self.identity.expires, random());
         while !stop.is_cancelled() {
-            let mut wait = LOOK_INTERVAL;
+            let mut wait = look(self.clock.now(), due);
             if self.now || self.clock.now() >= due {
-                tokio::select! {
-                    renewed = self.renew() => match renewed {
-                        Ok(()) => {
-                            self.now = false;
-                            backoff.reset();
-                            due = self::due(self.identity.given, self.identity.expires, random());
-                        }
-                        Err(why) => {
-                            wait = backoff.next(random());
-                            self.tell(&why);
-                        }
-                    },
+                let renewed = tokio::select! {
+                    renewed = self.renew() => renewed,
                     () = stop.cancelled() => return,
+                };
+                if let Err(why) = renewed {
+                    wait = backoff.next(random());
+                    self.tell(&why);
+                } else {
+                    self.now = false;
+                    backoff = retries(self.identity.given, self.identity.expires);
+                    due = self::due(self.identity.given, self.identity.expires, random());
+                    wait = LOOK_MIN;
                 }
             }
             tokio::select! {
@@ -123,5 +138,19 @@ mod tests {
         assert_eq!(due(given, expires, [0, 0]), given.plus(43_200_000));
         assert_eq!(due(given, expires, [0xff, 0xff]), given.plus(51_840_000));
         assert_eq!(due(expires, given, [0xff, 0xff]), expires);
+    }
+
+    #[test]
+    fn a_short_life_is_not_slept_away() {
+        let at = |millis: i64| UnixMillis(1_000_000 + millis);
+        assert_eq!(look(at(0), at(43_200_000)), LOOK_MAX);
+        assert_eq!(look(at(0), at(1_500)), Duration::from_millis(1_500));
+        assert_eq!(look(at(5_000), at(0)), LOOK_MIN);
+        let longest = |life| {
+            let mut backoff = retries(at(0), at(life));
+            (0..40).map(|_| backoff.next([0xff; 2])).max()
+        };
+        assert_eq!(longest(86_400_000), Some(RETRY_MAX));
+        assert_eq!(longest(60_000), Some(Duration::from_secs(3)));
     }
 }

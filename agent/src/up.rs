@@ -80,12 +80,11 @@ fn in_background(root: &Root, config: Option<&str>) -> anyhow::Result<()> {
     command.current_dir("/").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
     let mut child = command.spawn().context("starting the daemon")?;
     let stdout = child.stdout.take().context("starting the daemon")?;
-    if first_line(stdout).as_deref() == Some(RUNNING) {
-        return Ok(());
-    }
     let log = log_path.display();
-    match child.try_wait().context("waiting for the daemon")? {
-        Some(status) => {
+    match first_line(stdout).as_deref() {
+        Some(RUNNING) => Ok(()),
+        Some(_) => {
+            let status = child.wait().context("waiting for the daemon")?;
             let why = last_line(&log_path);
             bail!("the daemon ended at once ({status}): {why}; its log is {log}")
         }
@@ -93,7 +92,7 @@ fn in_background(root: &Root, config: Option<&str>) -> anyhow::Result<()> {
     }
 }
 
-/// What the daemon says first; nothing if it ends or takes too long.
+/// What the daemon says first, empty if it ends instead; nothing if it takes too long.
 fn first_line(stdout: impl std::io::Read + Send + 'static) -> Option<String> {
     let (send, receive) = mpsc::sync_channel(1);
     std::thread::spawn(move || {

@@ -58,9 +58,17 @@ impl Journal {
         (Journal { data, begins }, interrupted)
     }
 
+    /// Where the interrupted run was, in words.
+    pub(crate) fn place(&self) -> String {
+        let place = crate::engine::interrupted_at(&self.data.states_journal());
+        place.unwrap_or_else(|| "before its first state".to_owned())
+    }
+
     /// Notes that a run begins.
     pub(crate) fn begin(&mut self, job: &Job, revision: u64) -> Result<(), files::Error> {
         self.begins += 1;
+        // What is there is of an earlier run; this one may end before its first state.
+        files::remove(&self.data.states_journal())?;
         let entry = Entry { job: job.clone(), revision, begins: self.begins };
         let bytes = serde_json::to_vec(&entry).expect("an entry is plain JSON");
         files::write(&self.data.journal(), &bytes, Lasting::Process)
