@@ -17,7 +17,8 @@ const NOWHERE: &[&str] = &[
 ];
 
 /// What a test polls with a deadline instead of. The testkit has the one loop that waits.
-const SLEEP: &str = concat!("sle", "ep(");
+const SLEEPS: &[&str] =
+    &[concat!("time::sle", "ep"), concat!("thread::sle", "ep"), concat!("sle", "ep(Duration")];
 
 /// Crates, as code names them, and the paths that alone may.
 const HOMES: &[(&str, &[&str])] = &[
@@ -69,8 +70,8 @@ fn of_line(path: &str, line: &str, in_tests: bool) -> Option<String> {
     if let Some(word) = NOWHERE.iter().find(|word| code.contains(*word)) {
         return Some(format!("`{word}` stands nowhere in this repository"));
     }
-    let sleeps = code.split(SLEEP).count() > 1 && !path.starts_with("tests/src/");
-    if in_tests && sleeps {
+    let sleeps = SLEEPS.iter().any(|sleep| code.contains(sleep));
+    if in_tests && sleeps && !path.starts_with("tests/src/") {
         return Some("a test never sleeps: poll with a deadline, or pause the clock".to_owned());
     }
     let strayed = |(name, homes): &&(&str, &[&str])| {
@@ -214,14 +215,16 @@ mod tests {
 
     #[test]
     fn tests_never_sleep_but_code_and_the_testkit_may() {
-        let line = format!("    tokio::time::{SLEEP}delay).await;\n");
-        let code = format!("{HEAD}{line}");
-        let test = format!("{HEAD}#[cfg(test)]\nmod tests {{\n{line}}}\n");
-        passes("agent/src/b.rs", &code);
-        passes("tests/src/poll.rs", &code);
-        refused("agent/src/b.rs", &test, "never sleeps");
-        refused("agent/tests/b.rs", &code, "never sleeps");
-        refused("tests/tests/b.rs", &code, "never sleeps");
+        for sleep in SLEEPS {
+            let line = format!("    {sleep}(delay).await;\n");
+            let code = format!("{HEAD}{line}");
+            let test = format!("{HEAD}#[cfg(test)]\nmod tests {{\n{line}}}\n");
+            passes("agent/src/b.rs", &code);
+            passes("tests/src/poll.rs", &code);
+            refused("agent/src/b.rs", &test, "never sleeps");
+            refused("agent/tests/b.rs", &code, "never sleeps");
+            refused("tests/tests/b.rs", &code, "never sleeps");
+        }
     }
 
     #[test]
