@@ -1,5 +1,7 @@
 //! The Graphite sink against a real carbon-cache, read back from its whisper files.
 
+#![allow(clippy::unwrap_used, reason = "what fails in a test shall end it, in its helpers too")]
+
 use muster_protocol::id::{Token, UnixMillis, random};
 use muster_protocol::stats::{Batch, Frame, Kind, Metric, Row, Schema};
 use muster_reactors::sink::Sink;

@@ -1,5 +1,7 @@
 //! Samples of this host through a real NATS stream into history, file and Graphite.
 
+#![allow(clippy::unwrap_used, reason = "what fails in a test shall end it, in its helpers too")]
+
 use muster_agent::stats::{Outgoing, Pending, Sampler};
 use muster_protocol::api::StatsShow;
 use muster_protocol::bus::stream::{EVENTS, JetStream, STATS, Spec};
