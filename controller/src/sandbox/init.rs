@@ -119,21 +119,20 @@ fn block() -> Result<SigSet, Error> {
 
 /// Enters what is the worker's own; gives what its paths are below.
 fn enter(folder: &Folder, spec: &Spec) -> Result<PathBuf, Error> {
-    let own = |what| move |source| Error::Own { what, source };
+    let failed = |what| move |source| Error::Own { what, source };
+    let own = CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
     match spec.isolation {
         Isolation::None => {
-            prctl::set_child_subreaper(true).map_err(own("orphans"))?;
+            prctl::set_child_subreaper(true).map_err(failed("orphans"))?;
             Ok(folder.root())
         }
         Isolation::Root | Isolation::User => {
-            let flags =
-                CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_NEWUTS | CloneFlags::CLONE_NEWIPC;
-            namespace::enter(flags)?;
-            nix::unistd::sethostname(spec.name.as_str()).map_err(own("host name"))?;
+            namespace::enter(own)?;
+            nix::unistd::sethostname(spec.name.as_str()).map_err(failed("host name"))?;
             layout::enter(folder, spec)?;
             if spec.isolation == Isolation::User {
                 // In a namespace below, the mounts that mask something cannot be taken away.
-                namespace::map_user(CloneFlags::CLONE_NEWNS)?;
+                namespace::map_user(own)?;
             }
             Ok(PathBuf::from("/"))
         }

@@ -12,8 +12,10 @@ use nix::errno::Errno;
 use nix::sched::CloneFlags;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
-use nix::unistd::{Pid, setsid};
+use nix::unistd::{Pid, close, setsid};
+use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
+use std::os::fd::RawFd;
 use std::process::{Child, Command, ExitCode, Stdio};
 
 /// A worker that could not be started, or not waited for.
@@ -52,6 +54,7 @@ fn supervise(folder: &Folder) -> Result<(), Error> {
         Ok(_) | Err(Errno::EPERM) => {}
         Err(error) => return Err(Error::Session(error)),
     }
+    close_inherited().map_err(Error::Folder)?;
     let supervisor = Process::current().map_err(Error::Folder)?;
     let spec = folder.spec().map_err(Error::Folder)?;
     // First it says that it is here, then it looks whether it shall be. Who removes the server
@@ -70,6 +73,20 @@ fn supervise(folder: &Folder) -> Result<(), Error> {
         init.signal(Signal::SIGKILL).map_err(Error::Folder)?;
     }
     wait(&signals, init, spec.isolation)
+}
+
+/// Closes what whoever started the controller forgot to: a worker that held the end of a pipe
+/// would keep its reader waiting for as long as it lives.
+fn close_inherited() -> io::Result<()> {
+    let mut open = Vec::new();
+    for entry in fs::read_dir("/proc/self/fd")? {
+        open.extend(entry?.file_name().to_str().and_then(|name| name.parse::<RawFd>().ok()));
+    }
+    for fd in open.into_iter().filter(|fd| *fd > 2) {
+        // The listing itself was open, and is not any more.
+        close(fd).ok();
+    }
+    Ok(())
 }
 
 fn block() -> Result<SigSet, Error> {

@@ -1,7 +1,6 @@
 //! What a worker sees of the machine, and the machine of a worker.
 
 use super::machine::{Machine, WORKER, active, isolations};
-use muster_controller::provider::Provider;
 use muster_controller::provider::local::{Isolation, SandboxCommand};
 use std::ffi::OsString;
 use std::fs;
@@ -208,6 +207,19 @@ async fn a_controllers_environment_stays_its_own() {
         let output = machine.run("env; tr '\\0' '\\n' </proc/$PPID/environ").await;
         assert!(!output.contains("CARGO") && !output.contains("TMPDIR"), "{isolation:?} {output}");
         assert_eq!(output.contains("MUSTER_ROOT="), !machine.is_apart());
-        machine.open().list().await.unwrap();
+    }
+}
+
+/// A pipe that the worker held would keep its reader waiting for as long as the worker lives.
+#[tokio::test]
+async fn a_controllers_open_files_stay_its_own() {
+    for isolation in isolations().await {
+        let mut machine = Machine::new(isolation);
+        let program = OsString::from(machine.sandbox.program.as_os_str());
+        let open = ["-c", "exec 7</etc/passwd \"$@\"", "sh"].map(OsString::from);
+        let args = open.into_iter().chain([program, OsString::from("sandbox")]).collect();
+        machine.sandbox = SandboxCommand { program: "/bin/sh".into(), args };
+        let output = machine.run("ls /proc/$PPID/fd /proc/self/fd").await;
+        assert!(!output.lines().any(|line| line == "7"), "{isolation:?} {output}");
     }
 }
