@@ -34,7 +34,7 @@ pub(crate) struct Agent {
     bootstrap: Option<Bootstrap>,
     identity: Option<Identity>,
     started: Instant,
-    _lock: files::Lock,
+    lock: files::Lock,
 }
 
 /// Who the agent is, and what it is known by.
@@ -64,31 +64,35 @@ impl Agent {
         if let Some(identity) = known {
             identity.check_instance(own_id.as_deref(), &data)?;
         }
-        Ok(Agent { root, data, own, bootstrap_path, bootstrap, identity, started, _lock: lock })
+        Ok(Agent { root, data, own, bootstrap_path, bootstrap, identity, started, lock })
     }
 
     /// Runs until it is told to stop.
-    pub(crate) async fn run(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn run(self) -> anyhow::Result<()> {
         let stop = CancellationToken::new();
         let signalled = stop_on_signal(stop.clone())?;
-        let result = tokio::select! {
-            result = Box::pin(self.live(&stop)) => result,
-            () = interrupted_before_the_session(&stop) => Ok(()),
+        let (own, opened) = (self.own.clone(), Box::pin(self.session()));
+        let session = tokio::select! {
+            session = opened => session?,
+            // Nothing is under way yet that an end could harm.
+            () = stop.cancelled() => return Ok(()),
         };
+        let settings = own.settle(session.identity.agent.clone())?;
+        let result = Box::pin(session.live(settings, &stop)).await;
         signalled.abort();
         result
     }
 
-    async fn live(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+    /// Becomes an agent if this machine is none yet, and connects as one.
+    async fn session(mut self) -> anyhow::Result<Session> {
         let Enrolled { identity, keys } = self.enrolled().await?;
-        let settings = self.own.clone().settle(identity.agent.clone())?;
         let (clock, sure) = Clock::resume(&identity.time);
         let credential = identity.credential(&keys);
         let bus = session::connect(&identity, &credential, &self.data.ca()).await?;
         tracing::info!(agent_id = %identity.agent_id, server = bus.server_version(), "a session");
-        let session = Session {
-            root: self.root.clone(),
-            data: self.data.clone(),
+        Ok(Session {
+            root: self.root,
+            data: self.data,
             started: self.started,
             identity: Arc::new(identity),
             keys,
@@ -96,8 +100,8 @@ impl Agent {
             credential,
             bus,
             renew_now: !sure,
-        };
-        session.live(settings, stop).await
+            _lock: self.lock,
+        })
     }
 
     /// The identity on disk, or the one that enrolling brings.
@@ -178,13 +182,6 @@ fn stop_on_signal(stop: CancellationToken) -> anyhow::Result<tokio::task::AbortH
     Ok(task.abort_handle())
 }
 
-/// Once there is a session, its tasks stop by themselves, in less time than this.
-async fn interrupted_before_the_session(stop: &CancellationToken) {
-    const STOP_TIMEOUT: Duration = Duration::from_millis(5500);
-    stop.cancelled().await;
-    tokio::time::sleep(STOP_TIMEOUT).await;
-}
-
 /// A connection that is proved, and who has it.
 struct Session {
     root: Root,
@@ -196,6 +193,7 @@ struct Session {
     credential: Credential,
     bus: Bus,
     renew_now: bool,
+    _lock: files::Lock,
 }
 
 impl Session {

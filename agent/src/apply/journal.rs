@@ -87,7 +87,9 @@ impl Journal {
 
     /// Keeps that a desired state's run has ended.
     pub(crate) fn keep(&self, record: Record) -> Result<(), files::Error> {
-        files::write_json(&self.data.applied(), &record)
+        let bytes = serde_json::to_vec(&record).expect("a record is plain JSON");
+        // Lost in a power cut, it costs one more highstate.
+        files::write(&self.data.applied(), &bytes, Lasting::Process)
     }
 }
 
