@@ -36,6 +36,27 @@ pub(crate) fn replace(path: &Path, data: &[u8], access: Access) -> io::Result<()
     sync_folder(folder)
 }
 
+/// Replaces a file, keeping the old one's owner and mode where nothing else is wanted.
+///
+/// An old owner that cannot be given (a user namespace that does not map it) is let go.
+pub(crate) fn replace_keeping(
+    path: &Path,
+    data: &[u8],
+    wanted: Access,
+    old: Access,
+) -> io::Result<()> {
+    let mode = wanted.mode.or(old.mode);
+    let kept = Access { uid: wanted.uid.or(old.uid), gid: wanted.gid.or(old.gid), mode };
+    match replace(path, data, kept) {
+        Err(error)
+            if matches!(error.raw_os_error(), Some(nix::libc::EINVAL | nix::libc::EPERM)) =>
+        {
+            replace(path, data, Access { mode, ..wanted })
+        }
+        other => other,
+    }
+}
+
 fn own(file: &File, path: &Path, access: Access, mode: u32) -> io::Result<()> {
     let meta = file.metadata()?;
     let uid = access.uid.filter(|uid| *uid != meta.uid());

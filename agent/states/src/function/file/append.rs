@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{diff, not_absolute, parent, source};
 use crate::function::args::list;
 use crate::function::{Context, Plan, StateFunction};
-use crate::host::files::{Access, make_folders, replace};
+use crate::host::files::{Access, make_folders, replace_keeping};
 use crate::outcome::{Changes, Outcome, change};
 use crate::regex::python_regex;
 
@@ -44,7 +44,13 @@ impl StateFunction for Append {
             Ok(texts) => texts,
             Err(problem) => return Plan::failed(problem),
         };
-        if !ctx.host.stat(name).is_some_and(|meta| meta.is_file()) && !may_create(ctx) {
+        let there = ctx.host.stat(name).is_some_and(|meta| meta.is_file());
+        if !there && ctx.test {
+            let comment = format!("File {name} is set to be created");
+            let foreseen = Outcome::foreseen(comment, change("new", name));
+            return Plan::Done(foreseen);
+        }
+        if !there && !may_create(ctx) {
             return Plan::failed(format!("{name}: file not found"));
         }
         let old = std::fs::read(ctx.host.followed(name)).unwrap_or_default();
@@ -79,8 +85,10 @@ impl StateFunction for Append {
         let name = ctx.name();
         let place = ctx.host.followed(name);
         let access = ctx.host.stat(name).map_or_else(Access::default, |meta| Access::of(&meta));
-        let made = make_folders(&ctx.host.followed(parent(name)), Access::default())
-            .and_then(|()| replace(&place, step.data.as_bytes(), access));
+        let made =
+            make_folders(&ctx.host.followed(parent(name)), Access::default()).and_then(|()| {
+                replace_keeping(&place, step.data.as_bytes(), Access::default(), access)
+            });
         match made {
             Ok(()) => Outcome::changed(format!("Appended {} lines", step.added), step.changes),
             Err(error) => Outcome::failed(format!("Failed to write {name}: {error}")),

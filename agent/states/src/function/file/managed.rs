@@ -12,7 +12,7 @@ use super::{WINDOWS, diff, not_absolute, parent};
 use crate::function::args::show_mode;
 use crate::function::{Context, Plan, StateFunction};
 use crate::host::command::{Exec, run};
-use crate::host::files::{Access, make_folders, replace};
+use crate::host::files::{Access, make_folders, replace, replace_keeping};
 use crate::outcome::{Changes, Outcome, change};
 
 pub(in crate::function) struct Managed;
@@ -268,14 +268,7 @@ fn update(
             changes.insert("diff".to_owned(), Value::from(shown));
             // Owner and mode of the old file are in place before the new one appears.
             let differences = perms.differences(ctx.host, meta);
-            let wanted = perms.access(ctx.host);
-            let old = Access::of(meta);
-            let access = Access {
-                uid: wanted.uid.or(old.uid),
-                gid: wanted.gid.or(old.gid),
-                mode: wanted.mode.or(old.mode),
-            };
-            replace(&place, data, access)?;
+            replace_keeping(&place, data, perms.access(ctx.host), Access::of(meta))?;
             changes.extend(differences);
         }
     }

@@ -13,7 +13,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 
 use super::{GROUP, Group, PASSWD, SHADOW, User};
 use crate::host::Host;
-use crate::host::files::{Access, make_folders, replace};
+use crate::host::files::{Access, make_folders, replace, replace_keeping};
 
 const GSHADOW: &str = "/etc/gshadow";
 const LOCK: &str = "/etc/.pwd.lock";
@@ -25,9 +25,15 @@ const LOCK_POLL: Duration = Duration::from_millis(50);
 struct Lock(#[allow(dead_code, reason = "held, not read: closing it releases the lock")] File);
 
 impl Lock {
-    fn take(host: &Host) -> io::Result<Lock> {
+    fn take(host: &Host) -> io::Result<Option<Lock>> {
         let path = host.followed(LOCK);
-        let file = OpenOptions::new().create(true).truncate(false).write(true).open(path)?;
+        let opened = OpenOptions::new().create(true).truncate(false).write(true).open(path);
+        let file = match opened {
+            Ok(file) => file,
+            // A user namespace that hides the lock: nobody else changes what only we see.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => return Ok(None),
+            Err(error) => return Err(error),
+        };
         let whole = nix::libc::flock {
             l_type: nix::libc::F_WRLCK as i16,
             l_whence: nix::libc::SEEK_SET as i16,
@@ -38,7 +44,7 @@ impl Lock {
         let deadline = Instant::now() + LOCK_WAIT;
         loop {
             match fcntl(&file, FcntlArg::F_SETLK(&whole)) {
-                Ok(_) => return Ok(Lock(file)),
+                Ok(_) => return Ok(Some(Lock(file))),
                 Err(nix::errno::Errno::EAGAIN | nix::errno::Errno::EACCES)
                     if Instant::now() < deadline =>
                 {
@@ -55,13 +61,17 @@ fn rewrite(host: &Host, path: &str, edit: impl FnOnce(&mut Vec<String>)) -> io::
     let place = host.followed(path);
     let meta = match std::fs::metadata(&place) {
         Ok(meta) => Some(meta),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(error) if is_hidden(&error) => None,
         Err(error) => return Err(error),
     };
-    if meta.is_none() && matches!(path, SHADOW | GSHADOW) {
-        return Ok(());
-    }
-    let text = if meta.is_some() { std::fs::read_to_string(&place)? } else { String::new() };
+    let secret = matches!(path, SHADOW | GSHADOW);
+    let text = match std::fs::read_to_string(&place) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound && !secret => String::new(),
+        // Without shadow files, or where a user namespace hides them, accounts have no password.
+        Err(error) if secret && is_hidden(&error) => return Ok(()),
+        Err(error) => return Err(error),
+    };
     let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
     edit(&mut lines);
     let mut out = lines.join("\n");
@@ -69,16 +79,12 @@ fn rewrite(host: &Host, path: &str, edit: impl FnOnce(&mut Vec<String>)) -> io::
     if out == text {
         return Ok(());
     }
-    let access = meta.map_or(Access { mode: Some(0o644), ..Access::default() }, |m| Access::of(&m));
-    match replace(&place, out.as_bytes(), access) {
-        // In a user namespace with one uid the old owner cannot be given; the mode can.
-        Err(error)
-            if matches!(error.raw_os_error(), Some(nix::libc::EINVAL | nix::libc::EPERM)) =>
-        {
-            replace(&place, out.as_bytes(), Access { mode: access.mode, ..Access::default() })
-        }
-        other => other,
-    }
+    let old = meta.map_or_else(Access::default, |meta| Access::of(&meta));
+    replace_keeping(&place, out.as_bytes(), Access::default(), old)
+}
+
+fn is_hidden(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
 }
 
 fn key(line: &str) -> &str {

@@ -1,0 +1,3 @@
+#!/bin/sh
+# Stands for a daemon that rereads its configuration: notes that it did.
+echo reloaded >> reloads.log
