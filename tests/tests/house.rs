@@ -74,15 +74,17 @@ fn the_papers_keep_their_promises() {
 }
 
 #[test]
-fn links_between_the_papers_lead_somewhere() {
+fn links_and_paths_in_the_papers_lead_somewhere() {
     let root = house::root();
     let mut broken = Vec::new();
     for paper in house::files(&root, ".", ".md") {
         let paper = paper.trim_start_matches("./");
+        let text = house::read(&root, paper);
         let folder = root.join(paper).parent().map(Path::to_path_buf).unwrap_or_default();
-        let links = house::docs::local_links(&house::read(&root, paper));
-        let dead = links.iter().filter(|link| !folder.join(link).exists());
-        broken.extend(dead.map(|link| format!("{paper}: no such file: {link}")));
+        let links = house::docs::local_links(&text).into_iter().map(|link| folder.join(link));
+        let paths = house::docs::named_paths(&text, ROOMS).into_iter().map(|path| root.join(path));
+        let dead = links.chain(paths).filter(|path| !path.exists());
+        broken.extend(dead.map(|path| format!("{paper}: no such file: {}", path.display())));
     }
     none(&broken);
 }

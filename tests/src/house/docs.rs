@@ -1,4 +1,5 @@
-//! What the papers must hold: a short ARCHITECTURE, the README's two commands, links that lead.
+//! What the papers must hold: a short ARCHITECTURE, the README's two commands, links and paths that
+//! lead somewhere.
 
 const ARCHITECTURE_LINES_MAX: usize = 200;
 const COMMANDS: &[&str] = &["make demo", "make test"];
@@ -31,6 +32,15 @@ pub fn local_links(text: &str) -> Vec<String> {
         .collect()
 }
 
+/// Lists the paths that `text` names in backquotes and that begin with one of `rooms`.
+pub fn named_paths(text: &str, rooms: &[&str]) -> Vec<String> {
+    let in_room = |span: &&str| {
+        let room = span.split_once('/').map(|(room, _)| room);
+        room.is_some_and(|room| rooms.contains(&room)) && !span.contains(['*', '<', ' '])
+    };
+    text.split('`').skip(1).step_by(2).filter(in_room).map(str::to_owned).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +56,12 @@ mod tests {
         assert!(readme("    make demo\n    make test\n").is_empty());
         assert_eq!(readme("    make demo\nrun make test").len(), 1);
         assert_eq!(readme("").len(), 2);
+    }
+
+    #[test]
+    fn paths_in_backquotes_are_those_of_rooms_and_without_a_pattern() {
+        let text = "see `agent/src/up.rs`, agent/x, `/etc/muster`, `agent/src/*` and `tests/src/`";
+        assert_eq!(named_paths(text, &["agent", "tests"]), ["agent/src/up.rs", "tests/src/"]);
     }
 
     #[test]
