@@ -174,14 +174,15 @@ impl Api {
             if matches!(worker.phase, Phase::Terminating | Phase::Terminated) {
                 continue;
             }
-            // The pool shrinks first, so that nobody replaces what is about to go.
-            self.shrink(&worker.pool).await?;
+            // Together, so that nobody replaces the worker, and none other goes in its place.
+            let _planning = self.registry.planning.lock().await;
             let reason = format!("terminated by {user}");
             match self.registry.happen(&worker.name, &Input::Terminate(reason)).await {
-                Ok(_) => ended.push(worker.name),
-                Err(registry::Error::Refused(_)) => {}
+                Ok(_) if worker.phase.is_wanted() => self.shrink(&worker.pool).await?,
+                Ok(_) | Err(registry::Error::Refused(_)) => {}
                 Err(error) => return Err(unavailable(error)),
             }
+            ended.push(worker.name);
         }
         Ok(ended)
     }

@@ -45,14 +45,8 @@ impl Late {
     /// What states came to.
     #[must_use]
     pub fn applied(applied: &Applied) -> Late {
-        let outcome = &applied.outcome;
-        let ok = outcome.failed == 0 && applied.errors.is_empty();
-        let error = match (applied.errors.first(), outcome.failed) {
-            (Some(error), _) => Some(error.clone()),
-            (None, 0) => None,
-            (None, failed) => Some(format!("{failed} of {} states failed", outcome.total)),
-        };
-        Late { ok, error, data: json(applied) }
+        let error = applied.failure();
+        Late { ok: error.is_none(), error, data: json(applied) }
     }
 
     /// What a program came to.

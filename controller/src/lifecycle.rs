@@ -45,8 +45,8 @@ pub enum Input {
     Applied {
         /// The counts.
         outcome: Outcome,
-        /// Nothing failed.
-        ok: bool,
+        /// Why the worker is not what it shall be; none if it is.
+        failure: Option<String>,
     },
     /// A frame came.
     Heard,
@@ -113,7 +113,9 @@ pub fn step(worker: &Worker, input: &Input, now: UnixMillis) -> Result<Worker, R
             }
             _ => fail(&mut next, reason, now),
         },
-        Input::Applied { outcome, ok } => applied(&mut next, outcome, *ok, now)?,
+        Input::Applied { outcome, failure } => {
+            applied(&mut next, outcome, failure.as_deref(), now)?
+        }
         Input::Heard => match worker.phase {
             Phase::Configuring | Phase::Ready if next.milestones.first_sample.is_none() => {
                 next.milestones.first_sample = Some(now);
@@ -173,7 +175,12 @@ fn enrolled(
     }
 }
 
-fn applied(next: &mut Worker, outcome: &Outcome, ok: bool, now: UnixMillis) -> Result<(), Refused> {
+fn applied(
+    next: &mut Worker,
+    outcome: &Outcome,
+    failure: Option<&str>,
+    now: UnixMillis,
+) -> Result<(), Refused> {
     match next.phase {
         Phase::Configuring | Phase::Ready | Phase::Lost => {}
         phase => return Err(Refused { phase, what: "configured" }),
@@ -182,16 +189,19 @@ fn applied(next: &mut Worker, outcome: &Outcome, ok: bool, now: UnixMillis) -> R
     if next.phase == Phase::Configuring || !outcome.test {
         next.states = Some(outcome.clone());
     }
-    if next.phase == Phase::Configuring && !outcome.test {
-        if ok {
+    if next.phase != Phase::Configuring || outcome.test {
+        return Ok(());
+    }
+    match failure {
+        None => {
             next.reason = None;
             next.milestones.configured = Some(now);
             next.milestones.ready = Some(now);
             to(next, Phase::Ready, now);
-        } else {
-            let failed = outcome.failed;
-            next.reason = Some(format!("{failed} states failed; see `muster events`"));
-            next.note(now, format!("{failed} of {} states failed", outcome.total));
+        }
+        Some(failure) => {
+            next.reason = Some(failure.to_owned());
+            next.note(now, failure);
         }
     }
     Ok(())
@@ -261,7 +271,7 @@ pub(crate) mod tests {
 
     fn applied(failed: u32) -> Input {
         let outcome = Outcome { total: 3, changed: 3, failed, ..Outcome::default() };
-        Input::Applied { outcome, ok: failed == 0 }
+        Input::Applied { outcome, failure: (failed > 0).then(|| "it failed".to_owned()) }
     }
 
     fn walk(inputs: &[Input]) -> Worker {

@@ -89,6 +89,7 @@ impl Reconciler {
 
     async fn plan(&self, name: &PoolName) -> Result<(), Error> {
         let Some(pool) = self.config.pools.get(name) else { return Ok(()) };
+        let _planning = self.registry.planning.lock().await;
         let size = self.size(name).await?.clamp(pool.min, pool.max);
         let workers = self.registry.workers();
         let of_it = workers.iter().filter(|worker| worker.pool == *name);

@@ -76,6 +76,8 @@ pub struct Registry {
     keys: Arc<Keys>,
     held: Mutex<BTreeMap<WorkerName, Held>>,
     changes: watch::Sender<u64>,
+    /// Held while a pool's size and its workers change together, or are judged together.
+    pub planning: tokio::sync::Mutex<()>,
 }
 
 impl Registry {
@@ -90,7 +92,8 @@ impl Registry {
         keys: Arc<Keys>,
     ) -> Result<Registry, Error> {
         let (held, changes) = (Mutex::new(BTreeMap::new()), watch::Sender::new(0));
-        let registry = Registry { bus, workers, pools, keys, held, changes };
+        let registry =
+            Registry { bus, workers, pools, keys, held, changes, planning: Default::default() };
         for entry in registry.workers.all().await? {
             let worker: Worker = registry.read("worker", &entry)?;
             registry.hold(&worker, entry.revision);

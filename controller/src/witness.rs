@@ -81,12 +81,11 @@ impl Witness {
     }
 
     async fn applied(&self, agent: &AgentId, applied: &Applied) -> bool {
-        let ok = applied.outcome.failed == 0 && applied.errors.is_empty();
         let taken = match applied.highstate {
             false => true,
             true => {
-                let outcome = applied.outcome.clone();
-                match self.registry.happen_to(agent, &Input::Applied { outcome, ok }).await {
+                let (outcome, failure) = (applied.outcome.clone(), applied.failure());
+                match self.registry.happen_to(agent, &Input::Applied { outcome, failure }).await {
                     Ok(_) | Err(registry::Error::Refused(_) | registry::Error::Missing { .. }) => {
                         true
                     }

@@ -86,6 +86,18 @@ pub struct Applied {
     pub states: serde_json::Value,
 }
 
+impl Applied {
+    /// Why the states are not as they shall be, in one line; none if they are.
+    #[must_use]
+    pub fn failure(&self) -> Option<String> {
+        match (self.errors.first(), self.outcome.failed) {
+            (Some(error), _) => Some(error.clone()),
+            (None, 0) => None,
+            (None, failed) => Some(format!("{failed} of {} states failed", self.outcome.total)),
+        }
+    }
+}
+
 /// `agent.<id>.executed`: a program has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Executed {

@@ -69,6 +69,13 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
+/// The nats-server that the tests run: the one that `make tools` has fetched, unless told.
+#[must_use]
+pub fn nats_server() -> PathBuf {
+    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/nats-server");
+    std::env::var_os("MUSTER_NATS_SERVER").map_or(fetched, PathBuf::from)
+}
+
 impl Cluster {
     /// Starts one, and waits until the controller answers.
     ///
@@ -109,6 +116,7 @@ impl Cluster {
             .arg("run")
             .arg("--config")
             .arg(self.path("config/controller.yaml"))
+            .env("MUSTER_NATS_SERVER", nats_server())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
