@@ -11,6 +11,7 @@ mod folder;
 mod leftover;
 mod report;
 mod samples;
+mod seen;
 mod way;
 
 use super::{Caller, events};
@@ -22,6 +23,7 @@ use board::Board;
 use controller::Controller;
 use folder::Folder;
 use report::Report;
+use seen::Seen;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -59,8 +61,8 @@ enum Ending {
     Verdict(Report),
     /// By Ctrl-C, before there was a verdict.
     Interrupted,
-    /// It did not work; milliseconds from the start.
-    Broken(Failure, u64),
+    /// It did not work; with what was seen.
+    Broken(Failure, Report),
 }
 
 /// Runs it.
@@ -95,6 +97,7 @@ async fn perform(
     board: &mut Board,
     begun: Instant,
 ) -> Ending {
+    let mut seen = Seen::new(folder);
     let work = async {
         leftover::sweep(folder, controller, board).await?;
         folder.empty()?;
@@ -102,23 +105,22 @@ async fn perform(
         board.say("making keys, starting nats-server and the controller")?;
         let child = child.insert(Controller::start(controller, folder, &settings).await?);
         tokio::select! {
-            report = drive::drive(folder, args.workers, begun, board) => report,
+            done = drive::drive(folder, args.workers, &mut seen, board) => done,
             died = child.died() => Err(died),
         }
     };
-    match tokio::time::timeout(DEADLINE, work).await {
-        Ok(Ok(report)) => Ending::Verdict(report),
-        Ok(Err(failure)) => Ending::Broken(failure, millis(begun)),
-        Err(_) => {
-            let what = format!("there was no verdict within {DEADLINE:?}");
-            let next = "look at the controller's log below, or with --keep at all of them";
-            Ending::Broken(Failure::say(what, next), millis(begun))
-        }
+    let done = tokio::time::timeout(DEADLINE, work).await.unwrap_or_else(|_| {
+        Err(Failure::say(
+            format!("there was no verdict within {DEADLINE:?}"),
+            "look at the controller's log below, or with --keep at all of them",
+        ))
+    });
+    let elapsed_ms = u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let report = seen.verdict(args.workers, elapsed_ms);
+    match done {
+        Ok(()) => Ending::Verdict(report),
+        Err(failure) => Ending::Broken(failure, report),
     }
-}
-
-fn millis(begun: Instant) -> u64 {
-    u64::try_from(begun.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Tells the verdict, then events until Ctrl-C.
@@ -155,7 +157,7 @@ async fn tail(
     };
     match broken {
         Ok(()) => Ending::Verdict(report),
-        Err(failure) => Ending::Broken(failure, report.elapsed_ms),
+        Err(failure) => Ending::Broken(failure, report),
     }
 }
 
@@ -208,7 +210,7 @@ fn conclude(
 ) -> Result<Exit> {
     let mut report = match ending {
         Ending::Verdict(report) => Some(report),
-        Ending::Broken(failure, elapsed_ms) => Some(Report::broken(&failure, elapsed_ms)),
+        Ending::Broken(failure, report) => Some(report.broken(&failure)),
         Ending::Interrupted => None,
     };
     if let (Some(report), Err(failure)) = (&mut report, &cleared) {

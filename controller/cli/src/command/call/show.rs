@@ -158,11 +158,11 @@ fn exec(executed: &Executed, error: Option<&str>) -> (String, Vec<String>) {
 }
 
 fn apply(applied: &Applied, error: Option<&str>, verbose: bool) -> (String, Vec<String>) {
-    let mut first = counts(&applied.outcome);
-    if let Some(error) = error.filter(|_| !applied.errors.is_empty() || applied.outcome.failed == 0)
-    {
-        first = error.to_owned();
-    }
+    let first = match (applied.errors.is_empty(), error) {
+        (false, _) => "nothing was run".to_owned(),
+        (true, Some(error)) if applied.outcome.failed == 0 => error.to_owned(),
+        (true, _) => counts(&applied.outcome),
+    };
     let mut lines = applied.errors.clone();
     let none = serde_json::Map::new();
     let mut states: Vec<(&String, &Value)> =
@@ -293,7 +293,7 @@ w-1   FAILED  3 states, 1 changed, 1 failed  (12 ms)
         data["errors"] = json!(["top.sls:3: no such file"]);
         data["states"] = json!({});
         let text = printer(APPLY, false).block(&result("w-1", false, data));
-        assert_eq!(text, "w-1   FAILED  it did not  (12 ms)\n    top.sls:3: no such file\n");
+        assert_eq!(text, "w-1   FAILED  nothing was run  (12 ms)\n    top.sls:3: no such file\n");
     }
 
     #[test]

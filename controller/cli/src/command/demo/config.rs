@@ -18,6 +18,8 @@ const RECONCILE_SECS: u32 = 2;
 const VARIABLE: &str = "MUSTER_QUICKSTART";
 /// Where the quickstart tree is in a checkout, and where packages put it.
 const PLACES: [&str; 2] = ["packaging/quickstart", "share/muster/quickstart"];
+/// Where the states are in that folder, if not in itself.
+const TREES: [&str; 2] = ["states", "salt"];
 
 /// How workers are kept apart from this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -98,9 +100,14 @@ impl Settings {
     }
 
     fn tree(&self) -> PathBuf {
-        let inner = ["states", "salt"].map(|name| self.quickstart.join(name));
-        inner.into_iter().find(|path| path.is_dir()).unwrap_or_else(|| self.quickstart.clone())
+        let inner = TREES.map(|name| self.quickstart.join(name));
+        let found = inner.into_iter().find(|path| path.join("top.sls").is_file());
+        found.unwrap_or_else(|| self.quickstart.clone())
     }
+}
+
+fn has_tree(folder: &Path) -> bool {
+    ["."].iter().chain(&TREES).any(|tree| folder.join(tree).join("top.sls").is_file())
 }
 
 /// The tree of the demo: named by the environment, or found near this program or this folder.
@@ -116,7 +123,7 @@ fn quickstart() -> Result<PathBuf> {
     // Not all folders above this one: somebody else's may be among them.
     let near = program.ancestors().map(Path::to_owned).chain(std::env::current_dir().ok());
     near.flat_map(|folder| PLACES.map(|place| folder.join(place)))
-        .find(|folder| folder.is_dir())
+        .find(|folder| has_tree(folder))
         .ok_or_else(|| {
             Failure::say(
                 "the demo's states (packaging/quickstart) are neither near muster nor here",

@@ -21,8 +21,8 @@ pub(super) struct Report {
     pub(super) ok: bool,
     /// Each worker.
     pub(super) workers: Vec<Worker>,
-    /// What the second apply did: nothing.
-    pub(super) second_apply: Second,
+    /// What the second apply did: nothing. None if it did not come to that.
+    pub(super) second_apply: Option<Second>,
     /// From the start of the demo to the verdict.
     pub(super) elapsed_ms: u64,
     /// Why it is not ok.
@@ -108,6 +108,14 @@ impl Second {
         let failed = summary.failed.iter().chain(&summary.did_not_answer).cloned().collect();
         Second { changed: report.results.iter().map(call::changed).sum(), failed }
     }
+
+    fn reasons(&self) -> Vec<String> {
+        let Second { changed, failed } = self;
+        let changed = (*changed > 0).then(|| format!("the second apply changed {changed} states"));
+        let names = failed.join(", ");
+        let failed = (!failed.is_empty()).then(|| format!("the second apply failed on {names}"));
+        changed.into_iter().chain(failed).collect()
+    }
 }
 
 impl Report {
@@ -115,25 +123,23 @@ impl Report {
     pub(super) fn new(
         wanted: u32,
         workers: Vec<Worker>,
-        second: Second,
+        second_apply: Option<Second>,
         elapsed_ms: u64,
     ) -> Report {
         let mut reasons: Vec<String> = workers.iter().flat_map(Worker::reasons).collect();
         if u32::try_from(workers.len()) != Ok(wanted) {
             reasons.push(format!("there are {} workers, not {wanted}", workers.len()));
         }
-        if second.changed > 0 {
-            reasons.push(format!("the second apply changed {} states", second.changed));
+        reasons.extend(second_apply.iter().flat_map(Second::reasons));
+        if second_apply.is_none() {
+            reasons.push("there was no second apply".to_owned());
         }
-        if !second.failed.is_empty() {
-            reasons.push(format!("the second apply failed on {}", second.failed.join(", ")));
-        }
-        Report { ok: reasons.is_empty(), workers, second_apply: second, elapsed_ms, reasons }
+        Report { ok: reasons.is_empty(), workers, second_apply, elapsed_ms, reasons }
     }
 
-    /// There was no verdict.
-    pub(super) fn broken(failure: &Failure, elapsed_ms: u64) -> Report {
-        Report { reasons: vec![failure.text()], elapsed_ms, ..Report::default() }
+    /// It came to no end; the reason is the only one that counts.
+    pub(super) fn broken(self, failure: &Failure) -> Report {
+        Report { ok: false, reasons: vec![failure.text()], ..self }
     }
 
     /// Something else went wrong.
@@ -185,7 +191,7 @@ mod tests {
 
     #[test]
     fn all_must_be_as_it_should() {
-        let report = Report::new(1, vec![good()], Second::default(), 9);
+        let report = Report::new(1, vec![good()], Some(Second::default()), 9);
         assert!(report.ok, "{:?}", report.reasons);
         let value = serde_json::to_value(&report).unwrap();
         let expected = serde_json::json!({
@@ -213,11 +219,11 @@ mod tests {
             (good(), second(1, &[]), "second apply changed 1"),
             (good(), second(0, &["a"]), "second apply failed on a"),
         ] {
-            let report = Report::new(1, vec![worker], second, 9);
+            let report = Report::new(1, vec![worker], Some(second), 9);
             assert!(!report.ok && report.reasons.len() == 1, "{:?}", report.reasons);
             assert!(report.reasons[0].contains(expected), "{:?}", report.reasons);
         }
-        let report = Report::new(2, vec![good()], Second::default(), 9);
+        let report = Report::new(2, vec![good()], Some(Second::default()), 9);
         assert_eq!(report.reasons, ["there are 1 workers, not 2"]);
     }
 }

@@ -6,14 +6,14 @@ use muster_protocol::event::{
 };
 use muster_protocol::subject::EVENT_PREFIX;
 
-/// Characters of an event's data on a terminal.
+/// Characters of an event's data; `-o json` shows all.
 const DATA_CHARS_MAX: usize = 160;
 
 /// Time, subject, and what there is to say.
 pub(crate) fn line(output: &Output, subject: &str, event: &Event) -> String {
     let short = subject.strip_prefix(EVENT_PREFIX).unwrap_or(subject);
     let mut text = clean(&say(short, event)).replace(['\n', '\t'], " ");
-    if output.is_terminal() && text.chars().count() > DATA_CHARS_MAX {
+    if text.chars().count() > DATA_CHARS_MAX {
         text = text.chars().take(DATA_CHARS_MAX - 3).chain("...".chars()).collect();
     }
     let time = output.paint(Style::Dim, &clock(event.at));
@@ -38,9 +38,13 @@ fn ends(short: &str) -> (&str, &str) {
 /// In words for the kinds that are known, else the data as JSON.
 fn say(short: &str, event: &Event) -> String {
     let words = match ends(short) {
+        ("worker", "first_sample") => event.data["millis"].as_i64().map(after_launch),
         ("worker", _) => event.read().map(phase),
         ("agent", "started") => event.read().map(started),
         ("agent", "applied" | "failed") => event.read().map(applied),
+        ("agent", "schema") => {
+            event.data["metrics"].as_array().map(|metrics| format!("{} metrics", metrics.len()))
+        }
         ("agent", "executed") => event.read().map(executed),
         ("api", "result") => event.read().map(result),
         ("security", _) => event.read().map(|Alarm { who, what }| format!("{who}: {what}")),
@@ -56,12 +60,16 @@ fn phase(change: PhaseChanged) -> String {
         text.push_str(&format!(", generation {generation}"));
     }
     if let Some(millis) = millis.filter(|millis| *millis > 0) {
-        text.push_str(&format!(", {} after the launch", span(millis)));
+        text.push_str(&format!(", {}", after_launch(millis)));
     }
     match reason {
         Some(reason) => format!("{text}: {reason}"),
         None => text,
     }
+}
+
+fn after_launch(millis: i64) -> String {
+    format!("{} after the launch", span(millis))
 }
 
 fn started(started: Started) -> String {
