@@ -52,7 +52,9 @@ fn top_level_names() -> Vec<String> {
             let names = entries.map(|entry| entry.expect("the checkout is readable").file_name());
             names
                 .map(|name| name.to_string_lossy().into_owned())
-                .filter(|name| !ignored.lines().any(|line| line.trim_matches('/') == name))
+                .filter(|name| {
+                    name != ".git" && !ignored.lines().any(|line| line.trim_matches('/') == name)
+                })
                 .collect()
         }
     };
