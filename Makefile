@@ -35,11 +35,11 @@ test-labs: tools build ## Run the tests that need a real carbon-cache (as root o
 	@cargo test -p muster-tests --features labs $(ARGS)
 
 # The agent is built alone, so that it has only the features it asks for.
-bench: tools ## Measure what the README promises (slow: optimised builds)
+bench: tools ## Measure the figures (slow: optimised builds)
 	@cargo build --profile agent -p muster-agent
 	@cargo build --profile agent -p muster -p muster-controller
 	@MUSTER_BIN_DIR="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/agent"; export MUSTER_BIN_DIR; \
-		exec cargo bench -p muster-tests $(ARGS)
+		exec cargo bench -p muster-agent -p muster-reactors -p muster-tests --bench '*' $(ARGS)
 
 # The whole workspace's features, so that `test` and `demo` share what they build.
 build: check ## Build muster, muster-controller and muster-agent
