@@ -1,9 +1,9 @@
 //! `muster-controller sandbox …`: the processes of the `local` provider's workers.
 //!
 //! The provider starts `sandbox run` for each worker and forgets it; what they know of each other
-//! is in the server's folder ([`record`]). `run` is the supervisor ([`supervise`]), which starts
-//! `sandbox init` as the worker's PID 1 ([`init`]), which puts the worker's root folder together
-//! ([`layout`]) and performs its user-data ([`cloud_config`], [`modules`]). All are plain
+//! is in the server's folder (`record`). `run` is the supervisor (`supervise`), which starts
+//! `sandbox init` as the worker's PID 1 (`init`), which puts the worker's root folder together
+//! (`layout`) and performs its user-data (`cloud_config`, `modules`). All are plain
 //! single-threaded programs, because namespaces belong to threads, and each begins by being
 //! executed anew, because a process with threads cannot fork safely.
 

@@ -51,7 +51,7 @@ pub(crate) enum Error {
     #[error("the user-data does not begin with {HEADER:?}")]
     NoHeader,
     /// The text of the parser's error is left out where it could show a secret.
-    #[error("the user-data is no mapping of write_files and runcmd{}", place(*line))]
+    #[error("write_files or runcmd is not as cloud-init's schema has it{}", place(*line))]
     NotYaml { line: Option<u64> },
     #[error("the user-data has {0:?}: only write_files and runcmd are performed here")]
     Module(String),
