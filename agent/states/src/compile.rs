@@ -16,6 +16,7 @@ use crate::low;
 use crate::order::graph::{Graph, circle_error};
 use crate::order::{self, Step};
 use crate::render::Renderer;
+use crate::sls;
 use crate::top;
 use crate::tree::Tree;
 
@@ -68,8 +69,42 @@ pub fn compile(
             Some(_) | None => return Err(vec![nothing()]),
         },
     };
-    let (mut high, mut errors) =
-        high::build(&renderer, &selected, *selection == Selection::Highstate);
+    let top = *selection == Selection::Highstate;
+    match stages(&renderer, &selected, top) {
+        Ok(Stages { high, chunks, graph, steps, mut warnings }) => {
+            sls::relocate(&renderer, &mut warnings);
+            let (tree, facts) = (tree.clone(), facts.clone());
+            Ok(Compiled {
+                tree,
+                facts,
+                pillar,
+                renderer,
+                graph,
+                steps,
+                chunks,
+                high,
+                selected,
+                warnings,
+            })
+        }
+        Err(mut errors) => {
+            sls::relocate(&renderer, &mut errors);
+            Err(errors)
+        }
+    }
+}
+
+/// What the stages come to.
+struct Stages {
+    high: High,
+    chunks: Vec<Chunk>,
+    graph: Graph,
+    steps: Vec<Step>,
+    warnings: Vec<Error>,
+}
+
+fn stages(renderer: &Renderer, selected: &[String], top: bool) -> Result<Stages, Vec<Error>> {
+    let (mut high, mut errors) = high::build(renderer, selected, top);
     let extends = std::mem::take(&mut high.extends);
     errors.extend(extend::apply(&mut high, extends, false));
     let (extends, faults) = requisite_in::extensions(&high);
@@ -89,18 +124,7 @@ pub fn compile(
         errors.push(circle_error(&graph, &chunks));
     }
     match steps {
-        Some(steps) if errors.is_empty() => Ok(Compiled {
-            tree: tree.clone(),
-            facts: facts.clone(),
-            pillar,
-            renderer,
-            graph,
-            steps,
-            chunks,
-            high,
-            selected,
-            warnings,
-        }),
+        Some(steps) if errors.is_empty() => Ok(Stages { high, chunks, graph, steps, warnings }),
         _ => Err(errors),
     }
 }

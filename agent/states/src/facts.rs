@@ -61,6 +61,6 @@ mod tests {
             assert!(facts.get(name).is_some_and(|value| !value.is_null()), "{name}");
         }
         assert!(facts.get("ipv4").unwrap().as_array().unwrap().contains(&"127.0.0.1".into()));
-        assert_eq!(facts.get("path").unwrap().is_string(), true);
+        assert!(facts.get("path").unwrap().is_string());
     }
 }

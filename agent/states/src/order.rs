@@ -146,3 +146,129 @@ fn raw(chunk: &Chunk, cap: f64) -> f64 {
 fn to_float(order: i64) -> f64 {
     order as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{HashMap, HashSet};
+
+    use proptest::prelude::*;
+    use serde_json::{Map, json};
+
+    use super::*;
+    use crate::error::At;
+
+    fn chunk(name: &str, args: Value) -> Chunk {
+        Chunk {
+            state: "test".into(),
+            fun: "nop".into(),
+            id: name.into(),
+            name: name.into(),
+            sls: "a".into(),
+            at: At::new("a.sls", 1),
+            args: args.as_object().cloned().unwrap_or_else(Map::new),
+            included_from: Vec::new(),
+            name_order: 0,
+            lines: HashMap::new(),
+        }
+    }
+
+    fn sorted(chunks: &[Chunk]) -> Option<Vec<Step>> {
+        let (graph, errors) = Graph::build(chunks, &HashSet::new(), |_| true);
+        assert!(errors.is_empty(), "{errors:?}");
+        sort(&graph, chunks)
+    }
+
+    fn names(chunks: &[Chunk]) -> Vec<String> {
+        let steps = sorted(chunks).unwrap();
+        let mark = |step: &Step| if step.prereq_test { "?" } else { "" };
+        steps.iter().map(|step| format!("{}{}", chunks[step.chunk].id, mark(step))).collect()
+    }
+
+    #[test]
+    fn orders_are_first_numbers_none_last_and_negative() {
+        let chunks = [
+            chunk("c", json!({"order": 1})),
+            chunk("b", json!({"order": "last"})),
+            chunk("a", json!({"order": 10_000})),
+            chunk("d", json!({"order": "first"})),
+            chunk("e", json!({"order": -2})),
+        ];
+        assert_eq!(names(&chunks), ["d", "c", "a", "e", "b"]);
+    }
+
+    #[test]
+    fn a_required_state_moves_up_to_who_requires_it() {
+        let chunks = [
+            chunk("a", json!({"order": 1, "require": [{"test": "z"}]})),
+            chunk("b", json!({"order": 2})),
+            chunk("z", json!({"order": 3})),
+        ];
+        assert_eq!(names(&chunks), ["z", "a", "b"]);
+    }
+
+    #[test]
+    fn what_a_prereq_names_is_first_run_dry() {
+        let chunks = [
+            chunk("pre", json!({"order": 1, "prereq": [{"test": "x"}]})),
+            chunk("x", json!({"order": 2})),
+        ];
+        assert_eq!(names(&chunks), ["x?", "pre", "x"]);
+    }
+
+    /// States that require only later ones of a shuffled row: no circle is possible.
+    fn acyclic() -> impl Strategy<Value = Vec<Chunk>> {
+        let kinds = ["require", "watch", "onchanges", "onfail", "watch_any", "require_any"];
+        let one = (0..kinds.len(), any::<prop::sample::Index>(), -3_i64..30);
+        prop::collection::vec(prop::collection::vec(one, 0..4), 1..24).prop_map(move |rows| {
+            let count = rows.len();
+            let chunk_of = |(at, wants): (usize, Vec<(usize, prop::sample::Index, i64)>)| {
+                let mut args = Map::new();
+                for (kind, index, order) in wants {
+                    args.insert("order".into(), json!(order));
+                    if at + 1 < count {
+                        let target = at + 1 + index.index(count - at - 1);
+                        let list = args.entry(kinds[kind]).or_insert_with(|| json!([]));
+                        list.as_array_mut().unwrap().push(json!({"test": format!("s{target}")}));
+                    }
+                }
+                chunk(&format!("s{at}"), Value::Object(args))
+            };
+            rows.into_iter().enumerate().map(chunk_of).collect()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn every_state_runs_once_after_all_it_depends_on(chunks in acyclic()) {
+            let steps = sorted(&chunks).unwrap();
+            let place = |wanted: usize| {
+                steps.iter().position(|step| step.chunk == wanted && !step.prereq_test).unwrap()
+            };
+            for (at, chunk) in chunks.iter().enumerate() {
+                let real = steps.iter().filter(|step| step.chunk == at && !step.prereq_test);
+                prop_assert_eq!(real.count(), 1);
+                for kind in crate::requisite::Kind::READ {
+                    let list = chunk.args.get(kind.name()).and_then(Value::as_array);
+                    for item in list.into_iter().flatten() {
+                        let target = item["test"].as_str().unwrap()[1..].parse::<usize>().unwrap();
+                        prop_assert!(place(target) < place(at));
+                    }
+                }
+            }
+            prop_assert_eq!(&sorted(&chunks).unwrap(), &steps);
+        }
+
+        #[test]
+        fn a_circle_is_found_and_named(count in 1..12_usize) {
+            let chunks: Vec<Chunk> = (0..count)
+                .map(|at| {
+                    let next = (at + 1) % count;
+                    chunk(&format!("s{at}"), json!({"require": [{"test": format!("s{next}")}]}))
+                })
+                .collect();
+            let (graph, _) = Graph::build(&chunks, &HashSet::new(), |_| true);
+            prop_assert!(sort(&graph, &chunks).is_none());
+            prop_assert_eq!(graph.circle().len(), count);
+        }
+    }
+}

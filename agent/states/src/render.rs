@@ -5,6 +5,7 @@
 
 mod filters;
 mod functions;
+mod lines;
 mod methods;
 mod preprocess;
 pub(crate) mod python;
@@ -123,6 +124,13 @@ impl Renderer {
             }
             Err(error) => Err(explain(file, &error)),
         }
+    }
+
+    /// The source line of each line that `source` renders to; `None` if that cannot be told.
+    pub(crate) fn source_lines(&self, file: &str, source: &str, vars: &Vars) -> Option<Vec<u32>> {
+        let plain = self.render(file, source, vars.clone()).ok()?;
+        let marked = self.render(file, &lines::marked(source), vars.clone()).ok()?;
+        lines::lines_of(&marked, &plain)
     }
 
     fn context(&self, vars: Vars) -> Value {

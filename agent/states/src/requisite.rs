@@ -1,12 +1,10 @@
 //! The kinds of requisites, their precedence, and how a state names others.
 
-use serde::Serialize;
 use serde_json::Value;
 
 /// Requisites between states, weakest first: the order decides whose order counts (Salt 3008).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Kind {
     /// Runs only if one of the others failed.
     Onfail,
     /// As `Onfail`.
@@ -47,7 +45,7 @@ impl Kind {
     ];
 
     /// The argument that declares it.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Kind::Onfail => "onfail",
             Kind::OnfailAny => "onfail_any",

@@ -1,5 +1,8 @@
 //! One SLS: its file, its renderers, its data with lines.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use crate::error::{At, Error, Kind};
 use crate::render::{RenderError, Renderer, Vars, sls_vars};
 use crate::tree::Tree;
@@ -38,18 +41,48 @@ pub(crate) fn load(renderer: &Renderer, name: &str, file: &str, more: Vars) -> R
     let source = String::from_utf8(data)
         .map_err(|_| Error::new(Kind::Render, Some(at(0)), failed(name, "it is not UTF-8")))?;
     let (jinja, json) = renderers(&source, &at(1))?;
+    let mut vars = sls_vars(name, file);
+    vars.extend(more);
     let text = if jinja {
-        let mut vars = sls_vars(name, file);
-        vars.extend(more);
-        renderer.render(file, &source, vars).map_err(|error| render_error(name, &error))?
+        let rendered = renderer.render(file, &source, vars.clone());
+        rendered.map_err(|error| render_error(name, &error))?
     } else {
-        source
+        source.clone()
     };
     let root = if json { parse_json(&text) } else { yaml::parse(&text) };
     let root = root.map_err(|error| {
-        Error::new(Kind::Render, Some(at(error.line)), failed(name, &error.reason))
+        let lines = if jinja { renderer.source_lines(file, &source, &vars) } else { None };
+        let line = source_line(lines.as_deref(), error.line);
+        Error::new(Kind::Render, Some(at(line)), failed(name, &error.reason))
     })?;
     Ok(Sls { name: name.to_owned(), file: file.to_owned(), root })
+}
+
+fn source_line(lines: Option<&[u32]>, rendered: u32) -> u32 {
+    let at = usize::try_from(rendered).unwrap_or(0);
+    lines.and_then(|lines| lines.get(at.checked_sub(1)?).copied()).unwrap_or(rendered)
+}
+
+/// Turns the rendered lines that faults name into those of the sources.
+pub(crate) fn relocate(renderer: &Renderer, errors: &mut [Error]) {
+    let tree = &renderer.scope().tree;
+    let mut known: HashMap<Arc<str>, Option<Vec<u32>>> = HashMap::new();
+    for error in errors {
+        // Faults of rendering name source lines already.
+        let Some(at) = error.at.as_mut().filter(|_| error.kind != Kind::Render) else { continue };
+        let lines = known.entry(Arc::clone(&at.file)).or_insert_with_key(|file| {
+            let name = file.strip_suffix(".sls")?;
+            let name = name.strip_suffix("/init").unwrap_or(name).replace('/', ".");
+            let source = String::from_utf8(tree.read(file)?.ok()?).ok()?;
+            let (jinja, _) = renderers(&source, at).ok()?;
+            if !jinja || !(source.contains("{%") || source.contains("{{") || source.contains("{#"))
+            {
+                return None;
+            }
+            renderer.source_lines(file, &source, &sls_vars(&name, file))
+        });
+        at.line = source_line(lines.as_deref(), at.line);
+    }
 }
 
 /// Salt's words for an SLS that is not in the tree.

@@ -1,6 +1,7 @@
 //! State cases with what Salt did: same returns, same files, on a dry run, a first and a second.
 //!
 //! `SALT_CASES` names another folder of cases; `SALT_CASE` runs only those whose name contains it.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also where it is called from")]
 
 #[path = "salt_cases/case.rs"]
 mod case;

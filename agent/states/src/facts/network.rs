@@ -8,8 +8,11 @@ use serde_json::{Map, Value};
 use super::Facts;
 use crate::host::Host;
 
+/// Addresses of one interface, by family.
+type Found = (Vec<String>, Vec<String>);
+
 pub(super) fn collect(host: &Host, facts: &mut Facts) {
-    let mut all: BTreeMap<String, (Vec<String>, Vec<String>)> = BTreeMap::new();
+    let mut all: BTreeMap<String, Found> = BTreeMap::new();
     for (name, address) in addresses() {
         let (four, six) = all.entry(name).or_default();
         match address {
@@ -17,7 +20,7 @@ pub(super) fn collect(host: &Host, facts: &mut Facts) {
             IpAddr::V6(address) => six.push(address.to_string()),
         }
     }
-    let by = |pick: &dyn Fn(&(Vec<String>, Vec<String>)) -> Vec<String>| -> Map<String, Value> {
+    let by = |pick: &dyn Fn(&Found) -> Vec<String>| -> Map<String, Value> {
         all.iter().map(|(name, found)| (name.clone(), Value::from(pick(found)))).collect()
     };
     facts.set("ip4_interfaces", by(&|(four, _)| four.clone()));

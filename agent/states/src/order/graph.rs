@@ -41,7 +41,7 @@ impl Graph {
             graph.add_node(Step { chunk: at, prereq_test: false }, chunk.tag());
         }
         let index = Index::new(chunks);
-        let mut errors = Vec::new();
+        let mut errors = listened(chunks, &index, rendered);
         for (at, chunk) in chunks.iter().enumerate() {
             for kind in Kind::READ {
                 for item in items(chunk, kind) {
@@ -53,7 +53,7 @@ impl Graph {
                     };
                     match index.find(item, rendered) {
                         Ok(found) => found.iter().for_each(|to| graph.require(at, *to, kind)),
-                        Err(problem) => errors.push(fault(chunk, kind, &problem)),
+                        Err(problem) => errors.push(fault(chunk, kind.name(), &problem)),
                     }
                 }
             }
@@ -182,14 +182,26 @@ fn items(chunk: &Chunk, kind: Kind) -> impl Iterator<Item = &Value> {
     chunk.args.get(kind.name()).and_then(Value::as_array).into_iter().flatten()
 }
 
+/// Faults of `listen` and `listen_in`: they make no edges, but must name something too.
+fn listened(chunks: &[Chunk], index: &Index, rendered: &HashSet<String>) -> Vec<Error> {
+    let mut errors = Vec::new();
+    for chunk in chunks {
+        for key in [Kind::Listen.name(), "listen_in"] {
+            let items = chunk.args.get(key).and_then(Value::as_array).into_iter().flatten();
+            let found = items.map(|item| index.find(item, rendered));
+            errors.extend(found.filter_map(Result::err).map(|problem| fault(chunk, key, &problem)));
+        }
+    }
+    errors
+}
+
 enum Problem {
     Missing(String, String),
     NotText(String),
 }
 
-fn fault(chunk: &Chunk, kind: Kind, problem: &Problem) -> Error {
+fn fault(chunk: &Chunk, kind: &str, problem: &Problem) -> Error {
     let (name, sls) = (&chunk.name, &chunk.sls);
-    let kind = kind.name();
     let reason = match problem {
         Problem::Missing(key, value) => format!(
             "Referenced state does not exist for requisite [{kind}: ({key}: {value})] in state \

@@ -20,7 +20,7 @@ struct Case {
 }
 
 /// Runs a case; returns what was not as in Salt.
-pub fn run_case(folder: &Path) -> Vec<String> {
+pub(crate) fn run_case(folder: &Path) -> Vec<String> {
     let spec = read(&folder.join("case.json"));
     let dir = tempfile::tempdir().unwrap();
     let base = dir.path().canonicalize().unwrap();

@@ -4,7 +4,7 @@ use muster_states::{Error, Kind};
 use serde_json::Value;
 
 /// Compares the returns of all states by key.
-pub fn returns(found: &Value, expected: &Value) -> Vec<String> {
+pub(crate) fn returns(found: &Value, expected: &Value) -> Vec<String> {
     let Some(expected) = expected.as_object() else {
         return vec![format!("errors were expected: {expected}")];
     };
@@ -92,7 +92,7 @@ fn same_comment(key: &str, found: &Value, wanted: &Value) -> bool {
 }
 
 /// Compares faults found before anything ran.
-pub fn errors(errors: &[Error], expected: &Value) -> Vec<String> {
+pub(crate) fn errors(errors: &[Error], expected: &Value) -> Vec<String> {
     let texts: Vec<&str> = errors.iter().map(|error| error.reason.as_str()).collect();
     if let Some(states) = expected["ret"].as_object() {
         return refused(errors, states);
@@ -125,7 +125,7 @@ fn refused(errors: &[Error], states: &serde_json::Map<String, Value>) -> Vec<Str
 }
 
 /// Salt hides what is wrong with a pillar; that it is, and in which SLS, is compared.
-pub fn pillar_errors(errors: &[Error], expected: &Value) -> Vec<String> {
+pub(crate) fn pillar_errors(errors: &[Error], expected: &Value) -> Vec<String> {
     let text = expected["ret"].to_string();
     let placed = errors.iter().all(|error| error.at.as_ref().is_some_and(|at| at.line > 0));
     let wanted = text.contains("_errors") || expected["retcode"] == 5;

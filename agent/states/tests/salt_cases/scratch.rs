@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 /// Copies a folder, putting the scratch root in place of `@R@` in texts.
-pub fn copy(from: &Path, to: &Path, root: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path, root: &Path) {
     fs::create_dir_all(to).unwrap();
     let Ok(entries) = fs::read_dir(from) else { return };
     for entry in entries {
@@ -33,7 +33,7 @@ fn substituted(data: &[u8], root: &Path) -> Vec<u8> {
 }
 
 /// Gives the scratch root the modes and links that a listing tells of.
-pub fn shape(root: &Path, listing: &str) {
+pub(crate) fn shape(root: &Path, listing: &str) {
     for line in listing.lines() {
         let mut words = line.splitn(5, ' ');
         let mut next = || words.next().unwrap_or_default();
@@ -50,7 +50,7 @@ pub fn shape(root: &Path, listing: &str) {
 }
 
 /// Lists the scratch root: type, mode, owner, contents, path.
-pub fn list(root: &Path) -> Vec<String> {
+pub(crate) fn list(root: &Path) -> Vec<String> {
     let mut out = Vec::new();
     walk(root, root, &mut out);
     out.sort();

@@ -1,0 +1,89 @@
+//! The stages of a compilation, looked at, and faults told with the line of the source.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also where it is called from")]
+
+use muster_states::{Compiled, Error, Facts, Host, Kind, Selection, Tree, compile};
+use serde_json::json;
+
+fn facts() -> Facts {
+    serde_json::from_value(json!({"id": "web-1", "os": "Debian", "roles": ["web"]})).unwrap()
+}
+
+fn compiled(files: &[(&str, &str)], selection: &Selection) -> Result<Compiled, Vec<Error>> {
+    let tree = Tree::from_files(files.iter().map(|(path, text)| (*path, *text)));
+    compile(&tree, &facts(), &json!({"port": 80}), selection, &Host::new())
+}
+
+const TREE: [(&str, &str); 4] = [
+    ("top.sls", "base:\n  '*':\n    - common\n  'roles:web':\n    - match: grain\n    - web\n"),
+    ("common/init.sls", "motd:\n  file.managed:\n    - name: /etc/motd\n    - contents: hi\n"),
+    (
+        "web/init.sls",
+        "include:\n  - common\n  - .conf\n\nextend:\n  motd:\n    file:\n      - mode: '0600'\n\n\
+         web:\n  test.nop:\n    - require:\n      - sls: common\n    - require_in:\n      - file: conf\n",
+    ),
+    (
+        "web/conf.sls",
+        "conf:\n  file.managed:\n    - names:\n      - /etc/a\n      - /etc/b:\n        - contents: b\n\
+         \x20   - contents: port {{ pillar.port }} on {{ grains.id }}\n",
+    ),
+];
+
+#[test]
+fn the_stages_can_be_looked_at() {
+    let compiled = compiled(&TREE, &Selection::Highstate).unwrap();
+    assert_eq!(compiled.selected(), ["common", "web"]);
+    insta::assert_snapshot!("high", serde_json::to_string_pretty(&compiled.high()).unwrap());
+    insta::assert_snapshot!("low", serde_json::to_string_pretty(&compiled.low()).unwrap());
+    let order: Vec<&str> = compiled.ordered().map(|chunk| chunk.name.as_str()).collect();
+    assert_eq!(order, ["/etc/motd", "web", "/etc/a", "/etc/b"]);
+}
+
+/// The faults of one SLS, as `line: reason`.
+fn faults(sls: &str) -> Vec<String> {
+    let errors = compiled(&[("a.sls", sls)], &Selection::Sls(vec!["a".into()])).unwrap_err();
+    let told = |error: &Error| {
+        let at = error.at.as_ref().unwrap();
+        assert_eq!(&*at.file, "a.sls");
+        format!("{}: {}", at.line, error.reason.lines().next().unwrap())
+    };
+    errors.iter().map(told).collect()
+}
+
+#[test]
+fn faults_name_the_line_of_the_source_not_of_the_rendering() {
+    let sls = "{% set many = [1, 2, 3] %}\n{% for i in many %}\nx{{ i }}:\n  test.nop\n{% endfor %}\n\
+               y:\n  test.nop:\n    - require:\n      - test: nope\n";
+    let expected = "8: Referenced state does not exist for requisite [require: (test: nope)] in state \
+                    [y] in SLS [a]";
+    assert_eq!(faults(sls), [expected]);
+    let sls = "{% if true %}\n{% endif %}\n{# a\ncomment #}\na:\n  file.managed:\n    - bad: [\n";
+    let found = faults(sls);
+    assert!(found[0].starts_with("7: Rendering SLS 'base:a' failed"), "{found:?}");
+}
+
+#[test]
+fn every_fault_is_told_at_once() {
+    let sls = "a:\n  file.nope: []\nb:\n  test.nop:\n    - require: [{test: zzz}]\nc:\n  file.managed:\n\
+               \x20   - name: /x\n    - selinux: {seuser: x}\n    - nonsense: 1\n";
+    let found = faults(sls);
+    assert_eq!(found.len(), 3, "{found:?}");
+    assert!(found[0].starts_with("1: State 'file.nope' was not found"), "{found:?}");
+    assert!(found[1].starts_with("9: the argument 'selinux'"), "{found:?}");
+    assert!(found[2].starts_with("5: Referenced state"), "{found:?}");
+}
+
+#[test]
+fn an_argument_without_effect_is_a_warning() {
+    let files = [("a.sls", "a:\n  test.nop:\n    - nonsense: 1\n")];
+    let compiled = compiled(&files, &Selection::Sls(vec!["a".into()])).unwrap();
+    assert_eq!(compiled.warnings().len(), 1);
+    assert_eq!(compiled.warnings()[0].at.as_ref().unwrap().line, 3);
+}
+
+#[test]
+fn a_worker_without_states_is_told_apart_from_a_broken_tree() {
+    let errors = compiled(&[("top.sls", "base: {'db*': [x]}")], &Selection::Highstate).unwrap_err();
+    assert_eq!(errors[0].kind, Kind::Nothing);
+    let errors = compiled(&[("top.sls", "base: {'*': [x]}")], &Selection::Highstate).unwrap_err();
+    assert_eq!(errors[0].kind, Kind::Missing);
+}
