@@ -135,6 +135,11 @@ async fn tail(
     let output = &caller.output;
     let work = async {
         show(&report, output)?;
+        let context = folder.admin();
+        board.say(&format!(
+            "try in another shell: muster --context {} ping '*'",
+            context.display()
+        ))?;
         board.say("events follow; Ctrl-C stops and removes everything")?;
         let session = folder.connect().await?;
         let all = muster_protocol::subject::EVENT_ALL.to_owned();

@@ -104,6 +104,12 @@ async fn show(session: &Session, name: &WorkerName, output: &Output) -> Result<(
 
 async fn terminate(session: &Session, target: Target, output: &Output) -> Result<()> {
     let names = session.ask(&WorkerTerminate { target }).await?;
+    if names.is_empty() {
+        return Err(Failure::say(
+            "this target means no worker that is not terminating already",
+            "see `muster worker list --all` for the names",
+        ));
+    }
     output.show(&names, || {
         let mut table = Table::new(&["TERMINATING"]);
         names.iter().for_each(|name| table.row([Cell::text(name)]));

@@ -13,6 +13,8 @@ pub(super) const CLUSTER: &str = "demo";
 pub(super) const POOL: &str = "demo";
 /// The demo's provider, which names the folder of its workers.
 pub(super) const PROVIDER: &str = "here";
+/// So many more workers may be launched by hand while the demo tails.
+const SPARE: u32 = 16;
 /// A few workers on one machine cost nothing to look at; a failed start is told sooner.
 const RECONCILE_SECS: u32 = 2;
 const VARIABLE: &str = "MUSTER_QUICKSTART";
@@ -92,7 +94,7 @@ impl Settings {
             "nats": "embedded",
             "states": {"tree": self.tree(), "pillar": pillar.is_dir().then_some(pillar)},
             "providers": {PROVIDER: provider},
-            "pools": {POOL: {"provider": PROVIDER, "min": 0, "max": self.workers}},
+            "pools": {POOL: {"provider": PROVIDER, "min": 0, "max": self.workers + SPARE}},
             "sinks": [{"kind": "json_lines", "name": "samples", "path": self.samples}],
             "agent": {"listen": "127.0.0.1:0"},
             "timeouts": {"reconcile_secs": RECONCILE_SECS},
@@ -156,7 +158,7 @@ mod tests {
             "providers": {
                 "here": {"kind": "local", "agent": "/bin/muster-agent", "isolation": "user"},
             },
-            "pools": {"demo": {"provider": "here", "min": 0, "max": 5}},
+            "pools": {"demo": {"provider": "here", "min": 0, "max": 21}},
             "sinks": [{"kind": "json_lines", "name": "samples", "path": "/d/samples.jsonl"}],
             "agent": {"listen": "127.0.0.1:0"},
             "timeouts": {"reconcile_secs": 2},

@@ -89,6 +89,11 @@ impl Folder {
         self.config().join("controller.yaml")
     }
 
+    /// The administrator's context.
+    pub(super) fn admin(&self) -> PathBuf {
+        self.config().join("admin.yaml")
+    }
+
     /// The NATS server's configuration.
     pub(super) fn nats_config(&self) -> PathBuf {
         self.config().join("nats.conf")
@@ -126,7 +131,7 @@ impl Folder {
 
     /// Connects as the administrator that `init` made.
     pub(super) async fn connect(&self) -> Result<Session> {
-        Session::open(&Context::load(Some(&self.config().join("admin.yaml")))?).await
+        Session::open(&Context::load(Some(&self.admin()))?).await
     }
 
     /// Removes all that is in it but its mark.

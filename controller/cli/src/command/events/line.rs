@@ -5,6 +5,7 @@ use muster_protocol::event::{
     Alarm, Applied, CommandResult, Event, Executed, PhaseChanged, Started,
 };
 use muster_protocol::subject::EVENT_PREFIX;
+use serde_json::Value;
 
 /// Characters of an event's data; `-o json` shows all.
 const DATA_CHARS_MAX: usize = 160;
@@ -46,6 +47,7 @@ fn say(short: &str, event: &Event) -> String {
             event.data["metrics"].as_array().map(|metrics| format!("{} metrics", metrics.len()))
         }
         ("agent", "executed") => event.read().map(executed),
+        ("api", "called") => called(&event.data),
         ("api", "result") => event.read().map(result),
         ("security", _) => event.read().map(|Alarm { who, what }| format!("{who}: {what}")),
         (_, _) => None,
@@ -92,6 +94,16 @@ fn executed(executed: Executed) -> String {
         (None, None) => "killed".to_owned(),
     };
     format!("{end}, {}", millis(executed.duration_millis))
+}
+
+/// `pool scale`, and why it was refused if it was.
+fn called(data: &Value) -> Option<String> {
+    let text = |name: &str| data[name].as_str();
+    let call = format!("{} {}", text("noun")?, text("verb")?);
+    Some(match (data["ok"].as_bool()?, text("error")) {
+        (true, _) => call,
+        (false, error) => format!("{call} was refused: {}", error.unwrap_or("no reason given")),
+    })
 }
 
 fn result(result: CommandResult) -> String {
@@ -141,6 +153,8 @@ mod tests {
         );
         let alarm = Alarm { who: "w".into(), what: "other\nkeys".into() };
         check("muster.event.security.w.keys", alarm, "security.w.keys  w: other keys");
+        let scaled = json!({"user": "a", "noun": "pool", "verb": "scale", "ok": true});
+        check("muster.event.api.a.called", scaled, "api.a.called  pool scale");
     }
 
     #[test]
