@@ -131,7 +131,8 @@ impl Builder<'_> {
     fn include(&mut self, sls: &Sls, include: &declare::Include, high: &mut High) {
         let Some(target) = absolute(&include.target, sls) else {
             let reason = format!(
-                "Attempted relative include of '{}' within SLS 'base:{}' goes beyond top level package ",
+                "Attempted relative include of '{}' within SLS 'base:{}' goes beyond top level \
+                 package ",
                 include.target, sls.name
             );
             self.errors.push(Error::shape(&include.at, reason));

@@ -170,7 +170,8 @@ mod tests {
         let files = [
             (
                 "top.sls",
-                "base:\n  '*': [all]\n  'web*': [web]\n  'os:Debian':\n    - match: grain\n    - deb\n",
+                "base:\n  '*': [all]\n  'web*': [web]\n  'os:Debian':\n    - match: grain\n    \
+                 - deb\n",
             ),
             ("all.sls", "a: {x: 1}\nid: {{ grains.id }}\n"),
             ("web.sls", "a: {y: 2}\n"),

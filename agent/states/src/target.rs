@@ -299,8 +299,10 @@ mod tests {
     #[test]
     fn matchers_judge_facts_and_pillar() {
         let facts: Facts = serde_json::from_value(json!({
-            "os": "Debian", "roles": ["x", "y"], "n": {"e": "s"}, "ipv4": ["10.1.2.3"], "role": "compute"
-        })).unwrap();
+            "os": "Debian", "roles": ["x", "y"], "n": {"e": "s"}, "ipv4": ["10.1.2.3"],
+            "role": "compute",
+        }))
+        .unwrap();
         let pillar = json!({"env": "prod"});
         let check = |kind: &str, expression: &str, expected: bool| {
             assert_eq!(

@@ -19,11 +19,13 @@ const TREE: [(&str, &str); 4] = [
     (
         "web/init.sls",
         "include:\n  - common\n  - .conf\n\nextend:\n  motd:\n    file:\n      - mode: '0600'\n\n\
-         web:\n  test.nop:\n    - require:\n      - sls: common\n    - require_in:\n      - file: conf\n",
+         web:\n  test.nop:\n    - require:\n      - sls: common\n    - require_in:\n      - \
+         file: conf\n",
     ),
     (
         "web/conf.sls",
-        "conf:\n  file.managed:\n    - names:\n      - /etc/a\n      - /etc/b:\n        - contents: b\n\
+        "conf:\n  file.managed:\n    - names:\n      - /etc/a\n      - /etc/b:\n        - \
+         contents: b\n\
          \x20   - contents: port {{ pillar.port }} on {{ grains.id }}\n",
     ),
 ];
@@ -51,9 +53,11 @@ fn faults(sls: &str) -> Vec<String> {
 
 #[test]
 fn faults_name_the_line_of_the_source_not_of_the_rendering() {
-    let sls = "{% set many = [1, 2, 3] %}\n{% for i in many %}\nx{{ i }}:\n  test.nop\n{% endfor %}\n\
+    let sls = "{% set many = [1, 2, 3] %}\n{% for i in many %}\nx{{ i }}:\n  test.nop\n{% \
+                   endfor %}\n\
                y:\n  test.nop:\n    - require:\n      - test: nope\n";
-    let expected = "8: Referenced state does not exist for requisite [require: (test: nope)] in state \
+    let expected = "8: Referenced state does not exist for requisite [require: (test: nope)] in \
+                   state \
                     [y] in SLS [a]";
     assert_eq!(faults(sls), [expected]);
     let sls = "{% if true %}\n{% endif %}\n{# a\ncomment #}\na:\n  file.managed:\n    - bad: [\n";
@@ -63,7 +67,8 @@ fn faults_name_the_line_of_the_source_not_of_the_rendering() {
 
 #[test]
 fn every_fault_is_told_at_once() {
-    let sls = "a:\n  file.nope: []\nb:\n  test.nop:\n    - require: [{test: zzz}]\nc:\n  file.managed:\n\
+    let sls = "a:\n  file.nope: []\nb:\n  test.nop:\n    - require: [{test: zzz}]\nc:\n  \
+                   file.managed:\n\
                \x20   - name: /x\n    - selinux: {seuser: x}\n    - nonsense: 1\n";
     let found = faults(sls);
     assert_eq!(found.len(), 3, "{found:?}");

@@ -49,7 +49,8 @@ fn arguments(
         if known(function.refuses) {
             if !is_unset(value) {
                 let reason = format!(
-                    "the argument '{name}' of {function_name} is not supported: remove it from state \
+                    "the argument '{name}' of {function_name} is not supported: remove it from \
+                     state \
                      '{}'",
                     chunk.id
                 );

@@ -200,7 +200,8 @@ impl Reader<'_> {
             }
             let Some(pairs) = item.as_map() else {
                 let reason = format!(
-                    "State '{id}' in SLS '{}' has an item that is neither a function nor an argument",
+                    "State '{id}' in SLS '{}' has an item that is neither a function nor an \
+                     argument",
                     self.sls.name
                 );
                 self.fault(item.line, reason);

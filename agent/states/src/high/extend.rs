@@ -50,7 +50,8 @@ fn target(high: &High, id: String, body: &Body, strict: bool) -> Result<String, 
     }
     let sls = &body.sls;
     let reason = format!(
-        "Cannot extend ID '{id}' in 'base:{sls}'. It is not part of the high state.\nThis is likely \
+        "Cannot extend ID '{id}' in 'base:{sls}'. It is not part of the high state.\nThis is \
+         likely \
          due to a missing include statement or an incorrectly typed ID.\nEnsure that a state with \
          an ID of '{id}' is available\nin environment 'base' and to SLS '{sls}'"
     );

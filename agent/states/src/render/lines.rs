@@ -112,7 +112,8 @@ mod tests {
     fn marks_stand_before_text_and_never_inside_tags_or_captured_blocks() {
         let source = "a:\n{% if x %}\n  b: {{ c }}\n{% endif %}\n{% load_yaml as y %}\nk: 1\n\
                       {% endload %}\nz: 1\n";
-        let expected = "\u{E000}1\u{E001}a:\n{% if x %}\n  \u{E000}3\u{E001}b: {{ c }}\n{% endif %}\n\
+        let expected = "\u{E000}1\u{E001}a:\n{% if x %}\n  \u{E000}3\u{E001}b: {{ c }}\n{% \
+                       endif %}\n\
                         {% load_yaml as y %}\nk: 1\n{% endload %}\n\u{E000}8\u{E001}z: 1\n";
         assert_eq!(marked(source), expected);
     }

@@ -52,7 +52,8 @@ impl Retry {
     /// What a dry run says of it.
     pub(super) fn foreseen(&self) -> String {
         format!(
-            "The state would be retried every {} seconds (with a splay of up to 0 seconds) a maximum \
+            "The state would be retried every {} seconds (with a splay of up to 0 seconds) a \
+             maximum \
              of {} times or until a result of {} is returned",
             self.interval.as_secs(),
             self.attempts,

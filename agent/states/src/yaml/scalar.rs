@@ -7,17 +7,15 @@ use regex::Regex;
 use super::Data;
 
 static INT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"^(?:[-+]?0b[0-1_]+|[-+]?0[0-7_]+|[-+]?(?:0|[1-9][0-9_]*)|[-+]?0x[0-9a-fA-F_]+|[-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+)$",
-    )
-    .expect("a constant pattern")
+    let pattern = r"(?x)^(?: [-+]?0b[0-1_]+ | [-+]?0[0-7_]+ | [-+]?(?:0|[1-9][0-9_]*)
+        | [-+]?0x[0-9a-fA-F_]+ | [-+]?[1-9][0-9_]*(?::[0-5]?[0-9])+ )$";
+    Regex::new(pattern).expect("a constant pattern")
 });
 
 static FLOAT: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"^(?:[-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+][0-9]+)?|[-+]?\.[0-9][0-9_]*(?:[eE][-+][0-9]+)?)$",
-    )
-    .expect("a constant pattern")
+    let pattern = r"(?x)^(?: [-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+][0-9]+)?
+        | [-+]?\.[0-9][0-9_]*(?:[eE][-+][0-9]+)? )$";
+    Regex::new(pattern).expect("a constant pattern")
 });
 
 /// Resolves a scalar by its tag, or by its look when it is plain.

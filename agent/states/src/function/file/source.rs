@@ -134,7 +134,8 @@ pub(super) fn verify(ctx: &Context<'_>, data: &[u8]) -> Result<(), String> {
         return Ok(());
     }
     Err(format!(
-        "Specified {algorithm} checksum for {} ({wanted}) does not match actual checksum ({actual})",
+        "Specified {algorithm} checksum for {} ({wanted}) does not match actual checksum \
+         ({actual})",
         ctx.name()
     ))
 }

@@ -119,7 +119,8 @@ fn existing(ctx: &Context<'_>, target: &str, meta: &fs::Metadata, owner: Owner) 
     let accounts = ctx.host.accounts();
     let old = format!("{}:{}", accounts.user_name(meta.uid()), accounts.group_name(meta.gid()));
     let comment = format!(
-        "The symlink {name} is present, but the ownership of the symlink would be changed from {old} \
+        "The symlink {name} is present, but the ownership of the symlink would be changed from \
+         {old} \
          to {}",
         owner.shown
     );
@@ -132,14 +133,16 @@ fn in_the_way(ctx: &Context<'_>, target: &str, meta: &fs::Metadata, owner: Owner
     let may = ctx.flag("force", false) || (!ctx.test && ctx.flag("atomic", false));
     if may || (!ctx.test && ctx.value("backupname").is_some()) {
         let comment = format!(
-            "The file or directory {name} is set for removal to make way for a new symlink targeting \
+            "The file or directory {name} is set for removal to make way for a new symlink \
+             targeting \
              {target}"
         );
         return Plan::change(comment, Changes::new(), owner);
     }
     if ctx.test {
         return Plan::failed(format!(
-            "File or directory exists where the symlink {name} should be. Did you mean to use force?"
+            "File or directory exists where the symlink {name} should be. Did you mean to use \
+             force?"
         ));
     }
     let kind = if meta.is_dir() { "Directory" } else { "File" };

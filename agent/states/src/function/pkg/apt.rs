@@ -83,7 +83,8 @@ mod tests {
     fn dpkgs_status_file_is_understood() {
         let installed = parse(
             "Package: mawk\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.3.4-1\n\
-             Provides: awk, x (= 1)\n\nPackage: gone\nStatus: deinstall ok config-files\nVersion: 1\n",
+             Provides: awk, x (= 1)\n\nPackage: gone\nStatus: deinstall ok \
+             config-files\nVersion: 1\n",
         );
         assert_eq!(installed.version("mawk"), Some("1.3.4-1"));
         assert!(installed.provides("awk") && installed.provides("x"));

@@ -182,7 +182,8 @@ fn existing(
 
 fn not_permitted(key: &str, old: u32, new: u32) -> String {
     format!(
-        "Changing {key} ({old} -> {new}) not permitted, set allow_{key}_change to True to force this \
+        "Changing {key} ({old} -> {new}) not permitted, set allow_{key}_change to True to force \
+         this \
          change. Note that this will not change file ownership."
     )
 }

@@ -54,7 +54,8 @@ impl Reader<'_> {
             // `require_in: {mod: id}` is a form of its own.
             if !(name.ends_with("_in") && value.as_map().is_some()) {
                 let reason = format!(
-                    "The {name} statement in state '{id}' in SLS '{sls}' needs to be formed as a list"
+                    "The {name} statement in state '{id}' in SLS '{sls}' needs to be formed as \
+                     a list"
                 );
                 self.fault(value.line, reason);
             }
@@ -78,7 +79,8 @@ impl Reader<'_> {
                 let key = key.key_text();
                 let Some((module, _)) = key.split_once('.') else { return };
                 format!(
-                    "Invalid requisite type '{key}' in state '{id}', in SLS '{sls}'. Requisite types \
+                    "Invalid requisite type '{key}' in state '{id}', in SLS '{sls}'. Requisite \
+                     types \
                      must not contain dots, did you mean '{module}'?"
                 )
             }
