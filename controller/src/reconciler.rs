@@ -61,9 +61,10 @@ impl Reconciler {
         let mut tasks = JoinSet::new();
         while !cancel.is_cancelled() {
             changes.mark_unchanged();
-            self.round(&mut tasks).await;
+            let resumes = self.round(&mut tasks).await;
             tokio::select! {
                 _ = changes.changed() => {}
+                () = tokio::time::sleep(resumes), if resumes < interval => {}
                 () = tokio::time::sleep(interval) => self.inspect(&mut tasks),
                 () = cancel.cancelled() => {}
             }
@@ -72,11 +73,15 @@ impl Reconciler {
         tasks.shutdown().await;
     }
 
-    async fn round(self: &Arc<Self>, tasks: &mut JoinSet<()>) {
-        let pools: Vec<PoolName> = self.config.pools.keys().cloned().collect();
-        for pool in &pools {
-            if let Err(error) = self.plan(pool).await {
-                tracing::warn!(%pool, %error, "the pool could not be planned; it is tried again");
+    /// Looks at everything once. Returns when a pool that pauses goes on.
+    async fn round(self: &Arc<Self>, tasks: &mut JoinSet<()>) -> Duration {
+        let mut resumes = Duration::MAX;
+        for pool in self.config.pools.keys() {
+            match self.plan(pool).await {
+                Ok(pause) => resumes = resumes.min(pause),
+                Err(error) => {
+                    tracing::warn!(%pool, %error, "the pool could not be planned; it is tried again");
+                }
             }
         }
         self.judge_time().await;
@@ -85,16 +90,18 @@ impl Reconciler {
                 self.act(tasks, worker, demand);
             }
         }
+        resumes
     }
 
-    async fn plan(&self, name: &PoolName) -> Result<(), Error> {
-        let Some(pool) = self.config.pools.get(name) else { return Ok(()) };
+    async fn plan(&self, name: &PoolName) -> Result<Duration, Error> {
+        let Some(pool) = self.config.pools.get(name) else { return Ok(Duration::MAX) };
         let _planning = self.registry.planning.lock().await;
         let size = self.size(name).await?.clamp(pool.min, pool.max);
         let workers = self.registry.workers();
         let of_it = workers.iter().filter(|worker| worker.pool == *name);
         let wanted = Wanted { size, launches_max: pool.launches_max };
-        let plan = planner::plan(wanted, of_it, UnixMillis::now());
+        let now = UnixMillis::now();
+        let plan = planner::plan(wanted, of_it, now);
         for name in plan.terminate {
             let reason = "the pool was scaled down".to_owned();
             self.registry.happen(&name, &Input::Terminate(reason)).await?;
@@ -102,7 +109,8 @@ impl Reconciler {
         for free in free_names(name, &workers, plan.launch) {
             self.launcher.intend(&free, name).await?;
         }
-        Ok(())
+        let pause = plan.paused_until.map(|until| until.since(now).unsigned_abs());
+        Ok(pause.map_or(Duration::MAX, Duration::from_millis))
     }
 
     /// The stored size; the least one until somebody asks for another.
