@@ -1,4 +1,4 @@
-//! `controller.yaml`: what the controller is told, with defaults that work, and errors with a place.
+//! `controller.yaml`: its fields, their defaults, and errors that say where and what to do.
 
 use muster_protocol::id::{ClusterName, PoolName};
 use serde::Deserialize;

@@ -20,23 +20,18 @@ use tokio_util::sync::CancellationToken;
 const STOP_GRACE: Duration = Duration::from_secs(15);
 type Tasks = JoinSet<(&'static str, anyhow::Result<()>)>;
 
-/// Runs the controller until a signal or the end of a task.
+/// Runs the controller until a signal or the end of a task; or only checks its configuration.
 ///
 /// # Errors
 /// With what could not be started, or which task ended.
-pub fn main(config: Config) -> anyhow::Result<()> {
+pub fn main(config: &Path, check: bool) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    if check {
+        return Ok(());
+    }
+    crate::logging::start();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(run(config))
-}
-
-/// Stops the nats-server that a killed controller left in its folder.
-///
-/// # Errors
-/// When a controller runs there, or the server cannot be ended.
-pub fn stop_nats(dir: &Path) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(nats::stop_leftover(dir))?;
-    Ok(())
 }
 
 async fn run(config: Config) -> anyhow::Result<()> {

@@ -42,7 +42,7 @@ impl Heartbeats {
         self.lock().get(agent).copied()
     }
 
-    /// For how long an agent has been silent, in milliseconds; at most since the controller started.
+    /// For how long an agent has been silent, in milliseconds; at most since the start.
     #[must_use]
     pub fn silence(&self, agent: &AgentId, now: UnixMillis) -> i64 {
         now.since(self.of(agent).map_or(self.since, |heard| heard.last))

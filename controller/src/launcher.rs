@@ -1,8 +1,8 @@
 //! Launches one worker and removes one: the only place that calls a cloud to make or end a server.
 //!
-//! The seed of a bootstrap key is kept in memory only, from the intent to the call. A controller that
-//! dies in between has not called the cloud, or has: a worker found in `Launching` is looked for by
-//! its agent id, and when the cloud never shows it, it is fenced and another is made.
+//! The seed of a bootstrap key is in memory only, from the intent to the call. A controller that
+//! dies in between has not called the cloud, or has: a worker found in `Launching` is looked for
+//! by its agent id, and when the cloud never shows it, it is fenced and another is made.
 
 use crate::config;
 use crate::keys::{self, Keys};

@@ -2,13 +2,13 @@
 
 pub mod actions;
 pub mod api;
+pub mod commands;
 pub mod config;
 pub mod controller;
 pub mod enrolment;
 pub mod heartbeats;
 pub mod https;
 pub mod init;
-pub mod isolations;
 pub mod jobs;
 pub mod keys;
 pub mod launcher;

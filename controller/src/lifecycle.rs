@@ -237,6 +237,7 @@ fn to(next: &mut Worker, phase: Phase, now: UnixMillis) {
 pub(crate) mod tests {
     use super::*;
     use muster_protocol::id::{Generation, Token, random};
+    use proptest::collection::vec as many;
     use proptest::prelude::*;
 
     pub(crate) fn pending() -> Worker {
@@ -320,7 +321,7 @@ pub(crate) mod tests {
 
     proptest! {
         #[test]
-        fn whatever_happens_the_invariants_hold(inputs in prop::collection::vec(any_input(), 0..40)) {
+        fn whatever_happens_the_invariants_hold(inputs in many(any_input(), 0..40)) {
             let mut worker = pending();
             for (at, input) in inputs.iter().enumerate() {
                 let now = UnixMillis(i64::try_from(at).unwrap());

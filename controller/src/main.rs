@@ -1,7 +1,7 @@
 //! Arguments, logging, and the way into the library.
 
 use clap::{Args, Parser, Subcommand};
-use muster_controller::{config::Config, controller, init, isolations, sandbox};
+use muster_controller::{commands, controller, init, sandbox};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -62,11 +62,11 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match cli.command.unwrap_or(Command::Run(cli.run)) {
         Command::Sandbox { args } => return sandbox::main(args),
-        Command::Run(run) => start(&run),
-        Command::Init(args) => make(&args),
-        Command::Isolations { output } => isolations::main(&output),
-        Command::LocalSweep { dir } => isolations::sweep(&dir),
-        Command::StopNats { dir } => controller::stop_nats(&dir),
+        Command::Run(run) => controller::main(&run.config, run.check),
+        Command::Init(args) => commands::make(&args),
+        Command::Isolations { output } => commands::isolations(&output),
+        Command::LocalSweep { dir } => commands::sweep(&dir),
+        Command::StopNats { dir } => commands::stop_nats(&dir),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -75,22 +75,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn start(run: &Run) -> anyhow::Result<()> {
-    let config = Config::load(&run.config)?;
-    if run.check {
-        return Ok(());
-    }
-    muster_controller::logging::start();
-    controller::main(config)
-}
-
-fn make(args: &init::Args) -> anyhow::Result<()> {
-    let report = init::run(args)?;
-    for file in &report.made {
-        eprintln!("made {}", report.dir.join(file).display());
-    }
-    eprintln!("the first person's context is {}", report.context.display());
-    Ok(())
 }

@@ -1,7 +1,7 @@
 //! The reconciler: makes what is so what is wanted, again and again, from the documents alone.
 //!
-//! It takes no input: a change of the registry only wakes it. Each worker is acted on by at most one
-//! task at a time; a task that fails waits, longer each time, and the next round looks again. One
+//! It takes no input: a change of the registry only wakes it. At most one task acts on a worker at
+//! a time; a task that fails waits, longer each time, and the next round looks again. One
 //! that is stuck holds nobody else back.
 
 use crate::config::Config;
@@ -80,7 +80,7 @@ impl Reconciler {
             match self.plan(pool).await {
                 Ok(pause) => resumes = resumes.min(pause),
                 Err(error) => {
-                    tracing::warn!(%pool, %error, "the pool could not be planned; it is tried again");
+                    tracing::warn!(%pool, %error, "a pool could not be planned, trying again");
                 }
             }
         }

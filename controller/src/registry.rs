@@ -1,9 +1,9 @@
 //! The registry: workers and pools as signed documents in key-value buckets, changed by
 //! compare-and-set.
 //!
-//! A document that the controller's key has not signed is refused: whoever can write to the buckets
-//! still cannot launch, delete or rule a worker. Each write bears an id of its own, so a write whose
-//! answer was lost is recognised. This process keeps what it last saw in memory; the bucket decides.
+//! A document that the controller's key has not signed is refused: whoever can write to the
+//! buckets still cannot launch, delete or rule a worker. Each write bears an id of its own, so one
+//! whose answer was lost is recognised. Memory holds what was seen last; the bucket decides.
 
 use crate::keys::Keys;
 use crate::lifecycle::{self, Input, Refused};

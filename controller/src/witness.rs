@@ -90,7 +90,7 @@ impl Witness {
                         true
                     }
                     Err(error) => {
-                        tracing::warn!(agent_id = %agent, %error, "a result waits for the registry");
+                        tracing::warn!(agent_id = %agent, %error, "a result waits");
                         false
                     }
                 }

@@ -281,7 +281,7 @@ impl Bus {
         }
     }
 
-    /// Reads what a direct get answers, with the subject it was stored under; none if there is none.
+    /// What a direct get answers, with the subject it was stored under; none if there is none.
     ///
     /// # Errors
     /// When it is not permitted, or nobody answers in time.

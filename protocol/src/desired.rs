@@ -1,6 +1,6 @@
 //! The desired state of one agent, and the state tree it names: a manifest and blobs by hash.
 //!
-//! A blob is cut into pieces of [`CHUNK_BYTES`]; each piece is compressed by itself (zlib) and stored
+//! A blob is cut into pieces of [`CHUNK_BYTES`]; each is compressed by itself (zlib) and stored
 //! under `muster.blob.<hash>.<n>`, where the hash is the SHA-256 of the whole, uncompressed blob.
 
 use crate::id::{AgentId, Generation, Hash};

@@ -1,7 +1,7 @@
 //! How a launched machine becomes an agent, and how it renews its credential.
 //!
-//! The machine holds a bootstrap key for one [`AgentId`]. It makes its own keys and claims them with
-//! two signatures, both over every byte of the [`Claim`]. The controller's answer is signed.
+//! The machine holds a bootstrap key for one [`AgentId`]. It makes its own keys and claims them
+//! with two signatures, both over every byte of the [`Claim`]. The controller's answer is signed.
 
 use crate::id::{AgentId, Token, UnixMillis};
 use crate::wire::{self, Message};

@@ -1,6 +1,7 @@
 //! NATS JWTs (version 2): the operator, accounts with scoped signing keys, users.
 //!
-//! The accounts' claims are made from [`subject::CROSSINGS`] and [`subject::template`]: what a role
+//! The accounts' claims are made from [`crate::subject::CROSSINGS`] and
+//! [`crate::subject::template`]: what a role
 //! may do is said there and nowhere else. A user's JWT is signed by its role's key and holds no
 //! permissions of its own, so one push of an account's JWT changes all its users.
 //!

@@ -1,7 +1,8 @@
 //! Everything that crosses Muster's bus: ids, messages, subjects, signatures, typed requests.
 //!
 //! Only [`bus`] does I/O. The messages are MessagePack with named fields and a version ([`wire`]);
-//! what must not be forged is signed ([`seal`]); subjects are built in [`subject`] and nowhere else.
+//! what must not be forged is signed ([`seal`]); subjects are built in [`subject`] and nowhere
+//! else.
 
 pub mod api;
 pub mod bus;

@@ -6,7 +6,7 @@
 //! | `muster.rpc.<agent>.<verb>` | agent | AGENTS | BUS | service, shared |
 //! | `muster.event.agent.<agent>.<kind>` | agent | AGENTS | BUS, stream EVENTS | service |
 //! | `muster.stats.<agent>` | agent | AGENTS | BUS, stream STATS | service |
-//! | `muster.state.<agent>` | agent | AGENTS | BUS, a direct get of `$KV.DESIRED.<agent>` | service |
+//! | `muster.state.<agent>` | agent | AGENTS | BUS, direct get of `$KV.DESIRED.<agent>` | service |
 //! | `muster.blob.<hash>.<chunk>` | agent | AGENTS | BUS, a direct get of stream BLOBS | service |
 //! | `muster.desired.<agent>` | BUS (KV republish) | BUS | AGENTS | stream |
 //! | `muster.cmd.<agent>.<verb>` | controller | BUS | AGENTS | service, shared |

@@ -3,6 +3,8 @@
 //! `MUSTER_GOLDEN=write cargo test -p muster-protocol --test wire` writes files that are missing;
 //! it never changes one: within a version a message only grows, and its old bytes stay readable.
 
+#![allow(clippy::unwrap_used, reason = "these are helpers of tests")]
+
 use muster_protocol::api::{
     Answer, ClusterShow, CommandRun, CommandStarted, PoolList, PoolScale, PoolView, Refusal,
     RefusalKind, SeriesView, StatsShow, TailOpen, Target, WorkerLaunch, WorkerList,

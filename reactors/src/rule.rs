@@ -176,9 +176,8 @@ impl Rule {
         let expression = environment.compile_expression(when).map_err(|error| error.to_string())?;
         let [source, id, kind] =
             subject::tokens(subject, subject::EVENT_PREFIX).unwrap_or_default();
-        let context = minijinja::context! {
-            subject, source, id, kind, at => event.at.0, data => minijinja::value::Serde(&event.data),
-        };
+        let data = minijinja::value::Serde(&event.data);
+        let context = minijinja::context! { subject, source, id, kind, at => event.at.0, data };
         let value = expression.eval(context).map_err(|error| error.to_string())?;
         Ok(value.is_true())
     }

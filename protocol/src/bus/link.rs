@@ -77,7 +77,7 @@ pub enum State {
     Connected,
     /// It is being tried again.
     Disconnected,
-    /// The credential was refused [`REFUSALS_MAX`] times in a row: the session is over.
+    /// The credential was refused several times in a row: the session is over.
     Refused(String),
 }
 

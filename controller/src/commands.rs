@@ -1,5 +1,7 @@
-//! Small subcommands about the local provider: what this machine supports, and cleaning up.
+//! The small subcommands: what they print, and on which stream.
 
+use crate::init;
+use crate::nats;
 use crate::provider::local::{self, SandboxCommand};
 use anyhow::{Context, bail};
 use std::io::Write;
@@ -9,7 +11,7 @@ use std::path::Path;
 ///
 /// # Errors
 /// When it cannot be tried, or the output format is unknown.
-pub fn main(output: &str) -> anyhow::Result<()> {
+pub fn isolations(output: &str) -> anyhow::Result<()> {
     let sandbox = SandboxCommand::current().context("finding this program")?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let support = runtime.block_on(local::support(&sandbox));
@@ -40,5 +42,28 @@ pub fn main(output: &str) -> anyhow::Result<()> {
 pub fn sweep(dir: &Path) -> anyhow::Result<()> {
     let swept = local::sweep(dir).with_context(|| format!("sweeping {}", dir.display()))?;
     eprintln!("removed {swept} workers");
+    Ok(())
+}
+
+/// Makes keys, certificates and configuration.
+///
+/// # Errors
+/// When options differ from the first run's, or files cannot be read or written.
+pub fn make(args: &init::Args) -> anyhow::Result<()> {
+    let report = init::run(args)?;
+    for file in &report.made {
+        eprintln!("made {}", report.dir.join(file).display());
+    }
+    eprintln!("the first person's context is {}", report.context.display());
+    Ok(())
+}
+
+/// Stops the nats-server that a killed controller left in its folder.
+///
+/// # Errors
+/// When a controller runs there, or the server cannot be ended.
+pub fn stop_nats(dir: &Path) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(nats::stop_leftover(dir))?;
     Ok(())
 }
