@@ -70,3 +70,11 @@ fn a_changed_pillar_value_changes_the_file_and_what_watches_it() {
     assert_eq!(changed, ["clock-conf", "clock-reload", "clock-checked"]);
     assert!(fs::read_to_string(conf).unwrap().contains("server 0.pool.ntp.org iburst"));
 }
+
+#[test]
+fn an_empty_folder_can_stand_for_a_machine() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = apply(dir.path(), false).summary();
+    assert!(first.failed == 0 && first.changed >= 10, "{first:?}");
+    assert_eq!(apply(dir.path(), false).summary().changed, 0);
+}

@@ -10,7 +10,7 @@ demo-user:
     - gid: muster-demo
     - system: True
     - fullname: Muster demo
-    - home: /var/lib/muster-demo
+    - home: /opt/muster-demo
     - createhome: False
     - shell: /usr/sbin/nologin
     - require:

@@ -7,6 +7,7 @@ motd:
     - source: salt://base/motd.jinja
     - template: jinja
     - mode: '0644'
+    - makedirs: True
     - context:
         greeting: {{ demo.greeting | yaml_dquote }}
 
@@ -14,10 +15,11 @@ demo-folder:
   file.directory:
     - name: /etc/muster-demo
     - mode: '0755'
+    - makedirs: True
 
 demo-state-folder:
   file.directory:
-    - name: /var/lib/muster-demo
+    - name: /opt/muster-demo
     - mode: '0755'
     - makedirs: True
 
@@ -39,7 +41,7 @@ notes:
 
 scripts:
   file.recurse:
-    - name: /var/lib/muster-demo/scripts
+    - name: /opt/muster-demo/scripts
     - source: salt://base/scripts
     - file_mode: '0755'
     - dir_mode: '0755'

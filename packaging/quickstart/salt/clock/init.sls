@@ -22,15 +22,15 @@ clock-link:
 clock-seed:
   cmd.run:
     - name: ./scripts/seed.sh
-    - cwd: /var/lib/muster-demo
-    - creates: /var/lib/muster-demo/seed
+    - cwd: /opt/muster-demo
+    - creates: /opt/muster-demo/seed
     - require:
       - file: scripts
 
 clock-reload:
   cmd.wait:
     - name: ./scripts/reload.sh
-    - cwd: /var/lib/muster-demo
+    - cwd: /opt/muster-demo
     - require:
       - cmd: clock-seed
     - watch:
@@ -39,6 +39,6 @@ clock-reload:
 clock-checked:
   cmd.run:
     - name: date > checked
-    - cwd: /var/lib/muster-demo
+    - cwd: /opt/muster-demo
     - onchanges:
       - cmd: clock-reload

@@ -73,9 +73,10 @@ fn owner(ctx: &Context<'_>) -> Result<Owner, String> {
     let user = ctx.text("user").or_else(|| ctx.text("owner"));
     let user = user.unwrap_or_else(|| accounts.user_name(own));
     let uid = accounts.uid(&user);
-    let group = ctx
-        .text("group")
-        .unwrap_or_else(|| accounts.group_name(accounts.user(&user).map_or(0, |user| user.gid)));
+    let group = ctx.text("group").unwrap_or_else(|| {
+        let own = || nix::unistd::getegid().as_raw();
+        accounts.group_name(accounts.user(&user).map_or_else(own, |user| user.gid))
+    });
     let gid = accounts.gid(&group);
     let mut problems = Vec::new();
     if uid.is_none() {

@@ -27,6 +27,12 @@ struct Lock(#[allow(dead_code, reason = "held, not read: closing it releases the
 impl Lock {
     fn take(host: &Host) -> io::Result<Option<Lock>> {
         let path = host.followed(LOCK);
+        if host.root().is_some()
+            && let Some(folder) = path.parent()
+        {
+            // A folder that stands for a machine may begin empty.
+            make_folders(folder, Access::default())?;
+        }
         let opened = OpenOptions::new().create(true).truncate(false).write(true).open(path);
         let file = match opened {
             Ok(file) => file,
