@@ -15,10 +15,10 @@ impl Progress {
         Progress { terminal: std::io::stderr().is_terminal(), drawn: false }
     }
 
-    /// Draws the line.
+    /// Draws the line; the terminal cuts it at its right edge.
     pub(crate) fn draw(&mut self, line: &str) {
         if self.terminal {
-            put(&format!("\r\x1b[2K{line}"));
+            put(&format!("\r\x1b[2K\x1b[?7l{line}\x1b[?7h"));
             self.drawn = true;
         }
     }

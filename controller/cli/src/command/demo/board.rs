@@ -12,7 +12,7 @@ const REDRAWN_MAX: usize = 16;
 pub(super) struct Board {
     output: Output,
     terminal: bool,
-    drawn: usize,
+    drawn: Vec<String>,
 }
 
 impl Board {
@@ -22,7 +22,7 @@ impl Board {
             true => output.is_terminal(),
             false => std::io::stderr().is_terminal(),
         };
-        Board { output, terminal, drawn: 0 }
+        Board { output, terminal, drawn: Vec::new() }
     }
 
     /// Where it is written.
@@ -53,16 +53,21 @@ impl Board {
         note(line);
     }
 
-    /// Draws the lines over those that were drawn before.
+    /// Draws the lines over those that were drawn before. A line too long for the terminal is cut
+    /// by it: a wrapped one would be two, and the next drawing be out of place.
     pub(super) fn redraw(&mut self, lines: &[String]) -> Result<()> {
-        let mut text = String::new();
-        if self.drawn > 0 {
-            text.push_str(&format!("\x1b[{}A", self.drawn));
+        if self.drawn == lines {
+            return Ok(());
+        }
+        let mut text = String::from("\x1b[?7l");
+        if !self.drawn.is_empty() {
+            text.push_str(&format!("\x1b[{}A", self.drawn.len()));
         }
         for line in lines {
             text.push_str(&format!("\r\x1b[2K{line}\n"));
         }
-        self.drawn = lines.len();
+        text.push_str("\x1b[?7h");
+        self.drawn = lines.to_vec();
         if self.output.is_table() {
             return self.output.text(&text);
         }
@@ -75,6 +80,6 @@ impl Board {
 
     /// What is drawn stays; the next lines go below.
     pub(super) fn end(&mut self) {
-        self.drawn = 0;
+        self.drawn.clear();
     }
 }
