@@ -101,7 +101,8 @@ pub fn built_in() -> Vec<Rule> {
     vec![Rule {
         name: "start".into(),
         on: "muster.event.agent.*.started".into(),
-        when: None,
+        // A connection that came back is no start: a restart of NATS shall not apply the fleet.
+        when: Some("data.fresh".into()),
         actions: vec![Action::Apply {}],
     }]
 }
