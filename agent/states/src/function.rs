@@ -46,6 +46,9 @@ impl<S> Plan<S> {
     }
 }
 
+/// A fault of an argument, and what to do about it.
+pub(crate) type Lint = (&'static str, String);
+
 /// One state function.
 pub(crate) trait StateFunction {
     const MODULE: &'static str;
@@ -62,6 +65,11 @@ pub(crate) trait StateFunction {
     const WATCHES: bool = false;
     /// What applying needs to know.
     type Step;
+
+    /// Faults of the arguments' values that show before anything runs: argument and reason.
+    fn lint(_chunk: &Chunk) -> Vec<Lint> {
+        Vec::new()
+    }
 
     /// Reads the host and tells what is to be done.
     fn check(ctx: &Context<'_>) -> Plan<Self::Step>;
@@ -84,6 +92,7 @@ pub(crate) struct Function {
     pub(crate) needs: &'static [&'static str],
     pub(crate) tolerates: &'static [&'static str],
     pub(crate) refuses: &'static [&'static str],
+    pub(crate) lint: fn(&Chunk) -> Vec<Lint>,
     watches: bool,
     run: fn(&Context<'_>) -> Outcome,
     watch: fn(&Context<'_>) -> Outcome,
@@ -98,6 +107,7 @@ impl Function {
             needs: F::NEEDS,
             tolerates: F::TOLERATES,
             refuses: F::REFUSES,
+            lint: F::lint,
             watches: F::WATCHES,
             run: run::<F>,
             watch: F::watch,

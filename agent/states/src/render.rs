@@ -10,7 +10,7 @@ mod methods;
 mod preprocess;
 pub(crate) mod python;
 
-pub(crate) use functions::run as run_function;
+pub(crate) use functions::{has as has_function, run as run_function};
 
 use std::collections::BTreeMap;
 use std::fmt;

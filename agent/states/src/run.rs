@@ -163,6 +163,9 @@ impl Runner<'_> {
     fn finish(&mut self, tag: String, state: StateReturn) {
         (self.progress)(&tag, &state);
         self.session.done.borrow_mut().insert(tag.clone());
+        if !state.changes.is_empty() {
+            self.session.changed.borrow_mut().insert(tag.clone());
+        }
         self.report.insert(tag, state);
     }
 

@@ -12,6 +12,8 @@ pub(crate) struct Session {
     pub(crate) refreshed: Cell<bool>,
     /// Packages that the transaction of an earlier state installed for later ones.
     pub(crate) packages: RefCell<Changes>,
+    /// Keys of the states that changed something.
+    pub(crate) changed: RefCell<HashSet<String>>,
     /// Keys of the states that have run.
     pub(crate) done: RefCell<HashSet<String>>,
 }

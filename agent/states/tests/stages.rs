@@ -92,3 +92,30 @@ fn a_worker_without_states_is_told_apart_from_a_broken_tree() {
     let errors = compiled(&[("top.sls", "base: {'*': [x]}")], &Selection::Highstate).unwrap_err();
     assert_eq!(errors[0].kind, Kind::Missing);
 }
+
+#[test]
+fn what_cannot_be_run_is_refused_with_its_line_and_what_to_do() {
+    let check = |args: &str, expected: &str| {
+        let found = faults(&format!("a:\n  {args}\n"));
+        assert!(found.iter().any(|fault| fault.starts_with(expected)), "{found:?}");
+    };
+    check("file.managed:\n    - source: https://x/y", "3: sources outside the state tree");
+    check(
+        "file.managed:\n    - contents: x\n    - template: mako",
+        "4: the template engine 'mako'",
+    );
+    check("pkg.installed:\n    - pkgs: [a, --x]", "3: '--x' is not the name of a package");
+    check("cmd.run:\n    - unless:\n      - fun: a.b", "3: the function 'a.b' of unless");
+    check("test.nop:\n    - saltenv: dev", "3: the only environment is 'base'");
+    check("test.nop:\n    - listen: [{test: zz}]", "3: Referenced state does not exist");
+    check("test.show_notification: []", "1: Missing parameter text");
+}
+
+#[test]
+fn unsupported_renderers_and_matchers_are_refused() {
+    let found = faults("#!py\ndef run(): pass\n");
+    assert!(found[0].starts_with("1: the renderer 'py'"), "{found:?}");
+    let top = "base:\n  'x':\n    - match: nodegroup\n    - a\n";
+    let errors = compiled(&[("top.sls", top)], &Selection::Highstate).unwrap_err();
+    assert!(errors[0].reason.contains("matcher 'nodegroup'"), "{errors:?}");
+}

@@ -1,8 +1,11 @@
 //! The static check of low chunks: known functions, arguments that have an effect.
 
+use serde_json::Value;
+
 use crate::chunk::Chunk;
 use crate::error::{Error, Kind};
 use crate::function::{self, Function};
+use crate::render;
 use crate::requisite;
 
 /// Warnings, and faults.
@@ -12,9 +15,14 @@ pub(super) fn check(chunks: &[Chunk]) -> (Vec<Error>, Vec<Error>) {
     for chunk in chunks {
         match function::find(&chunk.state, &chunk.fun) {
             None => faults.push(unknown(chunk)),
-            Some(function) => arguments(chunk, function, &mut warnings, &mut faults),
+            Some(function) => {
+                arguments(chunk, function, &mut warnings, &mut faults);
+                faults.extend((function.lint)(chunk).into_iter().map(|(name, reason)| {
+                    Error::new(Kind::Unsupported, Some(chunk.at_arg(name)), reason)
+                }));
+            }
         }
-        runtime(chunk, &mut faults);
+        runtime(chunk, &mut warnings, &mut faults);
     }
     (warnings, faults)
 }
@@ -77,8 +85,7 @@ fn arguments(
 }
 
 /// A default that was spelled out asks for nothing.
-fn is_unset(value: &serde_json::Value) -> bool {
-    use serde_json::Value;
+fn is_unset(value: &Value) -> bool {
     match value {
         Value::Null => true,
         Value::Bool(flag) => !flag,
@@ -90,11 +97,38 @@ fn is_unset(value: &serde_json::Value) -> bool {
 }
 
 /// Runtime options that this engine does not have.
-fn runtime(chunk: &Chunk, faults: &mut Vec<Error>) {
+fn runtime(chunk: &Chunk, warnings: &mut Vec<Error>, faults: &mut Vec<Error>) {
+    let set = |name: &str| chunk.args.get(name).is_some_and(|value| !is_unset(value));
+    let told = |name: &str, reason: String| {
+        Error::new(Kind::Unsupported, Some(chunk.at_arg(name)), reason)
+    };
     for name in ["provider", "onfail_stop"] {
-        if chunk.args.get(name).is_some_and(|value| !is_unset(value)) {
+        if set(name) {
             let reason = format!("'{name}' is not supported: remove it from state '{}'", chunk.id);
-            faults.push(Error::new(Kind::Unsupported, Some(chunk.at_arg(name)), reason));
+            faults.push(told(name, reason));
+        }
+    }
+    if set("umask") && chunk.state != "cmd" {
+        let reason =
+            format!("'umask' has an effect on cmd states only: set 'mode' in '{}'", chunk.id);
+        faults.push(told("umask", reason));
+    }
+    if chunk.args.get("saltenv").is_some_and(|env| env != "base") {
+        let reason = "the only environment is 'base': remove 'saltenv'".to_owned();
+        faults.push(told("saltenv", reason));
+    }
+    if set("fire_event") {
+        let reason = "'fire_event' has no effect: every state's end is in the report".to_owned();
+        warnings.push(told("fire_event", reason));
+    }
+    for key in ["onlyif", "unless"] {
+        let entries = chunk.args.get(key).and_then(Value::as_array).into_iter().flatten();
+        for name in entries.filter_map(|entry| entry.get("fun")?.as_str()) {
+            if !render::has_function(name) {
+                let reason =
+                    format!("the function '{name}' of {key} is not supported: use a command");
+                faults.push(told(key, reason));
+            }
         }
     }
 }

@@ -7,7 +7,8 @@ mod transaction;
 
 use serde_json::{Value, json};
 
-use super::{Context, Plan, StateFunction};
+use super::{Context, Lint, Plan, StateFunction};
+use crate::chunk::Chunk;
 use crate::outcome::{Changes, Outcome};
 use request::Request;
 
@@ -36,6 +37,10 @@ impl StateFunction for Installed {
     const REFUSES: &'static [&'static str] =
         &["sources", "hold", "reinstall", "skip_verify", "setopt", "enablerepo", "disablerepo"];
     type Step = Step;
+
+    fn lint(chunk: &Chunk) -> Vec<Lint> {
+        request::lint(chunk)
+    }
 
     fn check(ctx: &Context<'_>) -> Plan<Step> {
         let wanted = match request::requests(ctx) {

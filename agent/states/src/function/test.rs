@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use super::args::text;
 use super::{Context, Plan, StateFunction};
 use crate::outcome::{Changes, Outcome, change};
+use crate::requisite::Kind;
 
 fn pretended() -> Changes {
     change("testing", json!({"old": "Unchanged", "new": "Something pretended to change"}))
@@ -27,9 +28,26 @@ impl StateFunction for Nop {
         Outcome::fine("Success!")
     }
 
-    fn watch(_: &Context<'_>) -> Outcome {
-        Outcome::changed("Watch statement fired.", change("Requisites with changes", json!([])))
+    fn watch(ctx: &Context<'_>) -> Outcome {
+        fired(ctx)
     }
+}
+
+/// What any of these states says when a watched one changed.
+fn fired(ctx: &Context<'_>) -> Outcome {
+    let chunks = ctx.compiled.chunks();
+    let changed = ctx.session.changed.borrow();
+    let own = ctx.chunk.tag();
+    let at = chunks.iter().position(|chunk| chunk.tag() == own);
+    let incoming =
+        at.map(|at| ctx.compiled.graph.nodes[at].incoming.as_slice()).unwrap_or_default();
+    let watched = incoming.iter().filter(|(_, kind)| *kind == Kind::Watch);
+    let names: Vec<String> = watched
+        .map(|(from, _)| &chunks[ctx.compiled.graph.nodes[*from].step.chunk])
+        .filter(|chunk| changed.contains(&chunk.tag()))
+        .map(|chunk| format!("{}: {}", chunk.state, chunk.id))
+        .collect();
+    Outcome::changed("Watch statement fired.", change("Requisites with changes", names))
 }
 
 pub(super) struct SucceedWithoutChanges;
@@ -46,6 +64,10 @@ impl StateFunction for SucceedWithoutChanges {
 
     fn apply(_: &Context<'_>, (): ()) -> Outcome {
         Outcome::fine("Success!")
+    }
+
+    fn watch(ctx: &Context<'_>) -> Outcome {
+        fired(ctx)
     }
 }
 
@@ -66,6 +88,10 @@ impl StateFunction for SucceedWithChanges {
         let comment = ctx.text("comment").unwrap_or_else(|| "Success!".to_owned());
         Outcome::changed(comment, pretended())
     }
+
+    fn watch(ctx: &Context<'_>) -> Outcome {
+        fired(ctx)
+    }
 }
 
 pub(super) struct FailWithoutChanges;
@@ -85,6 +111,10 @@ impl StateFunction for FailWithoutChanges {
     fn apply(_: &Context<'_>, (): ()) -> Outcome {
         Outcome::failed("Failure!")
     }
+
+    fn watch(ctx: &Context<'_>) -> Outcome {
+        fired(ctx)
+    }
 }
 
 pub(super) struct FailWithChanges;
@@ -103,6 +133,10 @@ impl StateFunction for FailWithChanges {
     fn apply(ctx: &Context<'_>, (): ()) -> Outcome {
         let comment = ctx.text("comment").unwrap_or_else(|| "Failure!".to_owned());
         Outcome { result: Some(false), ..Outcome::changed(comment, pretended()) }
+    }
+
+    fn watch(ctx: &Context<'_>) -> Outcome {
+        fired(ctx)
     }
 }
 
@@ -147,6 +181,10 @@ impl StateFunction for ConfigurableTestState {
     fn apply(_: &Context<'_>, step: Outcome) -> Outcome {
         step
     }
+
+    fn watch(ctx: &Context<'_>) -> Outcome {
+        fired(ctx)
+    }
 }
 
 fn random_refused(name: &str, value: &str) -> String {
@@ -171,5 +209,9 @@ impl StateFunction for ShowNotification {
 
     fn apply(_: &Context<'_>, (): ()) -> Outcome {
         Outcome::fine("")
+    }
+
+    fn watch(ctx: &Context<'_>) -> Outcome {
+        fired(ctx)
     }
 }

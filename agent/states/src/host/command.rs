@@ -122,6 +122,9 @@ fn prepare(host: &Host, exec: &Exec) -> Result<Command, CommandError> {
         };
     }
     let identity = identity(host, exec)?;
+    if let (Some(identity), Some(user)) = (&identity, &exec.runas) {
+        command.env("HOME", &identity.home).env("USER", user).env("LOGNAME", user);
+    }
     let home = identity.as_ref().map(|identity| identity.home.clone());
     if let Some(folder) = folder(host, exec, home) {
         command.current_dir(folder);

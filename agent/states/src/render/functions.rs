@@ -34,6 +34,11 @@ fn find(name: &str) -> Option<Body> {
         .or_else(|| system::find(name))
 }
 
+/// Whether there is a function of this name.
+pub(crate) fn has(name: &str) -> bool {
+    find(name).is_some()
+}
+
 /// Runs a function outside templates, as `onlyif: {fun: ..}` does; `None` if there is no such one.
 pub(crate) fn run(
     scope: &Scope,

@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use super::{diff, not_absolute, parent, source};
+use crate::chunk::Chunk;
 use crate::function::args::list;
-use crate::function::{Context, Plan, StateFunction};
+use crate::function::{Context, Lint, Plan, StateFunction};
 use crate::host::files::{Access, make_folders, replace_keeping};
 use crate::outcome::{Changes, Outcome, change};
 use crate::regex::python_regex;
@@ -34,6 +35,10 @@ impl StateFunction for Append {
     ];
     const TOLERATES: &'static [&'static str] = &["source_hash", "source_hashes"];
     type Step = Step;
+
+    fn lint(chunk: &Chunk) -> Vec<Lint> {
+        source::lint(chunk)
+    }
 
     fn check(ctx: &Context<'_>) -> Plan<Step> {
         let name = ctx.name();

@@ -9,8 +9,9 @@ use serde_json::Value;
 use super::perms::Perms;
 use super::source::{self, Source};
 use super::{WINDOWS, diff, not_absolute, parent};
+use crate::chunk::Chunk;
 use crate::function::args::show_mode;
-use crate::function::{Context, Plan, StateFunction};
+use crate::function::{Context, Lint, Plan, StateFunction};
 use crate::host::command::{Exec, run};
 use crate::host::files::{Access, make_folders, replace, replace_keeping};
 use crate::outcome::{Changes, Outcome, change};
@@ -92,6 +93,10 @@ impl StateFunction for Managed {
         "new_file_diff",
     ];
     type Step = Step;
+
+    fn lint(chunk: &Chunk) -> Vec<Lint> {
+        source::lint(chunk)
+    }
 
     fn check(ctx: &Context<'_>) -> Plan<Step> {
         match prepared(ctx) {

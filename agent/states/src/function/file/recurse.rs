@@ -7,9 +7,9 @@ use serde_json::Value;
 use super::directory::{Directory, Keep, remove_others};
 use super::managed::Managed;
 use super::perms::Perms;
-use super::{WINDOWS, not_absolute, patterns};
+use super::{WINDOWS, not_absolute, patterns, source};
 use crate::chunk::Chunk;
-use crate::function::{Context, Plan, StateFunction, run};
+use crate::function::{Context, Lint, Plan, StateFunction, run};
 use crate::host::files::make_folders;
 use crate::outcome::{Changes, Outcome};
 
@@ -53,6 +53,10 @@ impl StateFunction for Recurse {
         &["keep_symlinks", "force_symlinks", "merge", "backup", "mode", WINDOWS[2]];
     type Step = Step;
 
+    fn lint(chunk: &Chunk) -> Vec<Lint> {
+        source::lint(chunk)
+    }
+
     fn check(ctx: &Context<'_>) -> Plan<Step> {
         let step = match prepared(ctx) {
             Ok(step) => step,
@@ -83,7 +87,7 @@ fn prepared(ctx: &Context<'_>) -> Result<Step, String> {
     if let Some(problem) = not_absolute(name) {
         return Err(problem);
     }
-    let folder = source(ctx)?;
+    let folder = source_folder(ctx)?;
     if ctx.host.stat(name).is_some_and(|meta| !meta.is_dir()) {
         return Err(format!("The path {name} exists and is not a directory"));
     }
@@ -110,7 +114,7 @@ fn prepared(ctx: &Context<'_>) -> Result<Step, String> {
 }
 
 /// The first source that is a folder of the tree.
-fn source(ctx: &Context<'_>) -> Result<String, String> {
+fn source_folder(ctx: &Context<'_>) -> Result<String, String> {
     let found = ctx.list("source").into_iter().find_map(|source| {
         let path = source.strip_prefix("salt://")?;
         let path = path.split('?').next().unwrap_or(path).trim_matches('/').to_owned();

@@ -6,7 +6,8 @@ use std::os::unix::fs::MetadataExt;
 use minijinja::Value as Jinja;
 use serde_json::Value;
 
-use crate::function::Context;
+use crate::chunk::Chunk;
+use crate::function::{Context, Lint};
 use crate::hash;
 use crate::render::python::from_json;
 use crate::render::{Vars, file_vars};
@@ -29,12 +30,51 @@ impl Source {
     }
 }
 
-/// The first source that exists, from a text or a list of texts and `{source: hash}`.
-pub(super) fn find(ctx: &Context<'_>, source: &Value) -> Result<Source, String> {
-    let entry = |item: &Value| match item {
+/// Sources and template engines that this engine does not have.
+pub(super) fn lint(chunk: &Chunk) -> Vec<Lint> {
+    let mut out = Vec::new();
+    for key in ["source", "sources"] {
+        let sources = match chunk.args.get(key) {
+            Some(Value::Array(items)) => items.iter().map(entry).collect(),
+            Some(Value::Null) | None => Vec::new(),
+            Some(one) => vec![entry(one)],
+        };
+        let remote = |source: &&String| source.contains("://") && !is_local(source);
+        if let Some(source) = sources.iter().find(remote) {
+            out.push((key, format!("{NOT_SUPPORTED}: {source}")));
+        }
+    }
+    match chunk.args.get("template") {
+        None | Some(Value::Null) => {}
+        Some(engine) if engine == "jinja" => {}
+        Some(engine) => {
+            let engine = crate::function::args::text(engine);
+            out.push((
+                "template",
+                format!("the template engine '{engine}' is not supported: use jinja"),
+            ));
+        }
+    }
+    out
+}
+
+const NOT_SUPPORTED: &str =
+    "sources outside the state tree are not supported, put the file into it (salt://)";
+
+fn is_local(source: &str) -> bool {
+    ["salt://", "file://", "/"].iter().any(|start| source.starts_with(start))
+}
+
+/// A source, or the one that a map names beside its hash.
+fn entry(item: &Value) -> String {
+    match item {
         Value::Object(map) => map.keys().next().cloned().unwrap_or_default(),
         other => crate::function::args::text(other),
-    };
+    }
+}
+
+/// The first source that exists, from a text or a list of texts and `{source: hash}`.
+pub(super) fn find(ctx: &Context<'_>, source: &Value) -> Result<Source, String> {
     match source {
         Value::Array(items) => {
             let found = items.iter().find_map(|item| one(ctx, &entry(item)).ok());
@@ -54,10 +94,8 @@ fn one(ctx: &Context<'_>, source: &str) -> Result<Source, String> {
         };
     }
     let path = source.strip_prefix("file://").unwrap_or(source);
-    if !path.starts_with('/') {
-        return Err(format!(
-            "the source {source} is not supported: put the file into the state tree (salt://)"
-        ));
+    if !is_local(path) {
+        return Err(format!("{NOT_SUPPORTED}: {source}"));
     }
     if ctx.host.stat(path).is_some_and(|meta| meta.is_file()) {
         Ok(Source::Local(path.to_owned()))

@@ -5,8 +5,9 @@ use std::cmp::Ordering;
 use serde_json::Value;
 
 use super::transaction::Installed;
-use crate::function::Context;
+use crate::chunk::Chunk;
 use crate::function::args::text;
+use crate::function::{Context, Lint};
 use crate::target::glob;
 use crate::version;
 
@@ -20,12 +21,23 @@ pub(crate) struct Request {
 
 /// The packages of a state: `pkgs`, or its name and `version`.
 pub(super) fn requests(ctx: &Context<'_>) -> Result<Vec<Request>, String> {
-    let Some(list) = ctx.value("pkgs") else {
-        let version = ctx.text("version").filter(|version| !version.is_empty());
-        return one(ctx.name(), version).map(|one| vec![one]);
-    };
-    let Some(items) = list.as_array() else {
-        return Err("Invalidly formatted 'pkgs' parameter. See documentation.".to_owned());
+    listed(ctx.name(), ctx.text("version"), ctx.value("pkgs"))
+}
+
+fn listed(
+    name: &str,
+    version: Option<String>,
+    pkgs: Option<&Value>,
+) -> Result<Vec<Request>, String> {
+    let items = match pkgs {
+        None | Some(Value::Null) => {
+            let version = version.filter(|version| !version.is_empty());
+            return one(name, version).map(|one| vec![one]);
+        }
+        Some(Value::Array(items)) => items,
+        Some(_) => {
+            return Err("Invalidly formatted 'pkgs' parameter. See documentation.".to_owned());
+        }
     };
     let mut out = Vec::new();
     for item in items {
@@ -39,6 +51,15 @@ pub(super) fn requests(ctx: &Context<'_>) -> Result<Vec<Request>, String> {
         }
     }
     Ok(out)
+}
+
+/// Names and versions that cannot be installed, told before anything runs.
+pub(super) fn lint(chunk: &Chunk) -> Vec<Lint> {
+    let version = chunk.args.get("version").filter(|version| !version.is_null()).map(text);
+    match listed(&chunk.name, version, chunk.args.get("pkgs")) {
+        Ok(_) => Vec::new(),
+        Err(problem) => vec![("pkgs", problem)],
+    }
 }
 
 fn one(name: &str, version: Option<String>) -> Result<Request, String> {
