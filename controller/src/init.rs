@@ -73,3 +73,6 @@ fn controller_config(settings: &Settings) -> String {
         .replace("{bytes_max}", &bytes_max.to_string())
         .replace("{replicas}", &settings.replicas.to_string())
 }
+
+#[cfg(test)]
+mod tests;

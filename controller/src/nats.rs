@@ -258,10 +258,10 @@ impl Site {
             Ok(None) => {}
             Err(_) => process.stop(self.stop_grace).await?,
         }
-        Err(Error::Start { said: self.said(), log: self.run.path(LOG) })
+        Err(Error::Start { said: self.said(process.pid()), log: self.run.path(LOG) })
     }
 
-    /// The port, once the server answers there; nothing if it ends before.
+    /// The port, once the server says that it listens; nothing if it ends before.
     async fn wait(&self, process: &mut Process) -> Option<u16> {
         let mut poll = tokio::time::interval(START_POLL);
         loop {
@@ -269,8 +269,7 @@ impl Site {
                 () = process.ended() => return None,
                 _ = poll.tick() => {}
             }
-            let Some(port) = self.port_of(process.pid()) else { continue };
-            if info::version_at(&self.settings.local_socket(port)).await.is_some() {
+            if let Some(port) = self.port_of(process.pid()) {
                 return Some(port);
             }
         }
@@ -312,13 +311,16 @@ impl Site {
         Ok(())
     }
 
-    /// The end of what the server said, on its output and in its log.
-    fn said(&self) -> String {
+    /// The end of what the server said, on its output and, where it is bad, in its log.
+    fn said(&self, pid: u32) -> String {
         let read = |file| std::fs::read_to_string(self.run.path(file)).unwrap_or_default();
-        let log = read(LOG);
-        let bad = log.lines().filter(|line| line.contains("[ERR]") || line.contains("[FTL]"));
-        let all = read(OUTPUT) + &bad.collect::<Vec<_>>().join("\n");
+        let (mut all, log, own) = (read(OUTPUT), read(LOG), format!("[{pid}]"));
+        let is_bad = |line: &&str| line.contains("[ERR]") || line.contains("[FTL]");
+        for line in log.lines().filter(|line| line.starts_with(&own)).filter(is_bad) {
+            all.push_str(line);
+            all.push('\n');
+        }
         let skip = all.chars().count().saturating_sub(SAID_CHARS_MAX);
-        all.trim().chars().skip(skip).collect()
+        all.chars().skip(skip).collect::<String>().trim().to_owned()
     }
 }

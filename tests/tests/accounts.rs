@@ -303,6 +303,24 @@ async fn a_revocation_cuts_the_live_connection_and_keeps_out_until_a_newer_crede
 }
 
 #[tokio::test]
+async fn a_revocation_survives_a_restart_and_a_configuration_made_anew() -> Result<()> {
+    for mut site in Site::all().await? {
+        let key = KeyPair::new_user();
+        let jwt = site.jwt(Role::Agent, A, &key.public_key())?;
+        ensure!(site.connect(Role::Agent, A, &key, jwt.clone()).await.is_ok());
+        let until = UnixMillis::now().plus(60_000);
+        site.push(&Revocations::from([(key.public_key(), until)])).await?;
+        for config_is_lost in [false, true] {
+            site.restart(config_is_lost).await?;
+            ensure!(site.connect(Role::Agent, A, &key, jwt.clone()).await.is_err(), "un-revoked");
+            ensure!(site.person(Role::Agent, B).await.is_ok());
+        }
+        site.close().await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_server_that_the_ca_has_not_signed_is_no_server() -> Result<()> {
     let (one, other) = (Site::newest().await?, Site::newest().await?);
     let key = KeyPair::new_user();

@@ -3,6 +3,7 @@
 use super::{Error, Settings};
 use crate::keys::Keys;
 use crate::nats::RUN;
+use muster_protocol::id::UnixMillis;
 use muster_protocol::jwt::{Revocations, Stamp};
 use muster_protocol::subject::Account;
 use muster_protocol::wire::MESSAGE_BYTES_MAX;
@@ -21,9 +22,11 @@ const TEMPLATE: &str = include_str!("nats.conf");
 
 pub(super) fn render(settings: &Settings, keys: &Keys) -> Result<String, Error> {
     let stamp = Stamp::fresh();
+    // Older than any push: the server keeps the newer one, so that no start un-revokes.
+    let oldest = Stamp { now: UnixMillis(1000), ..stamp.clone() };
     let mut accounts = String::new();
     for account in Account::ALL {
-        let jwt = keys.account_jwt(account, &Revocations::new(), &stamp)?;
+        let jwt = keys.account_jwt(account, &Revocations::new(), &oldest)?;
         writeln!(accounts, "  {}: {jwt}", keys.public_key(account)).expect("a String takes text");
     }
     let (dir, tls) = (keys.dir(), keys.tls_files());

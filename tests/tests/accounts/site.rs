@@ -29,6 +29,7 @@ pub(super) fn name_of(role: Role) -> &'static str {
 pub(super) struct Site {
     pub(super) keys: Keys,
     server: Option<Server>,
+    options: Options,
     _dir: TempDir,
 }
 
@@ -67,7 +68,20 @@ impl Site {
         let mut options = Options::new(&path);
         options.program = Some(program);
         let server = Some(Server::start(&options).await?);
-        Ok(Site { keys: Keys::load(&path)?, server, _dir: dir })
+        Ok(Site { keys: Keys::load(&path)?, server, options, _dir: dir })
+    }
+
+    /// Ends the server and starts it again, with a configuration made anew if it was lost.
+    pub(super) async fn restart(&mut self, config_is_lost: bool) -> Result<()> {
+        if let Some(server) = self.server.take() {
+            server.stop().await?;
+        }
+        if config_is_lost {
+            std::fs::remove_file(self.options.dir.join("nats.conf"))?;
+            init::run(&Args::new(&self.options.dir, None))?;
+        }
+        self.server = Some(Server::start(&self.options).await?);
+        Ok(())
     }
 
     pub(super) async fn close(mut self) -> Result<()> {
