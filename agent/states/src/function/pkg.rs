@@ -91,8 +91,9 @@ impl StateFunction for Installed {
             .collect();
         if missing.is_empty() {
             let comment = updated(step.lacking.iter().map(|one| one.name.as_str()));
-            ctx.session.packages.borrow_mut().extend(changes.clone());
-            return Outcome::changed(comment, own(ctx, changes));
+            let (own, others) = shared_out(ctx, changes);
+            ctx.session.packages.borrow_mut().extend(others);
+            return Outcome::changed(comment, own);
         }
         let mut comment =
             format!("The following packages failed to install/update: {}", missing.join(", "));
@@ -108,13 +109,12 @@ fn updated<'a>(names: impl Iterator<Item = &'a str>) -> String {
     format!("The following packages were installed/updated: {}", names.join(", "))
 }
 
-/// What one transaction changed without what it did for other states of the run.
-fn own(ctx: &Context<'_>, mut changes: Changes) -> Changes {
+/// What one transaction changed: for this state, and for others of the run that asked for it.
+fn shared_out(ctx: &Context<'_>, changes: Changes) -> (Changes, Changes) {
     let mine: Vec<String> =
         request::requests(ctx).unwrap_or_default().into_iter().map(|one| one.name).collect();
     let others = transaction::asked_by_others(ctx);
-    changes.retain(|name, _| mine.contains(name) || !others.contains(name));
-    changes
+    changes.into_iter().partition(|(name, _)| mine.contains(name) || !others.contains(name))
 }
 
 /// What the transaction of an earlier state installed for this one; told once.

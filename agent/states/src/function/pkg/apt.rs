@@ -29,7 +29,7 @@ fn parse(status: &str) -> Installed {
             continue;
         }
         let arch = field("Architecture").unwrap_or_default();
-        out.versions.insert(format!("{name}:{arch}"), version.to_owned());
+        out.qualified.insert(format!("{name}:{arch}"), version.to_owned());
         out.versions.insert(name.to_owned(), version.to_owned());
         for provided in field("Provides").unwrap_or_default().split(',') {
             let name = provided.split_whitespace().next().unwrap_or_default();

@@ -18,7 +18,7 @@ fn parse(listed: &str) -> Installed {
         match (fields.next(), fields.next(), fields.next(), fields.next()) {
             (Some("P"), Some(name), Some(version), Some(arch)) => {
                 let version = version.strip_prefix("0:").unwrap_or(version);
-                out.versions.insert(format!("{name}.{arch}"), version.to_owned());
+                out.qualified.insert(format!("{name}.{arch}"), version.to_owned());
                 out.versions.insert(name.to_owned(), version.to_owned());
             }
             (Some("V"), Some(name), ..) => {

@@ -19,12 +19,14 @@ const TIMEOUT: Duration = Duration::from_secs(3600);
 #[derive(Debug, Default)]
 pub(crate) struct Installed {
     pub(crate) versions: HashMap<String, String>,
+    /// The same by name and architecture.
+    pub(crate) qualified: HashMap<String, String>,
     pub(crate) provided: HashSet<String>,
 }
 
 impl Installed {
     pub(crate) fn version(&self, name: &str) -> Option<&str> {
-        self.versions.get(name).map(String::as_str)
+        self.versions.get(name).or_else(|| self.qualified.get(name)).map(String::as_str)
     }
 
     pub(crate) fn provides(&self, name: &str) -> bool {
