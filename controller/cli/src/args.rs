@@ -4,7 +4,6 @@ use crate::command::{call, demo, doctor, events, generate, init, pool, stats, wo
 use crate::output::Format;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
-use tracing::Level;
 
 /// Launch workers, configure them, watch them: the operator's command of a Muster cluster.
 #[derive(Debug, Parser)]
@@ -61,13 +60,6 @@ pub(crate) enum Command {
     Man(generate::ManArgs),
     /// Show the release
     Version,
-}
-
-impl Cli {
-    /// What the log on stderr holds.
-    pub(crate) fn log_level(&self) -> Level {
-        if self.debug { Level::DEBUG } else { Level::WARN }
-    }
 }
 
 #[cfg(test)]

@@ -20,12 +20,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_max_level(cli.log_level())
-        .without_time()
-        .with_target(false)
-        .init();
+    output::start_log(cli.debug);
     let exit = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime.block_on(command::run(cli)),
         Err(error) => Err(failure::Failure::new(error, "free some file descriptors or memory")),

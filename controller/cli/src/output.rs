@@ -1,10 +1,12 @@
 //! What people and programs read: results on stdout, progress and errors on stderr.
 
+mod log;
 mod progress;
 mod style;
 mod table;
 mod when;
 
+pub(crate) use log::start as start_log;
 pub(crate) use progress::Progress;
 pub(crate) use style::{Style, clean};
 pub(crate) use table::{Cell, Table};
@@ -38,9 +40,7 @@ impl Output {
     /// Colours only on a terminal, and not if `NO_COLOR` is set (<https://no-color.org>).
     pub(crate) fn new(format: Format) -> Output {
         let terminal = std::io::stdout().is_terminal();
-        let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Output { format, terminal, colour: terminal && wanted && !dumb }
+        Output { format, terminal, colour: terminal && colours_wanted() }
     }
 
     /// Whether people read along, in lines as they come.
@@ -108,6 +108,12 @@ impl Output {
             Err(error) => Err(error).context("writing the output").or_next("check where it goes"),
         }
     }
+}
+
+fn colours_wanted() -> bool {
+    let wanted = std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+    wanted && !dumb
 }
 
 /// Writes a line to stderr.

@@ -21,8 +21,10 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 const NEXT_RUNNING: &str =
     "see whether the controller runs: systemctl status muster-controller (then `muster doctor`)";
-const NEXT_CREDENTIAL: &str =
-    "get a new credential: `muster init` on the head node writes one (then `muster doctor`)";
+const NEXT_CREDENTIAL: &str = "get a new context file: on the head node, move admin.yaml away \
+     and run `muster init` again, which makes what is missing";
+const NEXT_CA: &str = "this server's certificate is not of the context's CA: take ca and servers \
+     of the same cluster";
 
 /// A connection.
 #[derive(Debug)]
@@ -152,6 +154,9 @@ fn temporary(text: &str) -> std::io::Result<NamedTempFile> {
 fn explain(error: bus::Error, servers: &str) -> Failure {
     use bus::Error;
     let next = match &error {
+        Error::Connect { source, .. } if source.to_string().contains("certificate") => {
+            NEXT_CA.to_owned()
+        }
         Error::Connect { .. } | Error::Closed => NEXT_RUNNING.to_owned(),
         Error::Refused { .. } => NEXT_CREDENTIAL.to_owned(),
         Error::Permission { .. } => {

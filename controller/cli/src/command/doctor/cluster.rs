@@ -20,7 +20,8 @@ const EXPIRES_SOON_MILLIS: i64 = 7 * 86_400_000;
 const OFFSET_MILLIS_MAX: i64 = 2_000;
 /// Names that one line tells.
 const NAMES_MAX: usize = 10;
-const RENEW: &str = "get a new credential: `muster init` on the head node writes one";
+const RENEW: &str = "get a new context file: on the head node, move admin.yaml away and run \
+     `muster init` again, which makes what is missing";
 
 /// The claims of a credential that are looked at here; the server judges all of them.
 #[derive(Deserialize)]
