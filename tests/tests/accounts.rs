@@ -275,8 +275,7 @@ async fn a_credential_without_its_seed_or_with_permissions_of_its_own_is_refused
 }
 
 #[tokio::test]
-async fn a_revocation_cuts_the_live_connection_and_keeps_out_until_a_newer_credential() -> Result<()>
-{
+async fn a_revocation_cuts_the_connection_and_keeps_out_until_a_newer_credential() -> Result<()> {
     for site in Site::all().await? {
         let key = KeyPair::new_user();
         let old = Stamp { now: UnixMillis::now().plus(-10_000), ..Stamp::fresh() };

@@ -17,7 +17,8 @@ pub enum Error {
     Needs(&'static str),
     /// The directory was made with another value.
     #[error(
-        "{} was made with {option} {before}, and now {option} is {now}: leave the option out, or use another --dir",
+        "{} was made with {option} {before}, and now {option} is {now}: leave the option out, \
+         or use another --dir",
         dir.display()
     )]
     Differs {

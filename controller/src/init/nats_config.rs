@@ -67,7 +67,7 @@ fn quoted(path: &Path) -> Result<String, Error> {
         None => Err(Error::Value {
             option: "the path",
             value: path.display().to_string(),
-            rule: "cannot be said in nats-server's configuration: use letters, digits, '-', '_', '.'",
+            rule: "has characters that nats-server's configuration cannot hold: use another path",
         }),
     }
 }

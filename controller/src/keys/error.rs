@@ -17,7 +17,8 @@ pub enum Error {
         source: std::io::Error,
     },
     /// Others may read or write it.
-    #[error("{} is open to others (mode {mode:04o}): run `chmod {fix} {}`", path.display(), path.display())]
+    #[error("{} is open to others (mode {mode:04o}): run `chmod {fix} {}`",
+        path.display(), path.display())]
     Mode {
         /// The file or directory.
         path: PathBuf,
@@ -28,7 +29,8 @@ pub enum Error {
     },
     /// It belongs to another user.
     #[error(
-        "{} belongs to uid {owner} and this process runs as uid {uid}: run it as its owner, or `chown -R {uid} {}`",
+        "{} belongs to uid {owner} and this process runs as uid {uid}: run it as its owner, \
+         or `chown -R {uid} {}`",
         path.display(), path.display()
     )]
     Owner {
@@ -40,7 +42,8 @@ pub enum Error {
         uid: u32,
     },
     /// It is a link, a device, a directory, or larger than any key.
-    #[error("{} is no plain file of at most {max} bytes: put back what `muster-controller init` made", path.display())]
+    #[error("{} is no plain file of at most {max} bytes: \
+        put back what `muster-controller init` made", path.display())]
     Kind {
         /// The file.
         path: PathBuf,
@@ -55,7 +58,8 @@ pub enum Error {
     },
     /// It was made once, agents and credentials depend on it, and it is gone.
     #[error(
-        "{file} was made before and is gone: put it back from a backup; what it signed cannot be made anew"
+        "{file} was made before and is gone: put it back from a backup; what it signed cannot be \
+         made anew"
     )]
     Lost {
         /// The file's name in the directory.
@@ -89,7 +93,8 @@ pub enum Error {
     },
     /// A new command key needs the root key, which is not here.
     #[error(
-        "{file} cannot be made without root.nk: put the root key back for this, then remove it again"
+        "{file} cannot be made without root.nk: put the root key back for this, then remove it \
+         again"
     )]
     Offline {
         /// What was to be made.

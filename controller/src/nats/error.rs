@@ -38,7 +38,8 @@ pub enum Error {
         version: String,
     },
     /// It ended, or did not answer in time.
-    #[error("nats-server does not start; it says: {said}; see {} and its configuration", log.display())]
+    #[error("nats-server does not start; it says: {said}; see {} and its configuration",
+        log.display())]
     Start {
         /// The end of its output and its log's errors.
         said: String,
