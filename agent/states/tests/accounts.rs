@@ -45,7 +45,8 @@ fn settles(sls: &str, root: &Path) -> Report {
 #[test]
 fn a_new_user_gets_a_group_a_home_and_its_groups() {
     let dir = scratch();
-    let sls = "bob:\n  user.present:\n    - fullname: Bob B\n    - groups: [wheel]\n    - shell: /bin/bash\n";
+    let sls = "bob:\n  user.present:\n    - fullname: Bob B\n    - groups: [wheel]\n\
+               \x20   - shell: /bin/bash\n";
     settles(sls, dir.path());
     let read = |name: &str| fs::read_to_string(dir.path().join(name)).unwrap();
     assert!(read("etc/passwd").ends_with("bob:x:1001:1001:Bob B:/home/bob:/bin/bash\n"));

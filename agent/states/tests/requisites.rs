@@ -78,8 +78,8 @@ fn failhard_stops_the_run_there() {
 
 #[test]
 fn a_failed_state_is_tried_again() {
-    let sls = "a:\n  cmd.run:\n    - name: test -e x || { touch x; exit 1; }\n    - retry:\n        \
-               attempts: 3\n        interval: 0\n";
+    let sls = "a:\n  cmd.run:\n    - name: test -e x || { touch x; exit 1; }\n    - retry:\n\
+               \x20       attempts: 3\n        interval: 0\n";
     let report = apply(sls);
     let state = &report.states()[0];
     assert_eq!(state.result, Some(true));
@@ -99,8 +99,8 @@ fn a_cancelled_run_starts_no_further_state() {
 
 #[test]
 fn a_check_command_decides_before_the_file_appears() {
-    let sls = "f:\n  file.managed:\n    - name: /f\n    - contents: bad\n    - check_cmd: grep good\n\
-               g:\n  cmd.run:\n    - name: 'true'\n    - check_cmd: ['false']\n";
+    let sls = "f:\n  file.managed:\n    - name: /f\n    - contents: bad\n\
+               \x20   - check_cmd: grep good\ng:\n  cmd.run:\n    - name: 'true'\n    - check_cmd: ['false']\n";
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("tmp")).unwrap();
     let report = apply_with(sls, dir.path(), &Options::default());
