@@ -19,7 +19,7 @@ use muster_protocol::event::Event;
 use muster_protocol::id::{PoolName, Token, UnixMillis, UserName, WorkerName, random};
 use muster_protocol::subject::{self, Source};
 use muster_protocol::wire;
-use muster_protocol::worker::{Phase, PoolSize, Worker};
+use muster_protocol::worker::{Phase, PoolState, Worker};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -155,7 +155,7 @@ impl Api {
                 format!("pool {} has between {min} and {max} workers, not {size}", question.pool);
             return Err(refuse(RefusalKind::Conflict, text));
         }
-        let sized = |before: Option<PoolSize>| PoolSize {
+        let sized = |before: Option<PoolState>| PoolState {
             name: question.pool.clone(),
             size,
             op_id: before.map_or_else(|| Token::random(random()), |before| before.op_id),
@@ -189,7 +189,7 @@ impl Api {
 
     async fn shrink(&self, pool: &PoolName) -> Done<()> {
         let min = self.config.pools.get(pool).map_or(0, |pool| pool.min);
-        let less = |before: Option<PoolSize>| PoolSize {
+        let less = |before: Option<PoolState>| PoolState {
             name: pool.clone(),
             size: before.map_or(min, |before| before.size.saturating_sub(1).max(min)),
             op_id: Token::random(random()),

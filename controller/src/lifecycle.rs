@@ -1,7 +1,9 @@
 //! A worker's life, as a pure function: `step(worker, input, now) -> worker`.
 //!
 //! ```text
-//! Pending -> Launching -> Booting -> Configuring -> Ready <-> Lost -> Terminating -> Terminated
+//! Pending -> Launching -> Booting -> Configuring -> Ready <-> Lost
+//! Ready -> Draining -> Terminating -> Terminated -> (a new life) Pending
+//! Ready -> Draining -> Rebuilding -> Booting (a new generation on the same server)
 //! Failed from anywhere before Ready; what failed is removed like what is terminated.
 //! ```
 //!
@@ -10,9 +12,12 @@
 
 use muster_protocol::event::Outcome;
 use muster_protocol::id::{AgentId, UnixMillis};
-use muster_protocol::worker::{Bootstrap, Keys, Milestones, Phase, Worker};
+use muster_protocol::worker::{
+    AfterDrain, Bootstrap, FailureKind, Failures, Keys, Milestones, Occupancy, Phase, Worker,
+};
 use serde_json::Value;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// What happened to a worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,12 +29,27 @@ pub enum Input {
         /// How it may enrol.
         bootstrap: Bootstrap,
     },
-    /// The cloud is about to be asked.
-    LaunchBegins,
-    /// The cloud has it, under this id.
-    Created(String),
+    /// The cloud is about to be asked, for a server of this image.
+    LaunchBegins {
+        /// The image.
+        image: String,
+    },
+    /// The cloud has it, under this id, at these addresses.
+    Created {
+        /// The cloud's id.
+        id: String,
+        /// Where it is, as far as the cloud knows yet.
+        addresses: Vec<IpAddr>,
+    },
+    /// The cloud tells its addresses.
+    Located(Vec<IpAddr>),
     /// The cloud will not make it.
-    CreateRefused(String),
+    CreateRefused {
+        /// What kind of refusal.
+        kind: FailureKind,
+        /// The cloud's reason.
+        reason: String,
+    },
     /// Its agent has proved who it is, with these keys.
     Enrolled {
         /// The keys to bind.
@@ -52,10 +72,40 @@ pub enum Input {
     Heard,
     /// No frame came for too long.
     Silent,
+    /// Whether jobs run on it.
+    Occupied(Occupancy),
+    /// An operator holds it, or lets it go.
+    Held(bool),
+    /// It shall take no more jobs; then this follows.
+    Drain(AfterDrain),
+    /// It may take jobs again.
+    Undrain,
+    /// A drained worker goes on to what follows.
+    Drained,
     /// It is not wanted any more.
     Terminate(String),
+    /// A rebuild gives it a new generation on its server.
+    RebuildBegins {
+        /// The new id.
+        agent_id: AgentId,
+        /// How it may enrol.
+        bootstrap: Bootstrap,
+        /// The image.
+        image: String,
+    },
+    /// The cloud rebuilds it.
+    Rebuilt,
+    /// The cloud will not rebuild it.
+    RebuildRefused(String),
     /// A time in its present phase has run out.
     TimedOut(String),
+    /// Its server failed in the cloud.
+    ServerFailed {
+        /// What kind of failure.
+        kind: FailureKind,
+        /// The cloud's reason.
+        reason: String,
+    },
     /// The cloud does not have it any more.
     Gone,
 }
@@ -76,125 +126,161 @@ pub struct Refused {
 /// When that cannot happen in the worker's phase; the worker is unchanged.
 pub fn step(worker: &Worker, input: &Input, now: UnixMillis) -> Result<Worker, Refused> {
     let mut next = worker.clone();
-    let refused = |what| Refused { phase: worker.phase, what };
     match input {
-        Input::Reborn { agent_id, bootstrap } => match worker.phase {
-            // A worker whose seed was lost with a controller was never asked for: it starts over.
-            Phase::Terminated | Phase::Pending => reborn(&mut next, agent_id, bootstrap, now),
-            _ => return Err(refused("launched again")),
-        },
-        Input::LaunchBegins => match worker.phase {
-            Phase::Pending => to(&mut next, Phase::Launching, now),
-            _ => return Err(refused("launched")),
-        },
-        Input::Created(id) => match worker.phase {
-            Phase::Launching => {
-                next.provider_id = Some(id.clone());
-                to(&mut next, Phase::Booting, now);
-            }
-            // It may enrol before the cloud's answer is read, or be unwanted meanwhile.
-            Phase::Configuring | Phase::Ready | Phase::Terminating | Phase::Failed => {
-                next.provider_id = Some(id.clone());
-            }
-            _ => return Err(refused("created")),
-        },
-        Input::CreateRefused(reason) => match worker.phase {
-            Phase::Launching => fail(&mut next, reason, now),
-            _ => return Err(refused("refused by its cloud")),
-        },
-        Input::Enrolled { keys, facts } => enrolled(&mut next, keys, facts, now)?,
-        Input::Renewed(until) => match &mut next.keys {
-            Some(keys) => keys.credential_expires = *until,
-            None => return Err(refused("renewed")),
-        },
-        Input::Suspect(reason) => match worker.phase {
-            Phase::Terminating | Phase::Terminated | Phase::Failed => {
-                return Err(refused("suspected"));
-            }
-            _ => fail(&mut next, reason, now),
-        },
-        Input::Applied { outcome, failure } => {
-            applied(&mut next, outcome, failure.as_deref(), now)?
+        Input::Reborn { .. } | Input::LaunchBegins { .. } | Input::Created { .. }
+        | Input::Located(_) | Input::CreateRefused { .. } | Input::ServerFailed { .. } => {
+            launching(&mut next, input, now)?;
         }
-        Input::Heard => match worker.phase {
-            Phase::Configuring | Phase::Ready if next.milestones.first_sample.is_none() => {
-                next.milestones.first_sample = Some(now);
-            }
-            Phase::Lost => to(&mut next, Phase::Ready, now),
-            _ => return Err(refused("heard")),
-        },
-        Input::Silent => match worker.phase {
-            Phase::Ready => to(&mut next, Phase::Lost, now),
-            _ => return Err(refused("lost")),
-        },
+        Input::Enrolled { .. } | Input::Renewed(_) | Input::Suspect(_) | Input::Applied { .. }
+        | Input::Heard | Input::Silent => working(&mut next, input, now)?,
+        Input::Occupied(_) | Input::Held(_) | Input::Drain(_) | Input::Undrain
+        | Input::Drained => leaving(&mut next, input, now)?,
+        Input::RebuildBegins { .. } | Input::Rebuilt | Input::RebuildRefused(_) => {
+            rebuilding(&mut next, input, now)?;
+        }
         Input::Terminate(reason) => match worker.phase {
-            Phase::Terminating | Phase::Terminated => return Err(refused("terminated")),
+            Phase::Terminating | Phase::Terminated => return refuse(&next, "terminated"),
             _ => {
                 next.reason = Some(reason.clone());
                 to(&mut next, Phase::Terminating, now);
             }
         },
         Input::TimedOut(reason) => match worker.phase {
-            Phase::Launching | Phase::Booting | Phase::Configuring => fail(&mut next, reason, now),
-            _ => return Err(refused("timed out")),
+            Phase::Launching => fail(&mut next, FailureKind::Cloud, reason, now),
+            Phase::Booting | Phase::Configuring => fail(&mut next, FailureKind::Boot, reason, now),
+            Phase::Rebuilding => fail(&mut next, FailureKind::Cloud, reason, now),
+            _ => return refuse(&next, "timed out"),
         },
         Input::Gone => gone(&mut next, now)?,
     }
     Ok(next)
 }
 
-fn reborn(next: &mut Worker, agent_id: &AgentId, bootstrap: &Bootstrap, now: UnixMillis) {
-    next.generation.0 += 1;
-    next.agent_id = agent_id.clone();
-    next.bootstrap = bootstrap.clone();
-    next.keys = None;
-    next.provider_id = None;
-    next.facts = BTreeMap::new();
-    next.revision = 0;
-    next.states = None;
-    next.reason = None;
-    next.milestones = Milestones { launched: Some(now), ..Milestones::default() };
-    to(next, Phase::Pending, now);
+fn refuse<T>(worker: &Worker, what: &'static str) -> Result<T, Refused> {
+    Err(Refused { phase: worker.phase, what })
 }
 
-fn enrolled(
-    next: &mut Worker,
-    keys: &Keys,
-    facts: &BTreeMap<String, Value>,
-    now: UnixMillis,
-) -> Result<(), Refused> {
-    match next.phase {
-        Phase::Launching | Phase::Booting if next.keys.is_none() => {
+fn launching(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Refused> {
+    match (input, next.phase) {
+        // A worker whose seed was lost with a controller was never asked for: it starts over.
+        (Input::Reborn { agent_id, bootstrap }, Phase::Terminated | Phase::Pending) => {
+            reborn(next, agent_id, bootstrap);
+            next.milestones = Milestones { launched: Some(now), ..Milestones::default() };
+            to(next, Phase::Pending, now);
+        }
+        (Input::LaunchBegins { image }, Phase::Pending) => {
+            next.image.clone_from(image);
+            to(next, Phase::Launching, now);
+        }
+        (Input::Created { id, addresses }, Phase::Launching) => {
+            next.provider_id = Some(id.clone());
+            next.addresses.clone_from(addresses);
+            to(next, Phase::Booting, now);
+        }
+        // It may enrol before the cloud's answer is read, or be unwanted meanwhile.
+        (
+            Input::Created { id, addresses },
+            Phase::Configuring | Phase::Ready | Phase::Terminating | Phase::Failed,
+        ) if next.provider_id.is_none() => {
+            next.provider_id = Some(id.clone());
+            next.addresses.clone_from(addresses);
+        }
+        (Input::Located(addresses), phase) if !phase.is_over() => {
+            next.addresses.clone_from(addresses);
+        }
+        (Input::CreateRefused { kind, reason }, Phase::Launching) => {
+            fail(next, *kind, reason, now);
+        }
+        (
+            Input::ServerFailed { kind, reason },
+            Phase::Booting | Phase::Configuring | Phase::Ready | Phase::Lost | Phase::Draining
+            | Phase::Rebuilding,
+        ) => fail(next, *kind, reason, now),
+        (Input::Reborn { .. }, _) => return refuse(next, "launched again"),
+        (Input::CreateRefused { .. }, _) => return refuse(next, "refused by its cloud"),
+        (Input::ServerFailed { .. }, _) => return refuse(next, "failed by its cloud"),
+        (_, _) => return refuse(next, "launched"),
+    }
+    Ok(())
+}
+
+/// A new generation: nothing of the old one's identity remains.
+fn reborn(next: &mut Worker, agent_id: &AgentId, bootstrap: &Bootstrap) {
+    let server = next.provider_id.take();
+    *next = Worker {
+        generation: muster_protocol::id::Generation(next.generation.0 + 1),
+        agent_id: agent_id.clone(),
+        bootstrap: bootstrap.clone(),
+        keys: None,
+        provider_id: server.filter(|_| next.phase == Phase::Rebuilding),
+        facts: BTreeMap::new(),
+        revision: 0,
+        states: None,
+        reason: None,
+        occupancy: Occupancy::Unknown,
+        after_drain: None,
+        ..next.clone()
+    };
+}
+
+fn working(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Refused> {
+    match (input, next.phase) {
+        (Input::Enrolled { keys, facts }, Phase::Launching | Phase::Booting)
+            if next.keys.is_none() =>
+        {
             next.keys = Some(keys.clone());
             next.facts = facts.clone();
             next.milestones.enrolled = Some(now);
             to(next, Phase::Configuring, now);
-            Ok(())
         }
-        phase => Err(Refused { phase, what: "enrolled" }),
+        (Input::Renewed(until), _) => match &mut next.keys {
+            Some(keys) => keys.credential_expires = *until,
+            None => return refuse(next, "renewed"),
+        },
+        (Input::Suspect(_), Phase::Terminating | Phase::Terminated | Phase::Failed) => {
+            return refuse(next, "suspected");
+        }
+        (Input::Suspect(reason), _) => fail(next, FailureKind::Security, reason, now),
+        (Input::Applied { outcome, failure }, phase) => {
+            applied(next, phase, outcome, failure.as_deref(), now)?;
+        }
+        (Input::Heard, Phase::Configuring | Phase::Ready)
+            if next.milestones.first_sample.is_none() =>
+        {
+            next.milestones.first_sample = Some(now);
+        }
+        (Input::Heard, Phase::Lost) => to(next, Phase::Ready, now),
+        (Input::Silent, Phase::Ready) => to(next, Phase::Lost, now),
+        (Input::Enrolled { .. }, _) => return refuse(next, "enrolled"),
+        (Input::Silent, _) => return refuse(next, "lost"),
+        (_, _) => return refuse(next, "heard"),
     }
+    Ok(())
 }
 
 fn applied(
     next: &mut Worker,
+    phase: Phase,
     outcome: &Outcome,
     failure: Option<&str>,
     now: UnixMillis,
 ) -> Result<(), Refused> {
-    match next.phase {
-        Phase::Configuring | Phase::Ready | Phase::Lost => {}
-        phase => return Err(Refused { phase, what: "configured" }),
+    match phase {
+        Phase::Configuring | Phase::Ready | Phase::Lost | Phase::Draining => {}
+        _ => return refuse(next, "configured"),
     }
     // The first result of a generation stays the one that is shown for its launch.
-    if next.phase == Phase::Configuring || !outcome.test {
+    if phase == Phase::Configuring || !outcome.test {
         next.states = Some(outcome.clone());
     }
-    if next.phase != Phase::Configuring || outcome.test {
+    if phase != Phase::Configuring || outcome.test {
         return Ok(());
     }
     match failure {
         None => {
             next.reason = None;
+            next.failures = None;
+            next.last_ready = Some(now);
             next.milestones.configured = Some(now);
             next.milestones.ready = Some(now);
             to(next, Phase::Ready, now);
@@ -207,18 +293,73 @@ fn applied(
     Ok(())
 }
 
-fn gone(next: &mut Worker, now: UnixMillis) -> Result<(), Refused> {
-    match next.phase {
-        Phase::Terminating | Phase::Failed => to(next, Phase::Terminated, now),
-        Phase::Terminated | Phase::Pending => {
-            return Err(Refused { phase: next.phase, what: "missed" });
+fn leaving(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Refused> {
+    match (input, next.phase) {
+        (_, Phase::Terminating | Phase::Terminated | Phase::Failed) => {
+            return refuse(next, "changed");
         }
-        _ => fail(next, "its server is gone from the cloud", now),
+        (Input::Occupied(occupancy), _) => next.occupancy = *occupancy,
+        (Input::Held(held), _) => next.held = *held,
+        (Input::Drain(after), Phase::Ready | Phase::Lost | Phase::Draining) => {
+            next.after_drain = Some(after.clone());
+            if next.phase != Phase::Draining {
+                to(next, Phase::Draining, now);
+            }
+        }
+        // Before it was ready no job can run on it.
+        (Input::Drain(AfterDrain::Terminate), _) => {
+            next.reason = Some("drained before it was ready".to_owned());
+            to(next, Phase::Terminating, now);
+        }
+        (Input::Undrain, Phase::Draining) => {
+            next.after_drain = None;
+            to(next, Phase::Ready, now);
+        }
+        (Input::Drained, Phase::Draining) if next.occupancy == Occupancy::Idle => {
+            match next.after_drain.clone() {
+                Some(AfterDrain::Terminate) => {
+                    next.reason = Some("drained".to_owned());
+                    to(next, Phase::Terminating, now);
+                }
+                Some(AfterDrain::Rebuild(_)) => to(next, Phase::Rebuilding, now),
+                Some(AfterDrain::Stay) | None => return refuse(next, "moved on"),
+            }
+        }
+        (Input::Undrain, _) => return refuse(next, "undrained"),
+        (_, _) => return refuse(next, "drained"),
     }
     Ok(())
 }
 
-fn fail(next: &mut Worker, reason: &str, now: UnixMillis) {
+fn rebuilding(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Refused> {
+    if next.phase != Phase::Rebuilding {
+        return refuse(next, "rebuilt");
+    }
+    match input {
+        Input::RebuildBegins { agent_id, bootstrap, image } => {
+            reborn(next, agent_id, bootstrap);
+            next.milestones = Milestones { launched: Some(now), ..Milestones::default() };
+            next.image.clone_from(image);
+            next.note(now, format!("rebuilding with {image}"));
+        }
+        Input::RebuildRefused(reason) => fail(next, FailureKind::Cloud, reason, now),
+        _ => to(next, Phase::Booting, now),
+    }
+    Ok(())
+}
+
+fn gone(next: &mut Worker, now: UnixMillis) -> Result<(), Refused> {
+    match next.phase {
+        Phase::Terminating | Phase::Failed => to(next, Phase::Terminated, now),
+        Phase::Terminated | Phase::Pending => return refuse(next, "missed"),
+        _ => fail(next, FailureKind::Gone, "its server is gone from the cloud", now),
+    }
+    Ok(())
+}
+
+fn fail(next: &mut Worker, kind: FailureKind, reason: &str, now: UnixMillis) {
+    let count = next.failures.as_ref().map_or(0, |failures| failures.count);
+    next.failures = Some(Failures { count: count + 1, at: now, kind, reason: reason.to_owned() });
     next.reason = Some(reason.to_owned());
     to(next, Phase::Failed, now);
 }
@@ -234,113 +375,4 @@ fn to(next: &mut Worker, phase: Phase, now: UnixMillis) {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use muster_protocol::id::{Generation, Token, random};
-    use proptest::collection::vec as many;
-    use proptest::prelude::*;
-
-    pub(crate) fn pending() -> Worker {
-        let name = "compute-0001".parse().unwrap();
-        Worker {
-            agent_id: AgentId::new(&name, random()),
-            name,
-            pool: "compute".parse().unwrap(),
-            phase: Phase::Pending,
-            reason: None,
-            generation: Generation(1),
-            bootstrap: Bootstrap { public_key: "U".into(), expires: UnixMillis(1_000) },
-            keys: None,
-            provider_id: None,
-            facts: BTreeMap::new(),
-            revision: 0,
-            states: None,
-            milestones: Milestones::default(),
-            since: UnixMillis(0),
-            op_id: Token::random(random()),
-            history: Vec::new(),
-        }
-    }
-
-    fn keys() -> Keys {
-        Keys { public_key: "UA".into(), xkey: "X".into(), credential_expires: UnixMillis(9) }
-    }
-
-    fn enrolled() -> Input {
-        Input::Enrolled { keys: keys(), facts: BTreeMap::new() }
-    }
-
-    fn applied(failed: u32) -> Input {
-        let outcome = Outcome { total: 3, changed: 3, failed, ..Outcome::default() };
-        Input::Applied { outcome, failure: (failed > 0).then(|| "it failed".to_owned()) }
-    }
-
-    fn walk(inputs: &[Input]) -> Worker {
-        inputs
-            .iter()
-            .fold(pending(), |worker, input| step(&worker, input, UnixMillis(5)).unwrap_or(worker))
-    }
-
-    #[test]
-    fn a_worker_becomes_ready_only_by_a_highstate_without_failures() {
-        let path = [Input::LaunchBegins, Input::Created("s1".into()), enrolled(), applied(1)];
-        assert_eq!(walk(&path).phase, Phase::Configuring);
-        let path = [Input::LaunchBegins, enrolled(), Input::Created("s1".into()), applied(0)];
-        let ready = walk(&path);
-        assert_eq!((ready.phase, ready.provider_id.as_deref()), (Phase::Ready, Some("s1")));
-    }
-
-    #[test]
-    fn a_token_is_refused_twice() {
-        let bound = walk(&[Input::LaunchBegins, enrolled()]);
-        assert!(step(&bound, &enrolled(), UnixMillis(6)).is_err());
-    }
-
-    fn reborn_input() -> Input {
-        let bootstrap = Bootstrap { public_key: "U2".into(), expires: UnixMillis(9) };
-        Input::Reborn { agent_id: AgentId::new(&pending().name, random()), bootstrap }
-    }
-
-    fn any_input() -> impl Strategy<Value = Input> {
-        prop_oneof![
-            Just(Input::LaunchBegins),
-            Just(Input::Created("s".into())),
-            Just(Input::CreateRefused("no room".into())),
-            Just(enrolled()),
-            Just(Input::Suspect("two keys".into())),
-            Just(applied(0)),
-            Just(applied(1)),
-            Just(Input::Heard),
-            Just(Input::Silent),
-            Just(Input::Terminate("asked".into())),
-            Just(Input::TimedOut("late".into())),
-            Just(Input::Gone),
-            Just(()).prop_map(|()| reborn_input()),
-        ]
-    }
-
-    proptest! {
-        #[test]
-        fn whatever_happens_the_invariants_hold(inputs in many(any_input(), 0..40)) {
-            let mut worker = pending();
-            for (at, input) in inputs.iter().enumerate() {
-                let now = UnixMillis(i64::try_from(at).unwrap());
-                let Ok(next) = step(&worker, input, now) else { continue };
-                // A generation is bound to one pair of keys for ever; a new life has none.
-                let same = next.generation == worker.generation;
-                prop_assert!(!same || worker.keys.is_none() || next.keys == worker.keys);
-                prop_assert!(same || (next.keys.is_none() && next.agent_id != worker.agent_id));
-                // Nobody works unbound or unconfigured.
-                if matches!(next.phase, Phase::Ready | Phase::Lost) {
-                    prop_assert!(next.keys.is_some() && next.milestones.configured.is_some());
-                }
-                // The end is the end, and what had a server goes through its removal.
-                prop_assert!(worker.phase != Phase::Terminated || !same);
-                if next.phase == Phase::Terminated && worker.phase != next.phase {
-                    prop_assert!(matches!(worker.phase, Phase::Terminating | Phase::Failed));
-                }
-                worker = next;
-            }
-        }
-    }
-}
+pub(crate) mod tests;

@@ -12,7 +12,7 @@ use crate::provider::Status;
 use crate::registry::Registry;
 use crate::stats::Stats;
 use muster_protocol::id::{PoolName, Token, UnixMillis, WorkerName, random};
-use muster_protocol::worker::{Phase, PoolSize, Worker};
+use muster_protocol::worker::{Phase, PoolState, Worker};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -119,7 +119,7 @@ impl Reconciler {
             return Ok(pool.size);
         }
         let min = self.config.pools.get(name).map_or(0, |pool| pool.min);
-        let first = |before: Option<PoolSize>| before.unwrap_or_else(|| pool_size(name, min));
+        let first = |before: Option<PoolState>| before.unwrap_or_else(|| pool_size(name, min));
         Ok(self.registry.change_pool(name, first).await?.size)
     }
 
@@ -259,8 +259,8 @@ fn overdue(worker: &Worker, config: &Config, now: UnixMillis) -> Option<String> 
     })
 }
 
-fn pool_size(name: &PoolName, size: u32) -> PoolSize {
-    PoolSize { name: name.clone(), size, op_id: Token::random(random()) }
+fn pool_size(name: &PoolName, size: u32) -> PoolState {
+    PoolState { name: name.clone(), size, op_id: Token::random(random()) }
 }
 
 /// The lowest numbers whose names are free, so that names stay the same few over the years.

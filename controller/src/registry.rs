@@ -14,7 +14,7 @@ use muster_protocol::id::{AgentId, PoolName, Token, UnixMillis, WorkerName, rand
 use muster_protocol::seal::{self, Signed};
 use muster_protocol::subject::{self, Source};
 use muster_protocol::wire::{self, Message};
-use muster_protocol::worker::{Phase, PoolSize, Worker};
+use muster_protocol::worker::{Phase, PoolState, Worker};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
@@ -217,7 +217,7 @@ impl Registry {
     ///
     /// # Errors
     /// When the bus fails or the document is foreign.
-    pub async fn pool(&self, name: &PoolName) -> Result<Option<PoolSize>, Error> {
+    pub async fn pool(&self, name: &PoolName) -> Result<Option<PoolState>, Error> {
         let entry = self.pools.get(name.as_str()).await?;
         entry.map(|entry| self.read("pool", &entry)).transpose()
     }
@@ -226,9 +226,9 @@ impl Registry {
     ///
     /// # Errors
     /// When the bus fails, or others change it each time.
-    pub async fn change_pool<F>(&self, name: &PoolName, change: F) -> Result<PoolSize, Error>
+    pub async fn change_pool<F>(&self, name: &PoolName, change: F) -> Result<PoolState, Error>
     where
-        F: Fn(Option<PoolSize>) -> PoolSize,
+        F: Fn(Option<PoolState>) -> PoolState,
     {
         for _ in 0..TRIES_MAX {
             let entry = self.pools.get(name.as_str()).await?;

@@ -5,9 +5,10 @@ use crate::event::Outcome;
 use crate::id::{AgentId, Generation, PoolName, Token, UnixMillis, WorkerName};
 use crate::subject::Role;
 use crate::wire::Message;
-use crate::worker::{Milestones, Phase};
+use crate::worker::{AfterDrain, Milestones, Occupancy, Phase};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 /// One call: its noun and verb, and the least role that may make it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +28,19 @@ const fn call(noun: &'static str, verb: &'static str, role: Role) -> Call {
 /// The matrix of roles and calls; the templates of the roles are made from it.
 pub const CALLS: &[Call] = &[
     call("cluster", "show", Role::Viewer),
+    call("cluster", "destroy", Role::Admin),
+    call("cluster", "confirm", Role::Admin),
+    call("cloud", "show", Role::Viewer),
     call("worker", "list", Role::Viewer),
     call("worker", "launch", Role::Operator),
     call("worker", "terminate", Role::Operator),
+    call("worker", "mark", Role::Operator),
+    call("worker", "rebuild", Role::Operator),
     call("pool", "list", Role::Viewer),
     call("pool", "scale", Role::Operator),
+    call("pool", "mark", Role::Operator),
+    call("image", "list", Role::Viewer),
+    call("image", "set", Role::Operator),
     call("tail", "open", Role::Viewer),
     call("stats", "show", Role::Viewer),
     call("command", "run", Role::Operator),
@@ -135,6 +144,15 @@ pub struct ClusterView {
     pub version: String,
     /// When the controller started.
     pub started: UnixMillis,
+    /// The controller's present time.
+    #[serde(default)]
+    pub now: UnixMillis,
+    /// The controller that reconciles: this one, another, or none at the moment.
+    #[serde(default)]
+    pub leader: String,
+    /// What waits for a person's word (`muster reconcile --confirm`), in words.
+    #[serde(default)]
+    pub doubts: Vec<String>,
     /// The NATS server's version.
     pub nats_version: String,
     /// Workers by phase.
@@ -192,6 +210,27 @@ pub struct WorkerView {
     pub frames: u64,
     /// When the last frame came.
     pub last_frame: Option<UnixMillis>,
+    /// The image that its server was made from.
+    #[serde(default)]
+    pub image: String,
+    /// Whether that is not its pool's current one.
+    #[serde(default)]
+    pub image_is_old: bool,
+    /// Where it is.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
+    /// Whether jobs run on it.
+    #[serde(default)]
+    pub occupancy: Occupancy,
+    /// An operator holds it.
+    #[serde(default)]
+    pub held: bool,
+    /// What follows when it is drained.
+    #[serde(default)]
+    pub after_drain: Option<AfterDrain>,
+    /// The newest steps of its life, oldest first.
+    #[serde(default)]
+    pub history: Vec<(UnixMillis, String)>,
 }
 
 /// Asks for more workers in a pool, beyond its present size.
@@ -209,8 +248,109 @@ question!(WorkerLaunch, "api.worker.launch", "worker", "launch", PoolView);
 pub struct WorkerTerminate {
     /// Which ones.
     pub target: Target,
+    /// Also those on which jobs run, or that an operator holds.
+    #[serde(default)]
+    pub force: bool,
 }
 question!(WorkerTerminate, "api.worker.terminate", "worker", "terminate", Vec<WorkerName>);
+
+/// Asks to mark workers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkerMark {
+    /// Which ones.
+    pub target: Target,
+    /// As what.
+    pub mark: Mark,
+}
+question!(WorkerMark, "api.worker.mark", "worker", "mark", Vec<WorkerName>);
+
+/// What an operator, or the workload manager, says of a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mark {
+    /// It shall take no more jobs.
+    Drain,
+    /// It may take jobs again.
+    Undrain,
+    /// Nothing but an operator removes it.
+    Hold,
+    /// It may be removed again.
+    Release,
+    /// Jobs run on it.
+    Busy,
+    /// No job runs on it.
+    Idle,
+}
+
+/// Asks to rebuild workers in place, each when no job runs on it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct WorkerRebuild {
+    /// Which ones.
+    pub target: Target,
+    /// With this image; with its pool's current one if absent.
+    pub image: Option<String>,
+}
+question!(WorkerRebuild, "api.worker.rebuild", "worker", "rebuild", Vec<WorkerName>);
+
+/// Asks to end all workers of all pools.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ClusterDestroy {}
+question!(ClusterDestroy, "api.cluster.destroy", "cluster", "destroy", Vec<WorkerName>);
+
+/// Gives a person's word for what the reconciler would not do in doubt.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ReconcileConfirm {}
+question!(ReconcileConfirm, "api.cluster.confirm", "cluster", "confirm", Vec<String>);
+
+/// Asks for the clouds' side of the story.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct CloudShow {}
+question!(CloudShow, "api.cloud.show", "cloud", "show", Vec<CloudView>);
+
+/// One worker, or one server, on both sides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CloudView {
+    /// The provider's name in the configuration.
+    pub provider: String,
+    /// The worker, if the registry knows it.
+    pub worker: Option<WorkerName>,
+    /// Its phase, if the registry knows it.
+    pub phase: Option<Phase>,
+    /// The cloud's server, if the cloud shows it.
+    pub server: Option<String>,
+    /// What the cloud says of it.
+    pub status: Option<String>,
+    /// What does not fit, in words; none if all is well.
+    pub difference: Option<String>,
+}
+
+/// Asks for the images of the pools, and who runs which.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ImageList {}
+question!(ImageList, "api.image.list", "image", "list", Vec<ImageView>);
+
+/// An image in a pool.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageView {
+    /// The pool.
+    pub pool: PoolName,
+    /// The image.
+    pub image: String,
+    /// New workers get it.
+    pub is_current: bool,
+    /// Who runs it.
+    pub workers: Vec<WorkerName>,
+}
+
+/// Asks for another image for a pool's new workers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ImageSet {
+    /// The pool.
+    pub pool: PoolName,
+    /// The image; the configuration's if absent.
+    pub image: Option<String>,
+}
+question!(ImageSet, "api.image.set", "image", "set", Vec<ImageView>);
 
 /// Asks for the pools.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -232,6 +372,21 @@ pub struct PoolView {
     pub size: u32,
     /// Workers by phase.
     pub phases: BTreeMap<Phase, u32>,
+    /// The smaller, the sooner it gets its workers when not all pools can.
+    #[serde(default)]
+    pub priority: i32,
+    /// Nothing is launched or removed.
+    #[serde(default)]
+    pub frozen: bool,
+    /// All its workers drain and go.
+    #[serde(default)]
+    pub draining: bool,
+    /// The image of new workers.
+    #[serde(default)]
+    pub image: String,
+    /// Why nothing is launched at the moment, or only one at a time; none if all is well.
+    #[serde(default)]
+    pub breaker: Option<String>,
 }
 
 /// Asks for another size of a pool.
@@ -243,6 +398,28 @@ pub struct PoolScale {
     pub size: u32,
 }
 question!(PoolScale, "api.pool.scale", "pool", "scale", PoolView);
+
+/// Asks to mark a pool.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PoolMark {
+    /// The pool.
+    pub pool: PoolName,
+    /// As what.
+    pub mark: PoolMarking,
+}
+question!(PoolMark, "api.pool.mark", "pool", "mark", PoolView);
+
+/// What an operator says of a pool.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PoolMarking {
+    /// Nothing is launched or removed.
+    Freeze,
+    /// It goes on; ends a drain, too.
+    Thaw,
+    /// All its workers drain and go.
+    Drain,
+}
 
 /// Asks for events on the caller's feed `muster.feed.<user>.<lease>`, which it already listens to.
 #[derive(Clone, Debug, Serialize, Deserialize)]

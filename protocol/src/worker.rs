@@ -6,6 +6,7 @@ use crate::wire::Message;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 /// How many steps of its past a worker's document keeps.
 pub const HISTORY_MAX: usize = 32;
@@ -85,6 +86,60 @@ impl fmt::Display for Phase {
     }
 }
 
+/// Whether jobs run on a worker, by the workload manager's or an operator's word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Occupancy {
+    /// Nobody has said so: it counts as busy.
+    #[default]
+    Unknown,
+    /// No job runs.
+    Idle,
+    /// Jobs run: it is never scaled down or rebuilt.
+    Busy,
+}
+
+/// What follows when a draining worker has no more jobs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AfterDrain {
+    /// It stays drained until somebody undrains it.
+    Stay,
+    /// It is terminated.
+    Terminate,
+    /// It is rebuilt with an image; with its pool's current one if absent.
+    Rebuild(Option<String>),
+}
+
+/// Why a generation failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FailureKind {
+    /// The cloud has no room, or the project's quota is full.
+    Capacity,
+    /// The cloud refused for another reason, or could not make the server.
+    Cloud,
+    /// The server came up, and its agent did not, or its states failed.
+    Boot,
+    /// Somebody else claimed its identity.
+    Security,
+    /// It was there, and is gone.
+    Gone,
+}
+
+/// A worker's failures since it was last ready; they outlive its generations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failures {
+    /// How many in a row.
+    pub count: u32,
+    /// When the last one was.
+    pub at: UnixMillis,
+    /// What kind.
+    pub kind: FailureKind,
+    /// Why, in words.
+    pub reason: String,
+}
+
 /// When a generation got where, by the controller's clock.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Milestones {
@@ -155,6 +210,27 @@ pub struct Worker {
     pub op_id: Token,
     /// The newest steps, oldest first: time and text.
     pub history: Vec<(UnixMillis, String)>,
+    /// The image that its server was made from.
+    #[serde(default)]
+    pub image: String,
+    /// Where its cloud says that it is.
+    #[serde(default)]
+    pub addresses: Vec<IpAddr>,
+    /// Whether jobs run on it.
+    #[serde(default)]
+    pub occupancy: Occupancy,
+    /// An operator holds it: nothing but an operator removes it.
+    #[serde(default)]
+    pub held: bool,
+    /// What follows when it is drained.
+    #[serde(default)]
+    pub after_drain: Option<AfterDrain>,
+    /// Its failures in a row.
+    #[serde(default)]
+    pub failures: Option<Failures>,
+    /// When a generation of it was last ready.
+    #[serde(default)]
+    pub last_ready: Option<UnixMillis>,
 }
 
 impl Message for Worker {
@@ -171,17 +247,26 @@ impl Worker {
     }
 }
 
-/// A pool's wanted size, which outlives the controller.
+/// What people want of a pool, which outlives the controller.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PoolSize {
+pub struct PoolState {
     /// The pool.
     pub name: PoolName,
     /// The wanted size.
     pub size: u32,
     /// What wrote this document.
     pub op_id: Token,
+    /// Nothing is launched or removed.
+    #[serde(default)]
+    pub frozen: bool,
+    /// All its workers drain and go; nothing is launched.
+    #[serde(default)]
+    pub draining: bool,
+    /// The image of new workers, instead of the configuration's.
+    #[serde(default)]
+    pub image: Option<String>,
 }
 
-impl Message for PoolSize {
+impl Message for PoolState {
     const NAME: &'static str = "pool";
 }

@@ -6,9 +6,10 @@
 #![allow(clippy::unwrap_used, reason = "these are helpers of tests")]
 
 use muster_protocol::api::{
-    Answer, ClusterShow, CommandRun, CommandStarted, PoolList, PoolScale, PoolView, Refusal,
-    RefusalKind, SeriesView, StatsShow, TailOpen, Target, WorkerLaunch, WorkerList,
-    WorkerTerminate, WorkerView,
+    Answer, CloudShow, ClusterDestroy, ClusterShow, CommandRun, CommandStarted, ImageList,
+    ImageSet, Mark, PoolList, PoolMark, PoolMarking, PoolScale, PoolView, ReconcileConfirm,
+    Refusal, RefusalKind, SeriesView, StatsShow, TailOpen, Target, WorkerLaunch, WorkerList,
+    WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
 };
 use muster_protocol::command::{Command, Reply, Verb};
 use muster_protocol::desired::{Blob, Desired, File, Manifest};
@@ -17,7 +18,10 @@ use muster_protocol::event::{Event, Outcome};
 use muster_protocol::id::{AgentId, Generation, Hash, Token, UnixMillis, WorkerName};
 use muster_protocol::seal::{Certificate, Sealed, Signed, Signer};
 use muster_protocol::wire::{self, Message};
-use muster_protocol::worker::{Bootstrap, Keys, Milestones, Phase, PoolSize, Worker};
+use muster_protocol::worker::{
+    AfterDrain, Bootstrap, FailureKind, Failures, Keys, Milestones, Occupancy, Phase, PoolState,
+    Worker,
+};
 use nkeys::KeyPair;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -101,6 +105,18 @@ fn worker() -> Worker {
         since: NOW,
         op_id: token(3),
         history: vec![(NOW, "pending".into())],
+        image: "rocky-9".into(),
+        addresses: vec!["10.0.0.7".parse().unwrap()],
+        occupancy: Occupancy::Busy,
+        held: true,
+        after_drain: Some(AfterDrain::Rebuild(None)),
+        failures: Some(Failures {
+            count: 2,
+            at: NOW,
+            kind: FailureKind::Capacity,
+            reason: "no room".into(),
+        }),
+        last_ready: Some(NOW),
     }
 }
 
@@ -130,6 +146,13 @@ fn view() -> WorkerView {
         states: Some(outcome()),
         frames: 9,
         last_frame: Some(NOW),
+        image: "rocky-9".into(),
+        image_is_old: true,
+        addresses: vec!["10.0.0.7".parse().unwrap()],
+        occupancy: Occupancy::Idle,
+        held: false,
+        after_drain: Some(AfterDrain::Terminate),
+        history: vec![(NOW, "pending".into())],
     }
 }
 
@@ -141,6 +164,22 @@ fn pool_view() -> PoolView {
         max: 64,
         size: 3,
         phases: BTreeMap::from([(Phase::Ready, 3)]),
+        priority: 1,
+        frozen: true,
+        draining: false,
+        image: "rocky-9".into(),
+        breaker: Some("the quota is full".into()),
+    }
+}
+
+fn pool_state() -> PoolState {
+    PoolState {
+        name: "compute".parse().unwrap(),
+        size: 3,
+        op_id: token(5),
+        frozen: true,
+        draining: false,
+        image: Some("rocky-9".into()),
     }
 }
 
@@ -200,7 +239,7 @@ fn enrolment_is_as_it_was() {
 #[test]
 fn documents_are_as_they_were() {
     check("worker", &worker());
-    check("pool", &PoolSize { name: "compute".parse().unwrap(), size: 3, op_id: token(5) });
+    check("pool", &pool_state());
 }
 
 #[test]
@@ -209,8 +248,20 @@ fn the_api_is_as_it_was() {
     check("api.cluster.show", &ClusterShow {});
     check("api.worker.list", &WorkerList { target: Some(target.clone()), all: true });
     check("api.worker.list.answer", &Answer::Ok(vec![view()]));
-    check("api.worker.terminate", &WorkerTerminate { target: Target::Pool(pool) });
+    let target_pool = Target::Pool(pool);
+    check("api.worker.terminate", &WorkerTerminate { target: target_pool, force: true });
     check("api.worker.launch", &WorkerLaunch { pool: "compute".parse().unwrap(), count: 2 });
+    let mark = Mark::Drain;
+    check("api.worker.mark", &WorkerMark { target: target.clone(), mark });
+    let image = Some("rocky-10".to_owned());
+    check("api.worker.rebuild", &WorkerRebuild { target: target.clone(), image: image.clone() });
+    let pool = "compute".parse().unwrap();
+    check("api.pool.mark", &PoolMark { pool, mark: PoolMarking::Freeze });
+    check("api.image.set", &ImageSet { pool: "compute".parse().unwrap(), image });
+    check("api.image.list", &ImageList {});
+    check("api.cluster.destroy", &ClusterDestroy {});
+    check("api.cluster.confirm", &ReconcileConfirm {});
+    check("api.cloud.show", &CloudShow {});
     check("api.pool.list", &PoolList {});
     check("api.pool.scale", &PoolScale { pool: "compute".parse().unwrap(), size: 5 });
     check("api.pool.answer", &Answer::Ok(pool_view()));
