@@ -77,7 +77,8 @@ async fn a_rebuilt_server_has_nothing_of_its_former_life() {
         let own = seconds + nix::unistd::geteuid().as_raw() % 1000 * 10;
         let command = STUBBORN.replace("2000", &own.to_string());
         let file = "${MUSTER_ROOT:-}/etc/former";
-        let server = active(&local, &shell(&format!("{command}; mkdir -p ${{MUSTER_ROOT:-}}/etc; echo x >{file}"))).await;
+        let first = format!("{command}; mkdir -p ${{MUSTER_ROOT:-}}/etc; echo x >{file}");
+        let server = active(&local, &shell(&first)).await;
         until(async || (sleepers(own) == 1).then_some(())).await;
         let anew = spec(&shell(&format!("test ! -e {file} && echo anew")));
         local.rebuild(&server.id, anew).await.unwrap();
