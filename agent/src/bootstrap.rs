@@ -55,11 +55,11 @@ pub(crate) enum Error {
     #[error(transparent)]
     File(#[from] files::Error),
     /// Not YAML, or not these fields. The text of the parser may hold a secret: only its place.
-    #[error("{path} is no bootstrap file (near {place}): give the machine new user-data")]
+    #[error("{path} is no bootstrap file ({place}): give the machine new user-data")]
     Content {
         /// The file.
         path: String,
-        /// Line and column, if known.
+        /// Where or what it is.
         place: String,
     },
     /// A field that is not what it should be.
@@ -79,11 +79,14 @@ impl Bootstrap {
     pub(crate) fn read(path: &Path) -> Result<Option<Bootstrap>, Error> {
         let Some(bytes) = files::read_secret(path)? else { return Ok(None) };
         let content = |place| Error::Content { path: path.display().to_string(), place };
-        let text = str::from_utf8(&bytes).map_err(|_| content("the first odd byte".to_owned()))?;
-        let bootstrap: Bootstrap = serde_saphyr::from_str(text).map_err(|error| {
-            let place = error.location().map(|at| format!("line {}", at.line()));
-            content(place.unwrap_or_else(|| "its end".to_owned()))
+        let text = str::from_utf8(&bytes).map_err(|_| content("it is no text".to_owned()))?;
+        // Through a plain value: the YAML parser made for one more type is 60 KB of binary.
+        let value: serde_json::Value = serde_saphyr::from_str(text).map_err(|error| {
+            let place = error.location().map(|at| format!("near line {}", at.line()));
+            content(place.unwrap_or_else(|| "near its end".to_owned()))
         })?;
+        let bootstrap: Bootstrap =
+            serde_json::from_value(value).map_err(|error| content(field_of(&error)))?;
         let field =
             |field, problem| Error::Field { path: path.display().to_string(), field, problem };
         bootstrap.check().map_err(|(name, problem)| field(name, problem))?;
@@ -111,6 +114,16 @@ impl Bootstrap {
     pub(crate) fn key(&self) -> Option<KeyPair> {
         let key = KeyPair::from_seed(self.seed.expose()).ok()?;
         matches!(key.key_pair_type(), nkeys::KeyPairType::User).then_some(key)
+    }
+}
+
+/// Which field is wrong, without its value, which may be a secret.
+fn field_of(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let named = text.starts_with("missing field") || text.starts_with("unknown field");
+    match text.split('`').nth(1).filter(|_| named) {
+        Some(field) => format!("see the field {field}"),
+        None => "a field has another type than it should".to_owned(),
     }
 }
 

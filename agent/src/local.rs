@@ -32,8 +32,11 @@ pub(crate) fn facts(root: &Root) -> anyhow::Result<()> {
 fn read_pillar(path: &Path) -> anyhow::Result<Map<String, Value>> {
     let context = || format!("reading the pillar {}", path.display());
     let text = std::fs::read_to_string(path).with_context(context)?;
-    let pillar: Option<Map<String, Value>> = serde_saphyr::from_str(&text).with_context(context)?;
-    Ok(pillar.unwrap_or_default())
+    match serde_saphyr::from_str(&text).with_context(context)? {
+        Value::Object(pillar) => Ok(pillar),
+        Value::Null => Ok(Map::new()),
+        _ => anyhow::bail!("the pillar {} is no map of names and values", path.display()),
+    }
 }
 
 fn as_json(run: &Run) -> anyhow::Result<String> {

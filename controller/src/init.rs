@@ -52,6 +52,8 @@ fn run_at(args: &Args, now: UnixMillis) -> Result<Report, Error> {
     made.extend(make::missing(&dir, now)?);
     made.extend(tls::missing(&dir, &settings.cluster, &settings.certified(), now)?);
     let keys = Keys::load(dir.root())?;
+    // The server's configuration names it, and a server that others start does not make it.
+    dir.inner(crate::nats::RUN)?;
     let mut write = |file: &str, text: &dyn Fn() -> Result<String, Error>| {
         if dir.read(file)?.is_none() {
             dir.write(file, &text()?)?;

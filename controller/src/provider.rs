@@ -38,6 +38,17 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// This cluster's servers, whatever their status.
     fn list(&self) -> BoxFuture<'_, Result<Vec<Server>, Error>>;
 
+    /// Makes a server anew in place, from another image and user-data, for another generation.
+    ///
+    /// It keeps its id and its addresses, loses what was on its disk, and bears what `spec` says
+    /// from now on. It returns once the cloud has taken the request. Not idempotent; one that is
+    /// missing is [`ErrorKind::Gone`].
+    fn rebuild<'a>(
+        &'a self,
+        id: &'a ServerId,
+        spec: ServerSpec,
+    ) -> BoxFuture<'a, Result<(), Error>>;
+
     /// One of this cluster's servers; `None` if there is none with that id.
     fn get<'a>(&'a self, id: &'a ServerId) -> BoxFuture<'a, Result<Option<Server>, Error>>;
 }

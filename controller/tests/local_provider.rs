@@ -27,6 +27,8 @@ async fn it_conforms_in_each_isolation() {
             cluster: home(),
             foreign: &Local::open(machine.config("away")).unwrap(),
             foreign_cluster: "away".parse().unwrap(),
+            flavor: "small".to_owned(),
+            image: "any".to_owned(),
             boot_deadline: LIMIT,
         };
         suite.run().await.unwrap_or_else(|error| panic!("{isolation:?}: {error:?}"));

@@ -187,6 +187,8 @@ impl Bus {
         let Options { role, name, servers, ca, credential } = options;
         let (watcher, violations, events) = link::watch();
         let inbox = format!("{}.{}", subject::inbox(role, &name), Token::random(random()));
+        let pace = link::Pace::default();
+        let delay = pace.clone();
         let mut connect = credential
             .connect_options()
             .name(format!("muster {} {name}", role.name()))
@@ -195,13 +197,14 @@ impl Bus {
             .request_timeout(Some(REQUEST_TIMEOUT))
             .ping_interval(PING_INTERVAL)
             .subscription_capacity(SUBSCRIPTION_CAPACITY)
-            .reconnect_delay_callback(link::reconnect_delay)
+            .reconnect_delay_callback(move |attempt| delay.before(attempt))
             .event_callback(move |event| events.clone().take(event));
         if let Some(ca) = ca {
             connect = connect.add_root_certificates(ca).require_tls(true);
         }
         let client = connect.connect(&servers[..]).await;
         let client = client.map_err(|error| link::connect_error(error, &name, &servers))?;
+        pace.connected();
         Ok(Bus { client, role, name, state: watcher, violations })
     }
 

@@ -1,6 +1,9 @@
 //! A whole cluster on this machine: the real controller with its real nats-server, in a folder of
 //! its own, on ports of the kernel's choice. Nothing of it is left when it is dropped.
 
+pub mod command;
+pub mod samples;
+
 use anyhow::{Context, Result, bail, ensure};
 use muster_protocol::api::{
     Answer, ClusterShow, PoolScale, Question, TailOpen, WorkerList, WorkerView,
@@ -31,8 +34,14 @@ pub struct Setup {
     pub agent: Option<String>,
     /// Files of the state tree: path and text.
     pub tree: Vec<(&'static str, String)>,
+    /// More settings of the pool `test`, e.g. `, launches_max: 100`.
+    pub pool: &'static str,
     /// More lines of `controller.yaml`.
     pub config: String,
+    /// Where NATS listens.
+    pub listen: String,
+    /// The nats-server; the usual one if absent.
+    pub nats: Option<PathBuf>,
 }
 
 impl Default for Setup {
@@ -40,7 +49,16 @@ impl Default for Setup {
         let top = "base:\n  '*':\n    - hello\n".to_owned();
         let hello = "/etc/hello:\n  file.managed:\n    - contents: hello {{ grains['id'] }}\n";
         let tree = vec![("top.sls", top), ("hello.sls", hello.to_owned())];
-        Setup { isolation: "none", agent: None, tree, config: String::new() }
+        let listen = "127.0.0.1:0".to_owned();
+        Setup {
+            isolation: "none",
+            agent: None,
+            tree,
+            pool: "",
+            config: String::new(),
+            listen,
+            nats: None,
+        }
     }
 }
 
@@ -49,6 +67,7 @@ impl Default for Setup {
 pub struct Cluster {
     dir: TempDir,
     controller: Option<Child>,
+    nats: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -59,9 +78,13 @@ struct Person {
     seed: String,
 }
 
-/// A program of this workspace, built by `make test` before the tests.
+/// A program of this workspace, built by `make test` before the tests; `MUSTER_BIN_DIR` names
+/// another folder, as `make bench` does.
 #[must_use]
 pub fn program(name: &str) -> PathBuf {
+    if let Some(dir) = std::env::var_os("MUSTER_BIN_DIR") {
+        return Path::new(&dir).join(name);
+    }
     let test = std::env::current_exe().expect("a test knows its own path");
     let target = test.parent().and_then(Path::parent).expect("tests are in target/<profile>/deps");
     let path = target.join(name);
@@ -82,10 +105,21 @@ impl Cluster {
     /// # Errors
     /// With the controller's log.
     pub async fn start(setup: &Setup) -> Result<Cluster> {
+        let mut cluster = Cluster::prepare(setup)?;
+        cluster.start_controller().await?;
+        Ok(cluster)
+    }
+
+    /// Makes keys, configuration and tree; starts nothing.
+    ///
+    /// # Errors
+    /// With what `init` says.
+    pub fn prepare(setup: &Setup) -> Result<Cluster> {
         let dir = tempfile::Builder::new().prefix("muster-test-").tempdir()?;
-        let mut cluster = Cluster { dir, controller: None };
+        let nats = setup.nats.clone().unwrap_or_else(nats_server);
+        let cluster = Cluster { dir, controller: None, nats };
         let init = Command::new(program("muster-controller"))
-            .args(["init", "--cluster", "test", "--listen", "127.0.0.1:0", "--max-store", "1GiB"])
+            .args(["init", "--cluster", "test", "--listen", &setup.listen, "--max-store", "1GiB"])
             .arg("--dir")
             .arg(cluster.path("config"))
             .output()?;
@@ -96,7 +130,6 @@ impl Cluster {
             fs::write(path, text)?;
         }
         fs::write(cluster.path("config/controller.yaml"), config(setup, &cluster))?;
-        cluster.start_controller().await?;
         Ok(cluster)
     }
 
@@ -116,7 +149,7 @@ impl Cluster {
             .arg("run")
             .arg("--config")
             .arg(self.path("config/controller.yaml"))
-            .env("MUSTER_NATS_SERVER", nats_server())
+            .env("MUSTER_NATS_SERVER", &self.nats)
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -131,7 +164,8 @@ impl Cluster {
             }
             let child = self.controller.as_mut().context("just started")?;
             if child.try_wait()?.is_some() || Instant::now() > until {
-                bail!("the controller does not answer:\n{}", self.log());
+                let nats = fs::read_to_string(self.path("config/run/nats.log")).unwrap_or_default();
+                bail!("the controller does not answer:\n{}\nnats-server:\n{nats}", self.log());
             }
             tokio::time::sleep(POLL).await;
         }
@@ -308,13 +342,13 @@ pub async fn next_event(feed: &mut Feed) -> Result<(String, Event)> {
 fn config(setup: &Setup, cluster: &Cluster) -> String {
     let agent = setup.agent.clone();
     let agent = agent.unwrap_or_else(|| program("muster-agent").display().to_string());
-    let (isolation, more) = (setup.isolation, &setup.config);
+    let (isolation, pool, more) = (setup.isolation, setup.pool, &setup.config);
     let samples = cluster.path("samples.jsonl");
     let mut text = format!(
         "cluster: test\nkeys: .\ndata: ../data\nstates: {{tree: ../tree}}\n\
          store: {{bytes_max: 900000000}}\n\
          providers:\n  here: {{kind: local, isolation: {isolation}, agent: {agent:?}}}\n\
-         pools:\n  test: {{provider: here, max: 200}}\n\
+         pools:\n  test: {{provider: here, max: 200{pool}}}\n\
          sinks:\n  - {{kind: json_lines, name: samples, path: {samples:?}}}\n"
     );
     text.push_str(more);

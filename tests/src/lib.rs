@@ -1,4 +1,6 @@
 //! The testkit, and the end-to-end tests.
 
 pub mod cluster;
+pub mod demo;
+pub mod host;
 pub mod house;

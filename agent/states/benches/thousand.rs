@@ -15,7 +15,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let sls: String = (0..STATES)
         .map(|i| {
             format!(
-                "/f{i}:\n  file.managed:\n    - mode: '0644'\n    - user: root\n    - contents: {}\n",
+                "/f{i}:\n  file.managed:\n    - mode: '0644'\n    - user: root\n\
+                 \x20   - contents: {}\n",
                 "x".repeat(64)
             )
         })

@@ -8,12 +8,16 @@ pub(crate) mod accounts;
 pub(crate) mod command;
 pub(crate) mod files;
 
+use std::collections::BTreeSet;
 use std::fs;
+use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use accounts::Accounts;
 
+/// Folders whose renames wait to be put on disk together.
+const UNSETTLED_MAX: usize = 256;
 /// Links that resolving one path may follow.
 const LINKS_MAX: usize = 40;
 
@@ -22,6 +26,8 @@ const LINKS_MAX: usize = 40;
 pub struct Host {
     root: Option<PathBuf>,
     accounts: Arc<Mutex<Option<Arc<Accounts>>>>,
+    /// Folders with renames that may not be on disk yet.
+    unsettled: Arc<Mutex<BTreeSet<PathBuf>>>,
 }
 
 impl Host {
@@ -32,7 +38,7 @@ impl Host {
 
     /// A folder that stands for a machine: `/etc/motd` is `<root>/etc/motd`.
     pub fn under(root: impl Into<PathBuf>) -> Host {
-        Host { root: Some(root.into()), accounts: Arc::default() }
+        Host { root: Some(root.into()), ..Host::default() }
     }
 
     /// The root prefix, if there is one.
@@ -76,9 +82,32 @@ impl Host {
         fs::read(self.followed(path)).ok().map(|data| String::from_utf8_lossy(&data).into_owned())
     }
 
+    /// Notes a rename: each folder is synced once for many, when the host settles.
+    pub(crate) fn renamed_in(&self, folder: &Path) -> io::Result<()> {
+        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        unsettled.insert(folder.to_path_buf());
+        let full = unsettled.len() >= UNSETTLED_MAX;
+        drop(unsettled);
+        if full { self.settle() } else { Ok(()) }
+    }
+
+    /// Puts all renames so far on disk; a folder that is gone meanwhile needs none.
+    pub(crate) fn settle(&self) -> io::Result<()> {
+        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        let folders = std::mem::take(&mut *unsettled);
+        drop(unsettled);
+        for folder in folders {
+            match files::sync_folder(&folder) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                other => other?,
+            }
+        }
+        Ok(())
+    }
+
     /// Users and groups as they are now.
     pub(crate) fn accounts(&self) -> Arc<Accounts> {
-        let mut cached = self.accounts.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut cached = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let stamp = accounts::stamp(self);
         match cached.as_ref() {
             Some(accounts) if accounts.stamp == stamp => Arc::clone(accounts),

@@ -100,7 +100,11 @@ impl Runner<'_> {
         if !self.stopped && !self.options.cancel.is_cancelled() {
             self.listeners();
         }
-        self.note(Journal::done);
+        // The journal's end says that all is on disk.
+        match self.host.settle() {
+            Ok(()) => self.note(Journal::done),
+            Err(error) => tracing::warn!(%error, "what this run wrote may not be on disk yet"),
+        }
     }
 
     fn tag(&self, chunk: usize) -> String {

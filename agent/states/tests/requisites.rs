@@ -100,7 +100,8 @@ fn a_cancelled_run_starts_no_further_state() {
 #[test]
 fn a_check_command_decides_before_the_file_appears() {
     let sls = "f:\n  file.managed:\n    - name: /f\n    - contents: bad\n\
-               \x20   - check_cmd: grep good\ng:\n  cmd.run:\n    - name: 'true'\n    - check_cmd: ['false']\n";
+               \x20   - check_cmd: grep good\n\
+               g:\n  cmd.run:\n    - name: 'true'\n    - check_cmd: ['false']\n";
     let dir = tempfile::tempdir().unwrap();
     std::fs::create_dir(dir.path().join("tmp")).unwrap();
     let report = apply_with(sls, dir.path(), &Options::default());

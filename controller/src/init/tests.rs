@@ -20,7 +20,8 @@ fn files(dir: &Path) -> BTreeMap<String, String> {
         let text = fs::read_to_string(entry.path()).unwrap();
         (entry.file_name().into_string().unwrap(), text)
     };
-    fs::read_dir(dir).unwrap().map(|entry| read(entry.unwrap())).collect()
+    let entries = fs::read_dir(dir).unwrap().map(Result::unwrap);
+    entries.filter(|entry| entry.path().is_file()).map(read).collect()
 }
 
 #[test]

@@ -156,27 +156,25 @@ mod tests {
     async fn a_process_is_found_by_its_configuration_and_fingerprint_and_ended() {
         let temp = tempfile::tempdir().unwrap();
         let config = temp.path().join("nats.conf");
-        let sleep = |config: &Path| {
+        // A shell that reads its input has these as its positional parameters, and waits.
+        let wait = || {
             let mut command = tokio::process::Command::new("/bin/sh");
-            command.args(["-c"]).arg(config).arg("-c");
+            command.args(["-s", "--", "-c"]).arg(&config);
+            command.stdin(std::process::Stdio::piped()).kill_on_drop(true);
             command
         };
-        std::fs::write(&config, "").unwrap();
-        // `sh -c PATH` runs PATH as a command: an executable script that waits.
-        let script = temp.path().join("wait");
-        std::fs::write(&script, "#!/bin/sh\nread line\n").unwrap();
-        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-        std::fs::set_permissions(&script, mode).unwrap();
-        let mut stranger = sleep(&script);
-        let stranger = stranger.stdin(std::process::Stdio::piped()).kill_on_drop(true).spawn();
-        let _stranger = stranger.unwrap();
-        let mut ours = sleep(&script);
-        ours.env(FINGERPRINT_VARIABLE, "abc").stdin(std::process::Stdio::piped());
-        let child = ours.kill_on_drop(true).spawn().unwrap();
+        let _stranger = wait().spawn().unwrap();
+        let child = wait().env(FINGERPRINT_VARIABLE, "abc").spawn().unwrap();
         let pid = child.id().unwrap();
-        let found: Vec<_> = find(&script).into_iter().filter(|it| it.identity.pid == pid).collect();
-        assert_eq!((found.len(), found[0].fingerprint.as_str()), (1, "abc"));
-        assert!(find(&config).is_empty());
+        // A process that is just being executed shows no arguments for a moment.
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        let mut found = find(&config);
+        while found.is_empty() && std::time::Instant::now() < deadline {
+            found = find(&config);
+        }
+        let pids: Vec<u32> = found.iter().map(|one| one.identity.pid).collect();
+        assert_eq!((pids, found[0].fingerprint.as_str()), (vec![pid], "abc"));
+        assert!(find(&temp.path().join("other.conf")).is_empty());
         Process::child(child).stop(Duration::from_secs(10)).await.unwrap();
         assert!(!found[0].identity.is_alive());
     }

@@ -14,6 +14,9 @@ pub const USER_DATA: &str = "#cloud-config\n\
     runcmd: [[test, -e, /etc]]\n";
 /// The time between two looks at a server.
 const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// How far the time at which a server was made may differ between its first and later answers: a
+/// cloud's may come from two of its clocks, and in seconds.
+const CREATED_DRIFT_MILLIS: i64 = 60_000;
 /// How many servers are made at once.
 const AT_ONCE: usize = 3;
 /// A text that must not be seen in an error or a `Debug`.
@@ -52,6 +55,10 @@ pub struct Suite<'a> {
     pub foreign: &'a dyn Provider,
     /// The other cluster.
     pub foreign_cluster: ClusterName,
+    /// A size that the cloud has.
+    pub flavor: String,
+    /// An image that the cloud has.
+    pub image: String,
     /// How long a server may take until it is active, or gone.
     pub boot_deadline: Duration,
 }
@@ -75,6 +82,11 @@ pub fn spec(cluster: &ClusterName, agent: &str, user_data: &str) -> ServerSpec {
     }
 }
 
+/// User-data above every cloud's limit.
+fn too_long() -> String {
+    format!("#cloud-config\n# {}\n", SEED.repeat(4096))
+}
+
 impl Suite<'_> {
     /// Runs every rule; the first that does not hold ends it.
     ///
@@ -85,6 +97,7 @@ impl Suite<'_> {
         self.a_server_is_made_found_and_removed().await?;
         self.create_is_not_idempotent().await?;
         self.servers_are_made_at_once().await?;
+        self.a_server_is_rebuilt_in_place().await?;
         self.another_clusters_server_is_out_of_reach().await?;
         self.what_can_never_succeed_is_invalid().await
     }
@@ -124,7 +137,8 @@ impl Suite<'_> {
         let rule = "a server becomes active";
         let active = self.active(rule, &made.id).await?;
         holds(rule, as_asked(&active), || format!("{active:?}"))?;
-        holds(rule, active.created_at == made.created_at, || format!("{active:?}"))?;
+        let drift = active.created_at.since(made.created_at).abs();
+        holds(rule, drift < CREATED_DRIFT_MILLIS, || format!("{made:?}, then {active:?}"))?;
         holds(rule, !active.addresses.is_empty(), || "it has no address".to_owned())?;
         self.removed(&made.id).await
     }
@@ -157,9 +171,48 @@ impl Suite<'_> {
         futures_util::future::join_all(deletes).await.into_iter().collect()
     }
 
+    async fn a_server_is_rebuilt_in_place(&self) -> Result<(), Violation> {
+        let rule = "a rebuilt server keeps its id, and bears its new generation";
+        let made = called(rule, self.provider.create(self.spec("anew-1-aaaaaaaaaaaa")).await)?;
+        let active = self.active(rule, &made.id).await?;
+        let asked = self.spec("anew-1-bbbbbbbbbbbb");
+        called(rule, self.provider.rebuild(&made.id, asked.clone()).await)?;
+        let seen = self.listed(rule, &made.id).await?;
+        let anew = seen.as_ref().is_some_and(|server| server.agent_id == asked.agent_id);
+        holds(rule, anew, || format!("listed {seen:?}"))?;
+        let again = self.active(rule, &made.id).await?;
+        let kept = again.addresses == active.addresses && again.agent_id == asked.agent_id;
+        holds(rule, kept, || format!("{active:?}, then {again:?}"))?;
+
+        let rule = "a rebuild that can never succeed changes nothing";
+        let away = spec(&self.foreign_cluster, "anew-1-cccccccccccc", USER_DATA);
+        self.rebuild_refused(rule, &made.id, away, ErrorKind::Invalid).await?;
+        let long = spec(&self.cluster, "anew-1-cccccccccccc", &too_long());
+        self.rebuild_refused(rule, &made.id, self.sized(long), ErrorKind::Invalid).await?;
+        let left = self.active(rule, &made.id).await?;
+        holds(rule, left.agent_id == asked.agent_id, || format!("{left:?}"))?;
+        self.removed(&made.id).await?;
+
+        let rule = "a missing server is not rebuilt";
+        self.rebuild_refused(rule, &made.id, asked, ErrorKind::Gone).await
+    }
+
+    async fn rebuild_refused(
+        &self,
+        rule: &'static str,
+        id: &ServerId,
+        asked: ServerSpec,
+        kind: ErrorKind,
+    ) -> Result<(), Violation> {
+        let done = self.provider.rebuild(id, asked).await;
+        let refused = matches!(&done, Err(error) if error.kind() == kind);
+        holds(rule, refused, || format!("rebuild gave {done:?}"))?;
+        holds(rule, !format!("{done:?}").contains(SEED), || "the error shows it".to_owned())
+    }
+
     async fn another_clusters_server_is_out_of_reach(&self) -> Result<(), Violation> {
         let rule = "a server of another cluster is neither seen nor deleted";
-        let asked = spec(&self.foreign_cluster, "away-1-aaaaaaaaaaaa", USER_DATA);
+        let asked = self.sized(spec(&self.foreign_cluster, "away-1-aaaaaaaaaaaa", USER_DATA));
         let made = called(rule, self.foreign.create(asked).await)?;
         let seen = self.listed(rule, &made.id).await?;
         holds(rule, seen.is_none(), || format!("listed {seen:?}"))?;
@@ -168,8 +221,11 @@ impl Suite<'_> {
         let deleted = self.provider.delete(&made.id).await;
         let refused = matches!(&deleted, Err(error) if error.kind() == ErrorKind::Conflict);
         holds(rule, refused, || format!("deleting it gave {deleted:?}"))?;
+        let asked = self.spec("away-1-bbbbbbbbbbbb");
+        self.rebuild_refused(rule, &made.id, asked, ErrorKind::Conflict).await?;
         let left = called(rule, self.foreign.get(&made.id).await)?;
-        holds(rule, left.is_some(), || "it is gone".to_owned())?;
+        let same = left.as_ref().is_some_and(|server| server.agent_id == made.agent_id);
+        holds(rule, same, || format!("now it is {left:?}"))?;
         called(rule, self.foreign.delete(&made.id).await)
     }
 
@@ -179,15 +235,19 @@ impl Suite<'_> {
         self.refused(rule, asked).await?;
 
         let rule = "user-data that is too long is invalid, and is not shown";
-        let long = format!("#cloud-config\n# {}\n", SEED.repeat(4096));
-        let asked = spec(&self.cluster, "bad-1-aaaaaaaaaaaa", &long);
+        let asked = spec(&self.cluster, "bad-1-aaaaaaaaaaaa", &too_long());
         let shown = format!("{asked:?}");
         holds(rule, !shown.contains(SEED), || "Debug shows it".to_owned())?;
         self.refused(rule, asked).await
     }
 
     fn spec(&self, agent: &str) -> ServerSpec {
-        spec(&self.cluster, agent, USER_DATA)
+        self.sized(spec(&self.cluster, agent, USER_DATA))
+    }
+
+    /// The same, with a size and an image that the cloud has.
+    fn sized(&self, spec: ServerSpec) -> ServerSpec {
+        ServerSpec { flavor: self.flavor.clone(), image: self.image.clone(), ..spec }
     }
 
     async fn refused(&self, rule: &'static str, asked: ServerSpec) -> Result<(), Violation> {

@@ -7,6 +7,7 @@
 //! it disappears by a rename after nothing runs any more. Workers have the machine's network. This
 //! keeps workers from treading on the machine by accident; against a hostile root it is no wall.
 
+mod rebuild;
 mod removal;
 mod support;
 
@@ -136,20 +137,14 @@ impl Local {
     }
 
     fn create_now(&self, spec: &ServerSpec) -> Result<Server, Error> {
-        self.check(spec)?;
+        let doing = format!("creating {}", spec.name);
+        self.check(&doing, spec)?;
+        if self.folders(&doing)?.len() >= SERVERS_MAX {
+            let text = format!("{doing}: this machine has {SERVERS_MAX} servers already");
+            return Err(Error::new(ErrorKind::Quota, text));
+        }
         let id = new_id();
-        let record = Spec {
-            id: id.to_string(),
-            name: spec.name.clone(),
-            agent_id: spec.agent_id.clone(),
-            cluster: spec.cluster.clone(),
-            pool: spec.pool.clone(),
-            image: spec.image.clone(),
-            created_at: UnixMillis::now(),
-            isolation: self.config.isolation,
-            agent_binary: self.config.agent_binary.clone(),
-            hidden: self.config.hidden.clone(),
-        };
+        let record = self.record(&id, spec);
         let failed = |error: io::Error| {
             Error::new(ErrorKind::Transient, format!("creating {}", spec.name)).caused_by(error)
         };
@@ -165,8 +160,23 @@ impl Local {
         Ok(server(&record, Status::Building))
     }
 
-    fn check(&self, spec: &ServerSpec) -> Result<(), Error> {
-        let doing = format!("creating {}", spec.name);
+    fn record(&self, id: &ServerId, spec: &ServerSpec) -> Spec {
+        Spec {
+            id: id.to_string(),
+            name: spec.name.clone(),
+            agent_id: spec.agent_id.clone(),
+            cluster: spec.cluster.clone(),
+            pool: spec.pool.clone(),
+            image: spec.image.clone(),
+            created_at: UnixMillis::now(),
+            isolation: self.config.isolation,
+            agent_binary: self.config.agent_binary.clone(),
+            hidden: self.config.hidden.clone(),
+        }
+    }
+
+    /// Refuses what can never succeed.
+    fn check(&self, doing: &str, spec: &ServerSpec) -> Result<(), Error> {
         if spec.cluster != self.config.cluster {
             let text = format!("{doing}: this provider is of cluster {}", self.config.cluster);
             return Err(Error::new(ErrorKind::Invalid, text));
@@ -175,10 +185,6 @@ impl Local {
         if bytes > USER_DATA_BYTES_MAX {
             let text = format!("{doing}: {bytes} bytes of user-data, above {USER_DATA_BYTES_MAX}");
             return Err(Error::new(ErrorKind::Invalid, text));
-        }
-        if self.folders(&doing)?.len() >= SERVERS_MAX {
-            let text = format!("{doing}: this machine has {SERVERS_MAX} servers already");
-            return Err(Error::new(ErrorKind::Quota, text));
         }
         let parsed = CloudConfig::parse(spec.user_data.expose());
         parsed.map(drop).map_err(|error| Error::new(ErrorKind::Invalid, doing).caused_by(error))
@@ -259,6 +265,15 @@ impl Provider for Local {
     fn delete<'a>(&'a self, id: &'a ServerId) -> BoxFuture<'a, Result<(), Error>> {
         let id = id.clone();
         self.blocking(move |this| this.delete_now(&id))
+    }
+
+    fn rebuild<'a>(
+        &'a self,
+        id: &'a ServerId,
+        spec: ServerSpec,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        let id = id.clone();
+        self.blocking(move |this| this.rebuild_now(&id, &spec))
     }
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Server>, Error>> {

@@ -22,6 +22,8 @@ pub enum Call {
     Create,
     /// [`Provider::delete`].
     Delete,
+    /// [`Provider::rebuild`].
+    Rebuild,
     /// [`Provider::list`].
     List,
     /// [`Provider::get`].
@@ -41,9 +43,9 @@ pub enum Fault {
     Delay(Duration),
     /// It is never done nor answered.
     Hang,
-    /// The server is made, and stays in `Building` for ever. (`create` only.)
+    /// The server is made, and stays in `Building` for ever. (`create` and `rebuild` only.)
     NeverBoot,
-    /// The server is made, and ends in `Error` with this text. (`create` only.)
+    /// The server is made, and ends in `Error` with this text. (`create` and `rebuild` only.)
     BreakServer(String),
     /// The listing succeeds and is empty. (`list` only.)
     Empty,
@@ -207,6 +209,31 @@ impl Provider for Simulated {
         }))
     }
 
+    fn rebuild<'a>(
+        &'a self,
+        id: &'a ServerId,
+        spec: ServerSpec,
+    ) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.run(Call::Rebuild, move |state, fault| {
+            check(&spec, &self.cluster)?;
+            let boot_calls = state.boot_calls;
+            match state.servers.get_mut(id) {
+                None => {
+                    let message = format!("rebuilding server {id}: there is no such server");
+                    Err(Error::new(ErrorKind::Gone, message))
+                }
+                Some(simulation) if self.owns(simulation) => {
+                    simulation.rebuild(spec, boot_calls, fault);
+                    Ok(())
+                }
+                Some(_) => {
+                    let message = format!("rebuilding server {id}: it is of another cluster");
+                    Err(Error::new(ErrorKind::Conflict, message))
+                }
+            }
+        }))
+    }
+
     fn list(&self) -> BoxFuture<'_, Result<Vec<Server>, Error>> {
         Box::pin(self.run(Call::List, move |state, fault| {
             if fault == Some(Fault::Empty) {
@@ -242,18 +269,31 @@ impl State {
             created_at: UnixMillis(self.now),
             image: spec.image.clone(),
         };
-        let (boots_in, fate) = match fault {
-            Some(Fault::NeverBoot) => (None, Status::Building),
-            Some(Fault::BreakServer(text)) => (Some(self.boot_calls), Status::Error(text)),
-            _ => (Some(self.boot_calls), Status::Active),
-        };
+        let (boots_in, fate) = boot(fault, self.boot_calls);
         let simulation = Simulation { server: server.clone(), spec, boots_in, fate };
         self.servers.insert(server.id.clone(), simulation);
         Ok(server)
     }
 }
 
+/// After how many looks, and as what, a server comes up that is made now.
+fn boot(fault: Option<Fault>, boot_calls: u32) -> (Option<u32>, Status) {
+    match fault {
+        Some(Fault::NeverBoot) => (None, Status::Building),
+        Some(Fault::BreakServer(text)) => (Some(boot_calls), Status::Error(text)),
+        _ => (Some(boot_calls), Status::Active),
+    }
+}
+
 impl Simulation {
+    fn rebuild(&mut self, spec: ServerSpec, boot_calls: u32, fault: Option<Fault>) {
+        self.server.agent_id = spec.agent_id.clone();
+        self.server.image = spec.image.clone();
+        self.server.status = Status::Building;
+        self.spec = spec;
+        (self.boots_in, self.fate) = boot(fault, boot_calls);
+    }
+
     fn look(&mut self) -> Server {
         match self.boots_in {
             Some(0) => {
@@ -305,6 +345,8 @@ mod tests {
             cluster: name("home"),
             foreign: &cloud.provider(name("away")),
             foreign_cluster: name("away"),
+            flavor: "small".to_owned(),
+            image: "any".to_owned(),
             boot_deadline: Duration::from_secs(1),
         };
         suite.run().await.unwrap();

@@ -70,6 +70,27 @@ async fn nothing_is_left_of_a_deleted_server() {
 }
 
 #[tokio::test]
+async fn a_rebuilt_server_has_nothing_of_its_former_life() {
+    for (isolation, seconds) in isolations().await.into_iter().zip([4001, 4002, 4003]) {
+        let machine = Machine::new(isolation);
+        let local = machine.open();
+        let own = seconds + nix::unistd::geteuid().as_raw() % 1000 * 10;
+        let command = STUBBORN.replace("2000", &own.to_string());
+        let file = "${MUSTER_ROOT:-}/etc/former";
+        let first = format!("{command}; mkdir -p ${{MUSTER_ROOT:-}}/etc; echo x >{file}");
+        let server = active(&local, &shell(&first)).await;
+        until(async || (sleepers(own) == 1).then_some(())).await;
+        let anew = spec(&shell(&format!("test ! -e {file} && echo anew")));
+        local.rebuild(&server.id, anew).await.unwrap();
+        assert_eq!(sleepers(own), 0, "{isolation:?}");
+        let again = settled(&local, &server.id).await;
+        assert_eq!(again.status, Status::Active, "{isolation:?}");
+        assert_eq!(machine.output(&again), "anew\n");
+        assert_eq!(fs::read_dir(machine.servers()).unwrap().count(), 1);
+    }
+}
+
+#[tokio::test]
 async fn a_second_provider_finds_the_servers() {
     for isolation in isolations().await {
         let machine = Machine::new(isolation);

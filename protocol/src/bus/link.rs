@@ -6,7 +6,7 @@ use async_nats::{
 };
 use nkeys::KeyPair;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, watch};
@@ -187,6 +187,25 @@ impl Events {
     }
 }
 
+/// How long async-nats waits before it tries a server. It asks before the very first one too, where
+/// a wait would only delay the start: whoever makes the connection has his own between his tries.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Pace(Arc<AtomicBool>);
+
+impl Pace {
+    /// From now on each attempt is one to reconnect.
+    pub(super) fn connected(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn before(&self, attempt: usize) -> Duration {
+        match self.0.load(Ordering::Relaxed) {
+            true => reconnect_delay(attempt),
+            false => Duration::ZERO,
+        }
+    }
+}
+
 /// Full jitter below a doubling bound, so that a fleet does not come back in one instant.
 pub(super) fn reconnect_delay(attempt: usize) -> Duration {
     let doublings = u32::try_from(attempt).unwrap_or(u32::MAX).min(16);
@@ -218,6 +237,14 @@ mod tests {
         let late = delays.iter().filter(|delay| **delay > RECONNECT_DELAY_MAX / 2).count();
         assert!((50..150).contains(&late), "{late} of 200 in the later half");
         assert!(delays.iter().all(|delay| *delay <= RECONNECT_DELAY_MAX));
+    }
+
+    #[test]
+    fn the_first_connection_does_not_wait_and_a_lost_one_does() {
+        let pace = Pace::default();
+        assert!((1..100).all(|attempt| pace.before(attempt).is_zero()));
+        pace.connected();
+        assert!((1..100).any(|attempt| !pace.before(attempt).is_zero()));
     }
 
     #[tokio::test]

@@ -5,6 +5,8 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
+use super::Host;
+
 /// Folders that a recursive removal may nest in.
 const DEPTH_MAX: usize = 256;
 
@@ -24,7 +26,9 @@ impl Access {
 }
 
 /// Replaces a file atomically: a temporary file beside it, synced, then renamed over it.
-pub(crate) fn replace(path: &Path, data: &[u8], access: Access) -> io::Result<()> {
+///
+/// The rename itself is on disk when the host has settled.
+pub(crate) fn replace(host: &Host, path: &Path, data: &[u8], access: Access) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("/"));
     let mut temp = tempfile::Builder::new().prefix(".muster-").tempfile_in(folder)?;
@@ -33,13 +37,14 @@ pub(crate) fn replace(path: &Path, data: &[u8], access: Access) -> io::Result<()
     own(temp.as_file(), temp.path(), access, mode)?;
     temp.as_file().sync_all()?;
     temp.persist(path).map_err(|error| error.error)?;
-    sync_folder(folder)
+    host.renamed_in(folder)
 }
 
 /// Replaces a file, keeping the old one's owner and mode where nothing else is wanted.
 ///
 /// An old owner that cannot be given (a user namespace that does not map it) is let go.
 pub(crate) fn replace_keeping(
+    host: &Host,
     path: &Path,
     data: &[u8],
     wanted: Access,
@@ -47,11 +52,11 @@ pub(crate) fn replace_keeping(
 ) -> io::Result<()> {
     let mode = wanted.mode.or(old.mode);
     let kept = Access { uid: wanted.uid.or(old.uid), gid: wanted.gid.or(old.gid), mode };
-    match replace(path, data, kept) {
+    match replace(host, path, data, kept) {
         Err(error)
             if matches!(error.raw_os_error(), Some(nix::libc::EINVAL | nix::libc::EPERM)) =>
         {
-            replace(path, data, Access { mode, ..wanted })
+            replace(host, path, data, Access { mode, ..wanted })
         }
         other => other,
     }
@@ -68,7 +73,7 @@ fn own(file: &File, path: &Path, access: Access, mode: u32) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(mode))
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder)?.sync_all() {
         // Some filesystems cannot sync a folder; the rename itself has happened.
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
@@ -139,7 +144,7 @@ fn collect(folder: &Path, depth: usize, out: &mut Vec<PathBuf>) -> io::Result<()
 }
 
 /// Finds a program in the usual folders of a host, or by its absolute path.
-pub(crate) fn which(host: &super::Host, name: &str) -> Option<String> {
+pub(crate) fn which(host: &Host, name: &str) -> Option<String> {
     const FOLDERS: [&str; 6] =
         ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
     let runs = |path: &String| {
@@ -158,9 +163,9 @@ mod tests {
     #[test]
     fn a_file_is_replaced_with_its_mode_and_leaves_nothing_beside_it() {
         let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("f");
-        replace(&file, b"one", Access { mode: Some(0o600), ..Access::default() }).unwrap();
-        replace(&file, b"two", Access { mode: Some(0o640), ..Access::default() }).unwrap();
+        let (host, file) = (Host::new(), dir.path().join("f"));
+        replace(&host, &file, b"one", Access { mode: Some(0o600), ..Access::default() }).unwrap();
+        replace(&host, &file, b"two", Access { mode: Some(0o640), ..Access::default() }).unwrap();
         assert_eq!(fs::read(&file).unwrap(), b"two");
         assert_eq!(fs::metadata(&file).unwrap().mode() & 0o7777, 0o640);
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
@@ -169,10 +174,10 @@ mod tests {
     #[test]
     fn a_failed_replacement_leaves_the_old_file() {
         let dir = tempfile::tempdir().unwrap();
-        let folder = dir.path().join("d");
+        let (host, folder) = (Host::new(), dir.path().join("d"));
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("in"), "x").unwrap();
-        assert!(replace(&folder, b"one", Access::default()).is_err());
+        assert!(replace(&host, &folder, b"one", Access::default()).is_err());
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
         assert_eq!(fs::read(folder.join("in")).unwrap(), b"x");
     }

@@ -52,15 +52,10 @@ pub(super) fn remove(folder: &Folder) -> Result<(), Error> {
         let text = format!("removing server {}", folder.path().display());
         Error::new(ErrorKind::Transient, text).caused_by(error)
     };
-    match folder.condemn() {
+    match end_all(folder) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         result => result.map_err(failed)?,
     }
-    // A supervisor that is not written down yet will find the mark, and end by itself.
-    if let Some(running) = folder.running().map_err(failed)? {
-        end(&running).map_err(failed)?;
-    }
-    end_strays(folder).map_err(failed)?;
     let gone = folder.path().with_file_name(format!(
         "{GONE}{}",
         folder.path().file_name().unwrap_or_default().to_string_lossy()
@@ -70,6 +65,16 @@ pub(super) fn remove(folder: &Folder) -> Result<(), Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result.and_then(|()| remove_tree(&gone)).map_err(failed),
     }
+}
+
+/// Ends all that runs in a server, for good.
+pub(super) fn end_all(folder: &Folder) -> io::Result<()> {
+    folder.condemn()?;
+    // A supervisor that is not written down yet will find the mark, and end by itself.
+    if let Some(running) = folder.running()? {
+        end(&running)?;
+    }
+    end_strays(folder)
 }
 
 /// Removes what is no server yet, or no more, and has been so for a while.
@@ -129,7 +134,7 @@ fn wait(process: Process) -> io::Result<()> {
     }
 }
 
-fn remove_tree(path: &Path) -> io::Result<()> {
+pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
     let mut tries = TRIES;
     loop {
         match fs::remove_dir_all(path) {

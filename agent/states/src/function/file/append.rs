@@ -92,7 +92,7 @@ impl StateFunction for Append {
         let access = ctx.host.stat(name).map_or_else(Access::default, |meta| Access::of(&meta));
         let made =
             make_folders(&ctx.host.followed(parent(name)), Access::default()).and_then(|()| {
-                replace_keeping(&place, step.data.as_bytes(), Access::default(), access)
+                replace_keeping(ctx.host, &place, step.data.as_bytes(), Access::default(), access)
             });
         match made {
             Ok(()) => Outcome::changed(format!("Appended {} lines", step.added), step.changes),

@@ -273,7 +273,7 @@ fn update(
             changes.insert("diff".to_owned(), Value::from(shown));
             // Owner and mode of the old file are in place before the new one appears.
             let differences = perms.differences(ctx.host, meta);
-            replace_keeping(&place, data, perms.access(ctx.host), Access::of(meta))?;
+            replace_keeping(ctx.host, &place, data, perms.access(ctx.host), Access::of(meta))?;
             changes.extend(differences);
         }
     }
@@ -305,7 +305,12 @@ fn create(
     let access = perms.access(ctx.host);
     let mode = access.mode.unwrap_or(NEW_FILE);
     let place = ctx.host.followed(name);
-    replace(&place, data.as_deref().unwrap_or_default(), Access { mode: Some(mode), ..access })?;
+    replace(
+        ctx.host,
+        &place,
+        data.as_deref().unwrap_or_default(),
+        Access { mode: Some(mode), ..access },
+    )?;
     let mut changes = match data {
         Some(_) => change("diff", "New file"),
         None => change("new", format!("file {name} created")),

@@ -86,7 +86,7 @@ fn rewrite(host: &Host, path: &str, edit: impl FnOnce(&mut Vec<String>)) -> io::
         return Ok(());
     }
     let old = meta.map_or_else(Access::default, |meta| Access::of(&meta));
-    replace_keeping(&place, out.as_bytes(), Access::default(), old)
+    replace_keeping(host, &place, out.as_bytes(), Access::default(), old)
 }
 
 fn is_hidden(error: &io::Error) -> bool {
@@ -229,7 +229,7 @@ pub(crate) fn make_home(host: &Host, user: &User, mode: u32) -> io::Result<()> {
             std::os::unix::fs::symlink(std::fs::read_link(&from)?, &to)?;
             std::os::unix::fs::lchown(&to, owner.uid, owner.gid)?;
         } else {
-            replace(&to, &std::fs::read(&from)?, access)?;
+            replace(host, &to, &std::fs::read(&from)?, access)?;
         }
     }
     Ok(())

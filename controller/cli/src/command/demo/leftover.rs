@@ -117,10 +117,12 @@ fn processes(is_ours: impl Fn(&[&[u8]]) -> bool) -> Vec<Process> {
     ours.filter_map(Process::of).collect()
 }
 
-/// The demo's controller and NATS server.
+/// The demo's controller and NATS server, and the controller's short commands that a kill has left
+/// at work in the folder.
 pub(super) fn daemons(folder: &Folder) -> Vec<Process> {
     let mut all = find("--config", |file| file == folder.controller_config());
     all.extend(find("-c", |file| file == folder.nats_config()));
+    all.extend(find("--dir", |file| file == folder.config() || file == folder.workers()));
     all
 }
 
