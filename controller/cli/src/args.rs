@@ -1,6 +1,8 @@
 //! The command line: what can be typed, and its help.
 
-use crate::command::{call, demo, doctor, events, generate, init, pool, stats, worker};
+use crate::command::{
+    call, cluster, demo, doctor, events, generate, image, init, pool, reconcile, stats, worker,
+};
 use crate::output::Format;
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
@@ -9,7 +11,7 @@ use std::path::PathBuf;
 #[derive(Debug, Parser)]
 #[command(name = "muster", version, propagate_version = true, arg_required_else_help = true)]
 #[command(after_help = "Exit codes: 0 all done; 1 the call did not work; 2 some workers failed; \
-    3 some workers did not answer; 130 interrupted.")]
+    3 some workers did not answer, or were not done in time; 130 interrupted.")]
 pub(crate) struct Cli {
     /// The context file [default: ~/.config/muster/context.yaml, else /etc/muster/admin.yaml]
     #[arg(long, global = true, env = "MUSTER_CONTEXT", value_name = "FILE")]
@@ -34,12 +36,20 @@ pub(crate) enum Command {
     Init(init::Args),
     /// Launch workers on this machine and watch them on their way
     Demo(demo::Args),
-    /// Look at workers, launch and terminate them
+    /// Look at workers; launch, drain, hold, rebuild and terminate them
     #[command(subcommand)]
     Worker(worker::Command),
-    /// Look at pools, and change their size
+    /// Look at pools; scale, freeze and drain them
     #[command(subcommand)]
     Pool(pool::Command),
+    /// Look at the pools' images, and choose the current one
+    #[command(subcommand)]
+    Image(image::Command),
+    /// Look at the cluster as a whole, or end all its workers
+    #[command(subcommand)]
+    Cluster(cluster::Command),
+    /// Show what the controller does not do in doubt, and let it do it
+    Reconcile(reconcile::Args),
     /// Follow what happens in the cluster
     Events(events::Args),
     /// Ask workers for a sign of life
@@ -82,10 +92,30 @@ mod tests {
             "muster worker list compute-* --all -o yaml",
             "muster worker show compute-0001",
             "muster worker launch compute --count 3",
+            "muster worker list --cloud -o json",
+            "muster worker launch compute --count 3 --wait --timeout 20m",
             "muster worker terminate a,b",
-            "muster worker terminate --pool compute",
+            "muster worker terminate --pool compute --force --wait",
+            "muster worker rebuild compute-* --image rocky-9.5 --wait",
+            "muster worker rebuild --pool compute",
+            "muster worker drain a,b",
+            "muster worker undrain a",
+            "muster worker hold --pool compute",
+            "muster worker release a",
+            "muster worker busy a",
+            "muster worker idle *",
             "muster pool list",
-            "muster pool scale compute 8",
+            "muster pool scale compute 8 --wait",
+            "muster pool freeze compute",
+            "muster pool thaw compute",
+            "muster pool drain compute",
+            "muster image list",
+            "muster image set-current compute rocky-9.5",
+            "muster image set-current compute --default",
+            "muster cluster show",
+            "muster cluster destroy --yes --timeout 10m",
+            "muster reconcile",
+            "muster reconcile --confirm --yes",
             "muster events worker.*.ready --since 1h --limit 10 -o json",
             "muster ping *",
             "muster facts --pool compute",
@@ -103,7 +133,17 @@ mod tests {
             let parsed = Cli::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
         }
-        for line in ["muster", "muster exec a", "muster pool scale x", "muster worker launch X.y"] {
+        for line in [
+            "muster",
+            "muster exec a",
+            "muster pool scale x",
+            "muster worker launch X.y",
+            "muster worker drain",
+            "muster worker list a --cloud",
+            "muster image set-current compute",
+            "muster image set-current compute a --default",
+            "muster reconcile --yes",
+        ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }
     }

@@ -1,13 +1,17 @@
 //! The commands, one file each.
 
 pub(crate) mod call;
+pub(crate) mod cluster;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod events;
 pub(crate) mod generate;
+pub(crate) mod image;
 pub(crate) mod init;
 pub(crate) mod pool;
+pub(crate) mod reconcile;
 pub(crate) mod stats;
+pub(crate) mod wait;
 pub(crate) mod worker;
 
 use crate::args::{Cli, Command};
@@ -39,8 +43,11 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
     match cli.command {
         Command::Init(args) => init::run(&args),
         Command::Demo(args) => Box::pin(demo::run(&args, &caller)).await,
-        Command::Worker(command) => worker::run(&command, &caller).await,
-        Command::Pool(command) => pool::run(&command, &caller).await,
+        Command::Worker(command) => Box::pin(worker::run(&command, &caller)).await,
+        Command::Pool(command) => Box::pin(pool::run(&command, &caller)).await,
+        Command::Image(command) => image::run(&command, &caller).await,
+        Command::Cluster(command) => Box::pin(cluster::run(&command, &caller)).await,
+        Command::Reconcile(args) => reconcile::run(&args, &caller).await,
         Command::Events(args) => events::run(&args, &caller).await,
         Command::Ping(args) => call::ping(args, &caller).await,
         Command::Facts(args) => call::facts(args, &caller).await,

@@ -1,6 +1,8 @@
 //! How a command ends: its exit code, or an error that says what to do next.
 
 use crate::output;
+use muster_protocol::api::{Refusal, RefusalKind};
+use muster_protocol::bus;
 use std::process::ExitCode;
 
 /// What a command's end tells the shell.
@@ -12,7 +14,7 @@ pub(crate) enum Exit {
     Error,
     /// Some workers failed.
     SomeFailed,
-    /// No worker failed, but some did not answer.
+    /// No worker failed, but some did not answer, or were not where they should be in time.
     SomeSilent,
     /// Stopped by Ctrl-C or SIGTERM before it was done.
     Interrupted,
@@ -84,14 +86,39 @@ impl Failure {
         }
     }
 
+    /// What the controller refused, and why, if that is what happened.
+    pub(crate) fn refusal(&self) -> Option<&Refusal> {
+        match self {
+            Failure::Told { error, .. } => error.downcast_ref(),
+            Failure::PipeClosed => None,
+        }
+    }
+
+    /// Whether the same may work a moment later: a controller that restarts, or that cannot now.
+    pub(crate) fn is_passing(&self) -> bool {
+        let Failure::Told { error, .. } = self else { return false };
+        let bus = error.downcast_ref::<bus::Error>();
+        bus.is_some_and(|error| {
+            matches!(error, bus::Error::NoResponders { .. } | bus::Error::Timeout { .. })
+        }) || self.refusal().is_some_and(|refusal| refusal.kind == RefusalKind::Unavailable)
+    }
+
+    /// The same error with other advice.
+    pub(crate) fn advise(self, next: impl Into<String>) -> Failure {
+        match self {
+            Failure::Told { error, .. } => Failure::Told { error, next: next.into() },
+            Failure::PipeClosed => Failure::PipeClosed,
+        }
+    }
+
     /// Tells it on stderr, and gives the exit code.
     pub(crate) fn tell(&self) -> Exit {
         if matches!(self, Failure::PipeClosed) {
             return Exit::PipeClosed;
         }
-        output::note(&format!("error: {}", self.text()));
+        output::note(&format!("error: {}", output::clean(&self.text())));
         if !self.next().is_empty() {
-            output::note(&format!("next:  {}", self.next()));
+            output::note(&format!("next:  {}", output::clean(self.next())));
         }
         Exit::Error
     }
@@ -125,6 +152,20 @@ mod tests {
             Exit::PipeClosed,
         ];
         assert_eq!(all.map(Exit::code), [0, 1, 2, 3, 130, 141]);
+    }
+
+    #[test]
+    fn what_may_work_a_moment_later_is_known() {
+        let refusal = |kind| Failure::new(Refusal { kind, message: "no".into() }, "");
+        assert!(refusal(RefusalKind::Unavailable).is_passing());
+        assert!(!refusal(RefusalKind::Conflict).is_passing());
+        let conflict = refusal(RefusalKind::Conflict).advise("wait");
+        assert_eq!(conflict.refusal().map(|refusal| refusal.kind), Some(RefusalKind::Conflict));
+        assert_eq!(conflict.next(), "wait");
+        let silent = bus::Error::Timeout { subject: "s".into(), millis: 1 };
+        assert!(Failure::new(silent, "").is_passing());
+        assert!(!Failure::new(bus::Error::Closed, "").is_passing());
+        assert!(!Failure::say("no", "").is_passing());
     }
 
     #[test]

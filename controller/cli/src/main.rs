@@ -3,6 +3,7 @@
 mod args;
 mod binaries;
 mod command;
+mod confirm;
 mod context;
 mod failure;
 mod interrupt;

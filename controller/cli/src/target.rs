@@ -4,6 +4,25 @@ use crate::failure::{Failure, Result};
 use muster_protocol::api::Target;
 use muster_protocol::id::PoolName;
 
+/// Which workers, where some must be named.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Which {
+    /// Which ones: 'compute-*', a,b
+    #[arg(required_unless_present = "pool")]
+    target: Option<String>,
+    /// All of this pool, instead of TARGET
+    #[arg(long, value_name = "NAME")]
+    pool: Option<PoolName>,
+}
+
+impl Which {
+    /// The target that was typed.
+    pub(crate) fn target(&self) -> Result<Target> {
+        let given = target(self.target.as_deref(), self.pool.as_ref())?;
+        given.ok_or_else(|| Failure::say("no target is given", NEXT))
+    }
+}
+
 /// Reads a target from what was typed; none if nothing was.
 pub(crate) fn target(names: Option<&str>, pool: Option<&PoolName>) -> Result<Option<Target>> {
     match (names, pool) {

@@ -76,11 +76,24 @@ fn completions_and_manual_pages_are_made_for_every_command() {
     let home = tempfile::tempdir().unwrap();
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let output = run(home.path(), &["completions", shell]);
-        assert!(text(&output.stdout).contains("terminate"), "{shell}");
+        let output = text(&output.stdout);
+        for word in ["terminate", "undrain", "set-current", "destroy", "reconcile"] {
+            assert!(output.contains(word), "{shell}: {word}");
+        }
     }
     let output = run(home.path(), &["man", "pages"]);
     assert!(output.status.success(), "{}", text(&output.stderr));
-    for page in ["muster.1", "muster-apply.1", "muster-worker-launch.1", "muster-demo.1"] {
+    for page in [
+        "muster.1",
+        "muster-apply.1",
+        "muster-worker-launch.1",
+        "muster-worker-rebuild.1",
+        "muster-pool-freeze.1",
+        "muster-image-set-current.1",
+        "muster-cluster-destroy.1",
+        "muster-reconcile.1",
+        "muster-demo.1",
+    ] {
         assert!(home.path().join("pages").join(page).is_file(), "{page}");
     }
 }

@@ -15,6 +15,11 @@ impl Progress {
         Progress { terminal: std::io::stderr().is_terminal(), drawn: false }
     }
 
+    /// Whether the line is seen.
+    pub(crate) fn is_seen(&self) -> bool {
+        self.terminal
+    }
+
     /// Draws the line; the terminal cuts it at its right edge.
     pub(crate) fn draw(&mut self, line: &str) {
         if self.terminal {

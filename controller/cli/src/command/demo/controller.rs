@@ -137,7 +137,9 @@ async fn gone(session: &Session) -> Result<()> {
         }
         if !asked {
             // A worker may be gone by now: then this is refused, and the list tells.
-            drop(session.ask(&WorkerTerminate { target: target.clone() }).await);
+            // Nobody says of the demo's workers that they are idle.
+            let end = WorkerTerminate { target: target.clone(), force: true };
+            drop(session.ask(&end).await);
         }
         poll.tick().await;
     }

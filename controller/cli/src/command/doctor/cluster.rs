@@ -7,7 +7,7 @@ use crate::output::{clock, span};
 use crate::session::Session;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use muster_protocol::api::{ClusterShow, ClusterView, WorkerList, WorkerView};
+use muster_protocol::api::{ClusterShow, ClusterView, PoolList, PoolView, WorkerList, WorkerView};
 use muster_protocol::id::UnixMillis;
 use muster_protocol::worker::Phase;
 use serde::Deserialize;
@@ -77,7 +77,7 @@ pub(super) fn is_new_enough(version: &str) -> bool {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= NATS_MIN
 }
 
-/// The controller, its sinks, the workers and the clocks.
+/// The controller, the clocks, the sinks, the pools, the workers, and what waits for a person.
 pub(super) async fn checks(session: &Session, checks: &mut Vec<Check>) {
     let before = UnixMillis::now();
     let view = match session.ask(&ClusterShow {}).await {
@@ -86,8 +86,14 @@ pub(super) async fn checks(session: &Session, checks: &mut Vec<Check>) {
     };
     let now = UnixMillis::now();
     checks.push(controller(&view, before, now));
-    checks.push(clocks(&view, now));
+    checks.push(clocks(&view, before, now));
+    checks.push(leader(&view));
+    checks.push(doubts(&view));
     checks.push(sinks(&view));
+    match session.ask(&PoolList {}).await {
+        Ok(list) => checks.push(pools(&list)),
+        Err(failure) => checks.push(Check::failed("pools", &failure)),
+    }
     match session.ask(&WorkerList { target: None, all: false }).await {
         Ok(list) => checks.push(workers(&view, &list)),
         Err(failure) => checks.push(Check::failed("workers", &failure)),
@@ -96,7 +102,9 @@ pub(super) async fn checks(session: &Session, checks: &mut Vec<Check>) {
 
 fn controller(view: &ClusterView, asked: UnixMillis, now: UnixMillis) -> Check {
     let ours = env!("CARGO_PKG_VERSION");
-    let up = span(now.since(view.started).max(0));
+    // Both times are its own, if it tells its present one.
+    let there = if view.now == UnixMillis::default() { now } else { view.now };
+    let up = span(there.since(view.started).max(0));
     let took = span(now.since(asked));
     let detail = format!("{} of {}, up {up}, answers in {took}", view.version, view.name);
     match view.version == ours {
@@ -108,14 +116,68 @@ fn controller(view: &ClusterView, asked: UnixMillis, now: UnixMillis) -> Check {
     }
 }
 
-/// The controller says only when it started: a start in the future shows that the clocks differ.
-fn clocks(view: &ClusterView, now: UnixMillis) -> Check {
-    let ahead = view.started.since(now);
-    if ahead <= OFFSET_MILLIS_MAX {
-        return Check::ok("clocks", "the controller's is not ahead of this machine's");
+/// The controller told its time at some moment between the question and the answer: only what lies
+/// outside shows that the clocks differ.
+fn clocks(view: &ClusterView, asked: UnixMillis, answered: UnixMillis) -> Check {
+    let name = "clocks";
+    if view.now == UnixMillis::default() {
+        return Check::ok(name, "the controller does not tell its time: upgrade it to compare");
     }
-    let detail = format!("the controller's is at least {} ahead of this machine's", span(ahead));
-    Check::warn("clocks", detail, "synchronise both: timedatectl status")
+    let ahead = view.now.since(answered).max(0);
+    let behind = asked.since(view.now).max(0);
+    let (apart, way) = if ahead > 0 { (ahead, "ahead of") } else { (behind, "behind") };
+    match apart {
+        0 => Check::ok(name, "the controller's and this machine's agree"),
+        ..=OFFSET_MILLIS_MAX => {
+            let detail = format!("the controller's is {} {way} this machine's", span(apart));
+            Check::ok(name, detail)
+        }
+        _ => {
+            let detail = format!("the controller's is {} {way} this machine's", span(apart));
+            Check::warn(name, detail, "synchronise both: timedatectl status")
+        }
+    }
+}
+
+fn leader(view: &ClusterView) -> Check {
+    match view.leader.as_str() {
+        "" => Check::warn(
+            "leader",
+            "no controller reconciles at the moment",
+            "one takes over within seconds; if none does: journalctl -u muster-controller",
+        ),
+        leader => Check::ok("leader", leader),
+    }
+}
+
+/// What the controller does not do without a person's word.
+fn doubts(view: &ClusterView) -> Check {
+    match view.doubts.as_slice() {
+        [] => Check::ok("doubts", "none"),
+        [first, rest @ ..] => {
+            let more = if rest.is_empty() { "" } else { "; ..." };
+            let next = "muster reconcile, then muster reconcile --confirm";
+            Check::warn("doubts", format!("{}: {first}{more}", view.doubts.len()), next)
+        }
+    }
+}
+
+/// A pool that launches nothing, or is meant to stand still.
+fn pools(list: &[PoolView]) -> Check {
+    let name = "pools";
+    if let Some(pool) = list.iter().find(|pool| pool.breaker.is_some()) {
+        let breaker = pool.breaker.as_deref().unwrap_or_default();
+        return Check::warn(name, format!("{}: {breaker}", pool.name), "muster pool list");
+    }
+    let still = list.iter().filter(|pool| pool.frozen || pool.draining);
+    let still: Vec<&str> = still.map(|pool| pool.name.as_str()).collect();
+    match still.first() {
+        Some(first) => {
+            let detail = some_of("frozen or draining", &still);
+            Check::warn(name, detail, format!("if that is over: muster pool thaw {first}"))
+        }
+        None => Check::ok(name, format!("{}", list.len())),
+    }
 }
 
 fn sinks(view: &ClusterView) -> Check {
@@ -169,9 +231,8 @@ fn some_of(what: &str, names: &[&str]) -> String {
 mod tests {
     use super::super::check::Status;
     use super::*;
+    use crate::command::cluster::example as cluster;
     use crate::command::worker::example;
-    use muster_protocol::api::SinkView;
-    use std::collections::BTreeMap;
 
     fn jwt(claims: &str) -> String {
         format!("h.{}.s", URL_SAFE_NO_PAD.encode(claims))
@@ -208,29 +269,48 @@ mod tests {
 
     #[test]
     fn what_is_wrong_in_the_cluster_is_told() {
-        let sink = SinkView { name: "s".into(), written: 3, dropped: 0, error: None };
-        let mut view = ClusterView {
-            name: "c".into(),
-            version: env!("CARGO_PKG_VERSION").into(),
-            started: UnixMillis(0),
-            nats_version: "2.11.0".into(),
-            phases: BTreeMap::new(),
-            sinks: vec![sink],
-        };
+        let mut view = cluster();
         assert_eq!(sinks(&view).status(), Status::Ok);
         view.sinks[0].dropped = 1;
         assert_eq!(sinks(&view).status(), Status::Warn);
         view.sinks[0].error = Some("connection refused".into());
         assert_eq!(sinks(&view).status(), Status::Fail);
-        let now = UnixMillis(0);
-        assert_eq!(clocks(&view, now).status(), Status::Ok);
-        view.started = UnixMillis(5_000);
-        assert_eq!(clocks(&view, now).status(), Status::Warn);
         let mut worker = example();
         assert_eq!(workers(&view, &[worker.clone()]).status(), Status::Ok);
         worker.phase = Phase::Lost;
         assert_eq!(workers(&view, &[worker.clone()]).status(), Status::Warn);
         worker.phase = Phase::Failed;
         assert_eq!(workers(&view, &[worker]).status(), Status::Fail);
+    }
+
+    #[test]
+    fn the_clocks_are_compared_by_the_controllers_own_time() {
+        let view = cluster();
+        let check = |asked, answered, expected| {
+            let check = clocks(&view, UnixMillis(asked), UnixMillis(answered));
+            assert_eq!(check.status(), expected, "{asked} {answered}");
+        };
+        check(159_990, 160_010, Status::Ok);
+        check(150_000, 170_000, Status::Ok);
+        check(158_000, 158_500, Status::Ok);
+        check(157_000, 157_500, Status::Warn);
+        check(163_000, 163_500, Status::Warn);
+        let silent = ClusterView { now: UnixMillis(0), ..cluster() };
+        assert_eq!(clocks(&silent, UnixMillis(1), UnixMillis(1)).status(), Status::Ok);
+    }
+
+    #[test]
+    fn what_waits_for_a_person_is_told() {
+        let mut view = cluster();
+        assert_eq!((leader(&view).status(), doubts(&view).status()), (Status::Ok, Status::Ok));
+        view.leader.clear();
+        view.doubts = vec!["40 of 50 are gone".into()];
+        assert_eq!((leader(&view).status(), doubts(&view).status()), (Status::Warn, Status::Warn));
+        let mut pool = crate::command::pool::example();
+        assert_eq!(pools(&[pool.clone()]).status(), Status::Ok);
+        pool.frozen = true;
+        assert_eq!(pools(&[pool.clone()]).status(), Status::Warn);
+        pool.breaker = Some("the quota is full".into());
+        assert_eq!(pools(&[pool]).status(), Status::Warn);
     }
 }
