@@ -45,6 +45,38 @@ pub struct Config {
     /// Times.
     #[serde(default)]
     pub timeouts: Timeouts,
+    /// What is asked of a cloud before a machine of its may enrol.
+    #[serde(default)]
+    pub verify_instance: BTreeMap<String, Verify>,
+}
+
+/// What is asked of a cloud before a machine of its may enrol; by provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Verify {
+    /// `required`, `warn` or `off`.
+    pub policy: Policy,
+    /// Machines reach NATS through address translation: their address is not compared.
+    #[serde(default)]
+    pub nat: bool,
+}
+
+impl Default for Verify {
+    fn default() -> Verify {
+        Verify { policy: Policy::Required, nat: false }
+    }
+}
+
+/// What follows when the cloud does not bear a machine out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Policy {
+    /// It is not admitted; while the cloud does not answer, it is put off.
+    Required,
+    /// It is admitted, and told.
+    Warn,
+    /// The cloud is not asked.
+    Off,
 }
 
 /// Where NATS is.
@@ -102,6 +134,25 @@ pub enum Provider {
     },
 }
 
+/// Which driver a provider is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ProviderKind {
+    /// Sandboxes on this machine.
+    Local,
+    /// A real cloud.
+    Cloud,
+}
+
+impl Provider {
+    /// Which driver it is.
+    #[must_use]
+    pub fn kind(&self) -> ProviderKind {
+        match self {
+            Provider::Local { .. } => ProviderKind::Local,
+        }
+    }
+}
+
 /// One pool.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,6 +173,9 @@ pub struct Pool {
     /// Launches under way at once.
     #[serde(default = "default_launches")]
     pub launches_max: u32,
+    /// The smaller, the sooner it gets its workers when not all pools can.
+    #[serde(default)]
+    pub priority: i32,
 }
 
 /// How the agent gets onto a worker.
@@ -176,6 +230,8 @@ pub struct Timeouts {
     pub credential_secs: u32,
     /// Between two rounds of the reconciler when nothing wakes it.
     pub reconcile_secs: u32,
+    /// A server that nobody knows is left alone until it is so old.
+    pub orphan_secs: u32,
 }
 
 impl Default for Timeouts {
@@ -187,6 +243,7 @@ impl Default for Timeouts {
             cloud_secs: 60,
             credential_secs: 86_400,
             reconcile_secs: 30,
+            orphan_secs: 600,
         }
     }
 }
@@ -272,6 +329,13 @@ impl Config {
                 return Err(format!(
                     "pool {name} has min {} and max {}; set 0 <= min <= max <= {POOL_SIZE_MAX}",
                     pool.min, pool.max
+                ));
+            }
+        }
+        for name in self.verify_instance.keys() {
+            if !self.providers.contains_key(name) {
+                return Err(format!(
+                    "verify_instance names the provider {name:?}, which is not there"
                 ));
             }
         }

@@ -4,6 +4,7 @@
 //! runs it (systemd) starts it whole again.
 
 mod core;
+mod leader;
 
 use crate::config::{Config, Nats};
 use crate::keys::Keys;
@@ -49,7 +50,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let result = Box::pin(work(config, keys, servers, own, &cancel, &mut tasks, &mut nats)).await;
     cancel.cancel();
     nats_stop.cancel();
-    finish(&mut nats).await;
+    finish(&mut nats, STOP_GRACE).await;
     result
 }
 
@@ -63,15 +64,18 @@ async fn work(
     tasks: &mut Tasks,
     nats: &mut Tasks,
 ) -> anyhow::Result<()> {
-    let opening = Box::pin(Core::open(config, keys, &own, cancel.clone(), tasks));
-    let Some(core) = cancel.run_until_cancelled(opening).await else { return Ok(()) };
-    let core = core?;
-    core.start(servers, tasks).await?;
+    let opening = Core::open(config, keys, servers, &own, cancel.clone(), tasks);
+    let Some(core) = cancel.run_until_cancelled(Box::pin(opening)).await else { return Ok(()) };
+    let mut core = core?;
+    core.start(tasks).await?;
     tracing::info!(nats = core.bus.server_version(), "the controller works");
+    let core = Arc::new(core);
+    let leading = Arc::clone(&core);
+    tasks.spawn(async move { ("leader", leader::run(leading).await) });
     let result = watch(tasks, nats, cancel).await;
     cancel.cancel();
     core.tracker.close();
-    finish(tasks).await;
+    finish(tasks, STOP_GRACE).await;
     core.bus.close().await;
     result
 }
@@ -94,9 +98,9 @@ async fn watch(
     }
 }
 
-async fn finish(tasks: &mut Tasks) {
+async fn finish(tasks: &mut Tasks, grace: Duration) {
     let all = async { while tasks.join_next().await.is_some() {} };
-    if tokio::time::timeout(STOP_GRACE, all).await.is_err() {
+    if tokio::time::timeout(grace, all).await.is_err() {
         tracing::warn!(count = tasks.len(), "tasks did not stop in time");
         tasks.shutdown().await;
     }

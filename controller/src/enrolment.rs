@@ -4,6 +4,7 @@
 //! same admission again, so a lost answer harms nobody; other keys are refused, told, and the
 //! worker is replaced, because somebody else holds its bootstrap credential.
 
+use crate::instances::{Instances, Verdict as Instance};
 use crate::keys::Keys;
 use crate::lifecycle::Input;
 use crate::registry::{self, Registry};
@@ -26,6 +27,8 @@ pub struct Enrolment {
     pub keys: Arc<Keys>,
     /// The truth.
     pub registry: Arc<Registry>,
+    /// Asks the clouds about machines.
+    pub instances: Instances,
     /// How long a credential lives.
     pub credential_millis: i64,
 }
@@ -87,8 +90,15 @@ impl Enrolment {
         let claim = request
             .verify(&worker.bootstrap.public_key)
             .map_err(|error| (none(), Denied::Alarming(error.to_string())))?;
-        let denied = |denied| (claim.nonce.clone(), denied);
+        let denied = |denied: Denied| (claim.nonce.clone(), denied);
         check(agent, &worker, caller, &claim, UnixMillis::now()).map_err(denied)?;
+        if worker.keys.is_none() {
+            match self.instances.verify(&worker, caller).await {
+                Instance::Good => {}
+                Instance::Bad(why) => return Err(denied(Denied::Alarming(why))),
+                Instance::Later(why) => return Err(denied(Denied::Later(why))),
+            }
+        }
         self.bind(&worker, &claim).await.map_err(denied)?;
         let admission = self.admission(agent, &claim.public_key).map_err(denied)?;
         Ok((claim.nonce.clone(), admission))

@@ -1,24 +1,37 @@
-//! Launches one worker and removes one: the only place that calls a cloud to make or end a server.
+//! Launches, rebuilds and removes one worker: the only place that calls a cloud to change it.
 //!
-//! The seed of a bootstrap key is in memory only, from the intent to the call. A controller that
-//! dies in between has not called the cloud, or has: a worker found in `Launching` is looked for
-//! by its agent id, and when the cloud never shows it, it is fenced and another is made.
+//! Intent is durable before each call, and a call begins only while this controller's lease lasts
+//! longer than the call may. The seed of a bootstrap key is in memory only, from the intent to the
+//! call. A controller that dies in between has not called the cloud, or has: a worker found in
+//! `Launching` is looked for by its agent id, never asked for again, and when the cloud never shows
+//! it, its generation is fenced and another is made.
 
 use crate::config;
 use crate::keys::{self, Keys};
+use crate::lease::Fence;
 use crate::lifecycle::Input;
-use crate::provider::{self, Provider, Secret, Server, ServerId, ServerSpec};
+use crate::provider::{self, ErrorKind, Provider, Secret, Server, ServerId, ServerSpec, Status};
 use crate::registry::{self, Registry};
-use crate::revocations::{self, Revocations};
-use crate::states::{self, States};
 use crate::user_data::{self, AgentSettings, Install, UserData};
-use muster_protocol::id::{AgentId, PoolName, UnixMillis, WorkerName, random};
+use futures_util::future::BoxFuture;
+use muster_protocol::id::{AgentId, Generation, PoolName, Token, UnixMillis, WorkerName, random};
 use muster_protocol::jwt::Stamp;
-use muster_protocol::worker::{Bootstrap, Phase, Worker};
+use muster_protocol::worker::{
+    AfterDrain, Bootstrap, FailureKind, Milestones, Occupancy, Phase, Worker,
+};
 use nkeys::KeyPair;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Semaphore;
+
+/// Calls to one cloud at once.
+pub const CALLS_MAX: usize = 32;
+/// A call that changes a cloud begins only with so much of the lease left, and ends before it does.
+const FENCE_MIN: Duration = Duration::from_secs(2);
+/// What remains of the lease when such a call is given up.
+const FENCE_SPARE: Duration = Duration::from_millis(500);
 
 /// Why a worker could not be launched or removed now; all are tried again.
 #[derive(Debug, thiserror::Error)]
@@ -35,15 +48,15 @@ pub enum Error {
     /// The cloud.
     #[error("the cloud: {0}")]
     Provider(#[from] provider::Error),
-    /// The revocations.
-    #[error(transparent)]
-    Revocations(#[from] revocations::Error),
-    /// The desired state.
-    #[error(transparent)]
-    States(#[from] states::Error),
+    /// What ties a worker to the bus could not be undone.
+    #[error("{0}")]
+    Ties(String),
     /// The cloud did not answer in time.
     #[error("the cloud did not answer within {0:?}")]
     Slow(Duration),
+    /// Another controller reconciles, or the lease ends too soon.
+    #[error("the lease of this controller does not last long enough")]
+    Fenced,
     /// A pool or provider that the configuration does not have any more.
     #[error("the configuration has no pool {0} with a provider; add it, or end its workers there")]
     NoPool(PoolName),
@@ -58,6 +71,45 @@ pub enum Error {
     Seed(#[source] nkeys::error::Error),
 }
 
+/// What ties a worker to the bus besides its document: its credentials and its desired state.
+pub trait Ties: fmt::Debug + Send + Sync {
+    /// Makes credentials void; certain when it succeeds, harmless to repeat.
+    fn revoke(&self, keys: Vec<(String, UnixMillis)>) -> BoxFuture<'_, Result<(), Error>>;
+
+    /// Forgets what an agent that is over should be, and what was heard of it.
+    fn forget<'a>(&'a self, agent: &'a AgentId) -> BoxFuture<'a, Result<(), Error>>;
+
+    /// Runs what an operator hooked in before a worker is launched, or removed.
+    fn before<'a>(&'a self, what: Before, worker: &'a Worker) -> BoxFuture<'a, ()>;
+}
+
+/// What is about to happen to a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// The cloud is asked for its server.
+    Launch,
+    /// Its server is removed.
+    Terminate,
+}
+
+/// A cloud with the calls to it that are under way.
+#[derive(Clone, Debug)]
+pub struct Cloud {
+    /// Its name in the configuration.
+    pub name: String,
+    /// Its driver.
+    pub provider: Arc<dyn Provider>,
+    calls: Arc<Semaphore>,
+}
+
+impl Cloud {
+    /// A cloud without calls.
+    #[must_use]
+    pub fn new(name: String, provider: Arc<dyn Provider>) -> Cloud {
+        Cloud { name, provider, calls: Arc::new(Semaphore::new(CALLS_MAX)) }
+    }
+}
+
 /// Launches and removes workers.
 #[derive(Debug)]
 pub struct Launcher {
@@ -68,11 +120,11 @@ pub struct Launcher {
     /// The truth.
     pub registry: Arc<Registry>,
     /// The clouds by their names in the configuration.
-    pub providers: BTreeMap<String, Arc<dyn Provider>>,
-    /// What is void.
-    pub revocations: Arc<Revocations>,
-    /// What agents shall be.
-    pub states: Arc<States>,
+    pub clouds: BTreeMap<String, Cloud>,
+    /// Credentials, desired states, hooks.
+    pub ties: Arc<dyn Ties>,
+    /// Until when this controller may act.
+    pub fence: Fence,
     /// Where agents find NATS.
     pub servers: Vec<String>,
     /// How the agent gets onto a worker.
@@ -93,7 +145,7 @@ impl Launcher {
                 self.registry.happen(name, &Input::Reborn { agent_id, bootstrap }).await?;
             }
             None => {
-                let now = UnixMillis::now();
+                let now = self.registry.now();
                 self.registry.add(new_worker(name, pool, agent_id, bootstrap, now)).await?;
             }
         }
@@ -107,7 +159,7 @@ impl Launcher {
         let seed = key.seed().map_err(Error::Seed)?;
         self.lock().insert(agent_id.clone(), seed);
         let lifetime = i64::from(self.config.timeouts.boot_secs) * 1000;
-        let expires = UnixMillis::now().plus(lifetime);
+        let expires = self.registry.now().plus(lifetime);
         Ok((agent_id, Bootstrap { public_key: key.public_key(), expires }))
     }
 
@@ -121,23 +173,32 @@ impl Launcher {
             // Another process had the seed, and never called the cloud: the worker is pending.
             return self.intend(&worker.name, &worker.pool).await;
         };
-        let (pool, provider) = self.pool_of(worker)?;
-        let user_data = self.user_data(worker, seed)?;
+        let launched = self.launch_with(worker, &seed).await;
+        // Until the cloud was asked, the seed is still good for the next try.
+        if launched.is_err() && self.registry.agent(&worker.agent_id).is_some_and(is_pending) {
+            self.lock().insert(worker.agent_id.clone(), seed);
+        }
+        launched
+    }
+
+    async fn launch_with(&self, worker: &Worker, seed: &str) -> Result<(), Error> {
+        let (pool, cloud) = self.pool_of(worker)?;
+        if self.fence.remaining().is_none_or(|left| left <= FENCE_MIN) {
+            return Err(Error::Fenced);
+        }
+        let image = self.image_of(&worker.pool, pool).await?;
+        let spec = self.spec(worker, pool, &image, seed)?;
+        self.ties.before(Before::Launch, worker).await;
+        let call = self.permit(&cloud).await?;
         let agent = &worker.agent_id;
-        self.registry.happen_to(agent, &Input::LaunchBegins).await?;
-        let spec = ServerSpec {
-            name: worker.name.clone(),
-            cluster: self.config.cluster.clone(),
-            agent_id: agent.clone(),
-            pool: worker.pool.clone(),
-            flavor: pool.flavor.clone(),
-            image: pool.image.clone(),
-            user_data: Secret::new(user_data),
-        };
-        match self.in_time(provider.create(spec)).await {
+        self.registry.happen_to(agent, &Input::LaunchBegins { image }).await?;
+        let answer = self.change(cloud.provider.create(spec)).await;
+        drop(call);
+        match answer {
             Ok(server) => self.created(agent, &server).await,
             Err(Error::Provider(error)) if !error.outcome_unknown() => {
-                let refused = Input::CreateRefused(error.to_string());
+                let (kind, reason) = (failure(error.kind()), error.to_string());
+                let refused = Input::CreateRefused { kind, reason };
                 self.registry.happen_to(agent, &refused).await?;
                 Ok(())
             }
@@ -148,15 +209,16 @@ impl Launcher {
     /// Looks for the server of a launch whose answer was lost.
     ///
     /// # Errors
-    /// When the cloud cannot be asked; nothing is concluded then.
+    /// When the cloud cannot be asked, or does not show it yet; nothing is concluded then.
     pub async fn look(&self, worker: &Worker) -> Result<(), Error> {
-        let (_, provider) = self.pool_of(worker)?;
-        let servers = self.in_time(provider.list()).await?;
-        if let Some(server) = servers.iter().find(|server| server.agent_id == worker.agent_id) {
+        let (_, cloud) = self.pool_of(worker)?;
+        let servers = self.in_time(cloud.provider.list()).await?;
+        let of_it = servers.iter().filter(|server| server.agent_id == worker.agent_id);
+        if let Some(server) = of_it.min_by_key(|server| (server.created_at, &server.id)) {
             return self.created(&worker.agent_id, server).await;
         }
         let patience = i64::from(self.config.timeouts.cloud_secs) * 2000;
-        if UnixMillis::now().since(worker.since) > patience {
+        if self.registry.now().since(worker.since) > patience {
             let why = "its cloud never showed the server that was asked for".to_owned();
             self.registry.happen_to(&worker.agent_id, &Input::TimedOut(why)).await?;
             return Ok(());
@@ -165,8 +227,48 @@ impl Launcher {
     }
 
     async fn created(&self, agent: &AgentId, server: &Server) -> Result<(), Error> {
-        let created = Input::Created(server.id.to_string());
+        let addresses = server.addresses.clone();
+        let created = Input::Created { id: server.id.to_string(), addresses };
         self.registry.happen_to(agent, &created).await?;
+        Ok(())
+    }
+
+    /// Rebuilds a drained worker's server for a new generation. Each try is a generation of its
+    /// own, and the old one's credentials are void before the cloud is asked.
+    ///
+    /// # Errors
+    /// When the outcome is not known; the next try has another identity.
+    pub async fn rebuild(&self, worker: &Worker) -> Result<(), Error> {
+        let (pool, cloud) = self.pool_of(worker)?;
+        let Some(id) = worker.provider_id.as_ref().map(ServerId::new) else {
+            let why = "it has no server to rebuild".to_owned();
+            self.registry.happen_to(&worker.agent_id, &Input::RebuildRefused(why)).await?;
+            return Ok(());
+        };
+        let image = match &worker.after_drain {
+            Some(AfterDrain::Rebuild(Some(image))) => image.clone(),
+            // A try before this one has stored the image with its generation.
+            None if worker.keys.is_none() && !worker.image.is_empty() => worker.image.clone(),
+            _ => self.image_of(&worker.pool, pool).await?,
+        };
+        self.ties.revoke(credentials(worker)).await?;
+        self.ties.forget(&worker.agent_id).await?;
+        let (agent_id, bootstrap) = self.identity(&worker.name)?;
+        let seed = self.lock().remove(&agent_id).unwrap_or_default();
+        let begins = Input::RebuildBegins { agent_id, bootstrap, image: image.clone() };
+        let next = self.registry.happen_to(&worker.agent_id, &begins).await?;
+        let spec = self.spec(&next, pool, &image, &seed)?;
+        let call = self.permit(&cloud).await?;
+        let answer = self.change(cloud.provider.rebuild(&id, spec)).await;
+        drop(call);
+        let input = match answer {
+            Ok(()) => Input::Rebuilt,
+            Err(Error::Provider(error)) if !error.outcome_unknown() && !error.is_retryable() => {
+                Input::RebuildRefused(error.to_string())
+            }
+            Err(error) => return Err(error),
+        };
+        self.registry.happen_to(&next.agent_id, &input).await?;
         Ok(())
     }
 
@@ -175,32 +277,36 @@ impl Launcher {
     /// # Errors
     /// When any of it is not certain; it is all tried again.
     pub async fn remove(&self, worker: &Worker) -> Result<(), Error> {
-        let now = UnixMillis::now();
         self.lock().remove(&worker.agent_id);
-        let bootstrap = &worker.bootstrap;
-        let mut void = vec![(bootstrap.public_key.clone(), bootstrap.expires)];
-        void.extend(worker.keys.iter().map(|k| (k.public_key.clone(), k.credential_expires)));
-        self.revocations.revoke(&void, now).await?;
-        let (_, provider) = self.pool_of(worker)?;
-        for id in self.servers_of(worker, &provider).await? {
-            self.in_time(provider.delete(&id)).await?;
-            let left = self.in_time(provider.get(&id)).await?;
-            if left.is_some_and(|server| server.status != provider::Status::Deleted) {
-                return Err(Error::StillThere(id));
-            }
+        self.ties.revoke(credentials(worker)).await?;
+        self.ties.before(Before::Terminate, worker).await;
+        let (_, cloud) = self.pool_of(worker)?;
+        for id in self.servers_of(worker, &cloud).await? {
+            self.delete(&cloud, &id).await?;
         }
-        self.states.forget(&worker.agent_id).await?;
+        self.ties.forget(&worker.agent_id).await?;
         self.registry.happen_to(&worker.agent_id, &Input::Gone).await?;
         Ok(())
     }
 
+    /// Removes a server, and is content when it is gone.
+    ///
+    /// # Errors
+    /// When that is not certain.
+    pub async fn delete(&self, cloud: &Cloud, id: &ServerId) -> Result<(), Error> {
+        let call = self.permit(cloud).await?;
+        self.change(cloud.provider.delete(id)).await?;
+        drop(call);
+        let left = self.in_time(cloud.provider.get(id)).await?;
+        match left.is_some_and(|server| server.status != Status::Deleted) {
+            true => Err(Error::StillThere(id.clone())),
+            false => Ok(()),
+        }
+    }
+
     /// Every server that was made for this generation: the known one, and what a lost answer left.
-    async fn servers_of(
-        &self,
-        worker: &Worker,
-        provider: &Arc<dyn Provider>,
-    ) -> Result<Vec<ServerId>, Error> {
-        let servers = self.in_time(provider.list()).await?;
+    async fn servers_of(&self, worker: &Worker, cloud: &Cloud) -> Result<Vec<ServerId>, Error> {
+        let servers = self.in_time(cloud.provider.list()).await?;
         let of_it = servers.into_iter().filter(|server| server.agent_id == worker.agent_id);
         let mut ids: Vec<ServerId> = of_it.map(|server| server.id).collect();
         if let Some(known) = worker.provider_id.as_ref().map(ServerId::new)
@@ -211,30 +317,61 @@ impl Launcher {
         Ok(ids)
     }
 
-    /// The server of a worker as its cloud sees it; `None` when the cloud says it has none.
+    /// One server as its cloud sees it; `None` when the cloud says it has none.
     ///
     /// # Errors
     /// When the cloud cannot be asked.
-    pub async fn server_of(&self, worker: &Worker) -> Result<Option<Server>, Error> {
-        let (_, provider) = self.pool_of(worker)?;
-        let Some(id) = worker.provider_id.as_ref().map(ServerId::new) else { return Ok(None) };
-        self.in_time(provider.get(&id)).await
+    pub async fn server(&self, cloud: &Cloud, id: &ServerId) -> Result<Option<Server>, Error> {
+        self.in_time(cloud.provider.get(id)).await
     }
 
-    fn pool_of(&self, worker: &Worker) -> Result<(&config::Pool, Arc<dyn Provider>), Error> {
+    /// All servers of a cloud.
+    ///
+    /// # Errors
+    /// When the cloud cannot be asked.
+    pub async fn list(&self, cloud: &Cloud) -> Result<Vec<Server>, Error> {
+        self.in_time(cloud.provider.list()).await
+    }
+
+    fn pool_of(&self, worker: &Worker) -> Result<(&config::Pool, Cloud), Error> {
         let none = || Error::NoPool(worker.pool.clone());
         let pool = self.config.pools.get(&worker.pool).ok_or_else(none)?;
-        let provider = self.providers.get(&pool.provider).ok_or_else(none)?;
-        Ok((pool, Arc::clone(provider)))
+        let cloud = self.clouds.get(&pool.provider).ok_or_else(none)?;
+        Ok((pool, cloud.clone()))
     }
 
-    fn user_data(&self, worker: &Worker, seed: String) -> Result<String, Error> {
+    /// The image of a pool's new workers.
+    async fn image_of(&self, name: &PoolName, pool: &config::Pool) -> Result<String, Error> {
+        let stored = self.registry.pool(name).await?.and_then(|state| state.image);
+        Ok(stored.unwrap_or_else(|| pool.image.clone()))
+    }
+
+    fn spec(
+        &self,
+        worker: &Worker,
+        pool: &config::Pool,
+        image: &str,
+        seed: &str,
+    ) -> Result<ServerSpec, Error> {
+        Ok(ServerSpec {
+            name: worker.name.clone(),
+            cluster: self.config.cluster.clone(),
+            agent_id: worker.agent_id.clone(),
+            pool: worker.pool.clone(),
+            flavor: pool.flavor.clone(),
+            image: image.to_owned(),
+            user_data: Secret::new(self.user_data(worker, seed)?),
+        })
+    }
+
+    fn user_data(&self, worker: &Worker, seed: &str) -> Result<String, Error> {
         let bootstrap = &worker.bootstrap;
+        let stamp = Stamp { now: self.registry.now(), jti: Token::random(random()) };
         let jwt = self.keys.bootstrap_jwt(
             &worker.agent_id,
             &bootstrap.public_key,
             bootstrap.expires,
-            &Stamp::fresh(),
+            &stamp,
         )?;
         Ok(user_data::render(&UserData {
             agent_id: worker.agent_id.clone(),
@@ -252,20 +389,70 @@ impl Launcher {
         })?)
     }
 
+    async fn permit(&self, cloud: &Cloud) -> Result<tokio::sync::OwnedSemaphorePermit, Error> {
+        Arc::clone(&cloud.calls).acquire_owned().await.map_err(|_| Error::Fenced)
+    }
+
+    /// A call that changes a cloud: it ends before the lease does.
+    async fn change<T>(
+        &self,
+        call: impl Future<Output = Result<T, provider::Error>>,
+    ) -> Result<T, Error> {
+        let left = self.fence.remaining().filter(|left| *left > FENCE_MIN);
+        let left = left.ok_or(Error::Fenced)? - FENCE_SPARE;
+        limited(call, left.min(self.patience())).await
+    }
+
+    /// A call that only reads.
     async fn in_time<T>(
         &self,
         call: impl Future<Output = Result<T, provider::Error>>,
     ) -> Result<T, Error> {
-        let limit = Duration::from_secs(self.config.timeouts.cloud_secs.into());
-        match tokio::time::timeout(limit, call).await {
-            Ok(done) => Ok(done?),
-            Err(_) => Err(Error::Slow(limit)),
-        }
+        limited(call, self.patience()).await
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<AgentId, String>> {
+    fn patience(&self) -> Duration {
+        Duration::from_secs(self.config.timeouts.cloud_secs.into())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<AgentId, String>> {
         self.seeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+async fn limited<T>(
+    call: impl Future<Output = Result<T, provider::Error>>,
+    limit: Duration,
+) -> Result<T, Error> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(done) => Ok(done?),
+        Err(_) => Err(Error::Slow(limit)),
+    }
+}
+
+#[allow(clippy::needless_pass_by_value, reason = "it stands in is_some_and")]
+fn is_pending(worker: Worker) -> bool {
+    worker.phase == Phase::Pending
+}
+
+fn failure(kind: ErrorKind) -> FailureKind {
+    match kind {
+        ErrorKind::Capacity | ErrorKind::Quota => FailureKind::Capacity,
+        ErrorKind::Rate
+        | ErrorKind::Auth
+        | ErrorKind::Invalid
+        | ErrorKind::Conflict
+        | ErrorKind::Gone
+        | ErrorKind::Transient => FailureKind::Cloud,
+    }
+}
+
+/// All credentials of a generation, with the times until which they would live.
+fn credentials(worker: &Worker) -> Vec<(String, UnixMillis)> {
+    let bootstrap = &worker.bootstrap;
+    let mut all = vec![(bootstrap.public_key.clone(), bootstrap.expires)];
+    all.extend(worker.keys.iter().map(|k| (k.public_key.clone(), k.credential_expires)));
+    all
 }
 
 fn new_worker(
@@ -275,8 +462,6 @@ fn new_worker(
     bootstrap: Bootstrap,
     now: UnixMillis,
 ) -> Worker {
-    use muster_protocol::id::{Generation, Token};
-    use muster_protocol::worker::Milestones;
     Worker {
         name: name.clone(),
         pool: pool.clone(),
@@ -294,5 +479,12 @@ fn new_worker(
         since: now,
         op_id: Token::random(random()),
         history: vec![(now, "pending".to_owned())],
+        image: String::new(),
+        addresses: Vec::new(),
+        occupancy: Occupancy::Unknown,
+        held: false,
+        after_drain: None,
+        failures: None,
+        last_ready: None,
     }
 }

@@ -127,14 +127,23 @@ pub struct Refused {
 pub fn step(worker: &Worker, input: &Input, now: UnixMillis) -> Result<Worker, Refused> {
     let mut next = worker.clone();
     match input {
-        Input::Reborn { .. } | Input::LaunchBegins { .. } | Input::Created { .. }
-        | Input::Located(_) | Input::CreateRefused { .. } | Input::ServerFailed { .. } => {
+        Input::Reborn { .. }
+        | Input::LaunchBegins { .. }
+        | Input::Created { .. }
+        | Input::Located(_)
+        | Input::CreateRefused { .. }
+        | Input::ServerFailed { .. } => {
             launching(&mut next, input, now)?;
         }
-        Input::Enrolled { .. } | Input::Renewed(_) | Input::Suspect(_) | Input::Applied { .. }
-        | Input::Heard | Input::Silent => working(&mut next, input, now)?,
-        Input::Occupied(_) | Input::Held(_) | Input::Drain(_) | Input::Undrain
-        | Input::Drained => leaving(&mut next, input, now)?,
+        Input::Enrolled { .. }
+        | Input::Renewed(_)
+        | Input::Suspect(_)
+        | Input::Applied { .. }
+        | Input::Heard
+        | Input::Silent => working(&mut next, input, now)?,
+        Input::Occupied(_) | Input::Held(_) | Input::Drain(_) | Input::Undrain | Input::Drained => {
+            leaving(&mut next, input, now)?
+        }
         Input::RebuildBegins { .. } | Input::Rebuilt | Input::RebuildRefused(_) => {
             rebuilding(&mut next, input, now)?;
         }
@@ -193,7 +202,11 @@ fn launching(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Re
         }
         (
             Input::ServerFailed { kind, reason },
-            Phase::Booting | Phase::Configuring | Phase::Ready | Phase::Lost | Phase::Draining
+            Phase::Booting
+            | Phase::Configuring
+            | Phase::Ready
+            | Phase::Lost
+            | Phase::Draining
             | Phase::Rebuilding,
         ) => fail(next, *kind, reason, now),
         (Input::Reborn { .. }, _) => return refuse(next, "launched again"),

@@ -110,12 +110,8 @@ pub fn breaker(workers: &[&Worker], now: UnixMillis) -> Option<Breaker> {
     let all: Vec<_> = counted.collect();
     let last = all.iter().max_by_key(|failures| failures.at)?;
     let failures = all.iter().map(|failures| failures.count).sum();
-    let breaker = Breaker {
-        until: last.at,
-        failures,
-        kind: last.kind,
-        reason: last.reason.clone(),
-    };
+    let breaker =
+        Breaker { until: last.at, failures, kind: last.kind, reason: last.reason.clone() };
     let pause = if breaker.is_open() {
         let beyond = match last.kind {
             FailureKind::Capacity => failures - 1,
@@ -139,13 +135,10 @@ fn is_under_way(phase: Phase) -> bool {
 /// Those on which no job can run, the newest first; what is not ready before what is idle.
 fn spare(counted: &[&Worker], too_many: u32) -> Vec<WorkerName> {
     let early = |worker: &Worker| is_under_way(worker.phase) || worker.phase == Phase::Configuring;
-    let idle = |worker: &Worker| {
-        worker.phase == Phase::Ready && worker.occupancy == Occupancy::Idle
-    };
-    let mut spare: Vec<&&Worker> = counted
-        .iter()
-        .filter(|worker| !worker.held && (early(worker) || idle(worker)))
-        .collect();
+    let idle =
+        |worker: &Worker| worker.phase == Phase::Ready && worker.occupancy == Occupancy::Idle;
+    let mut spare: Vec<&&Worker> =
+        counted.iter().filter(|worker| !worker.held && (early(worker) || idle(worker))).collect();
     spare.sort_by_key(|worker| (!early(worker), std::cmp::Reverse(worker.milestones.launched)));
     spare.into_iter().take(too_many as usize).map(|worker| worker.name.clone()).collect()
 }

@@ -1,19 +1,20 @@
 //! The reconciler: makes what is so what is wanted, again and again, from the documents alone.
 //!
 //! It takes no input: a change of the registry only wakes it. At most one task acts on a worker at
-//! a time; a task that fails waits, longer each time, and the next round looks again. One
-//! that is stuck holds nobody else back.
+//! a time; a task that fails waits, longer each time, and the next round looks again. One that is
+//! stuck holds nobody else back. Every interval it compares the clouds with what is known
+//! ([`crate::inspection`]).
 
 use crate::config::Config;
+use crate::inspection::Inspector;
 use crate::launcher::{Error, Launcher};
 use crate::lifecycle::Input;
 use crate::planner::{self, Wanted};
-use crate::provider::Status;
-use crate::registry::Registry;
-use crate::stats::Stats;
-use muster_protocol::id::{PoolName, Token, UnixMillis, WorkerName, random};
-use muster_protocol::worker::{Phase, PoolState, Worker};
+use crate::registry::{self, Registry};
+use muster_protocol::id::{AgentId, PoolName, Token, UnixMillis, WorkerName, random};
+use muster_protocol::worker::{AfterDrain, Occupancy, Phase, PoolState, Worker};
 use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::task::JoinSet;
@@ -27,6 +28,12 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 /// A greater part of the ready workers is not lost at once: it is the bus.
 const LOST_PART_MAX: usize = 5;
 
+/// When agents were last heard.
+pub trait Hearing: fmt::Debug + Send + Sync {
+    /// For how long an agent has been silent, in milliseconds.
+    fn silence(&self, agent: &AgentId, now: UnixMillis) -> i64;
+}
+
 /// Acts on what the documents demand.
 #[derive(Debug)]
 pub struct Reconciler {
@@ -36,8 +43,10 @@ pub struct Reconciler {
     pub registry: Arc<Registry>,
     /// Who calls the clouds.
     pub launcher: Arc<Launcher>,
+    /// Who compares the clouds with what is known.
+    pub inspector: Arc<Inspector>,
     /// When each agent was last heard.
-    pub stats: Arc<Stats>,
+    pub hearing: Arc<dyn Hearing>,
     /// Workers that a task acts on.
     pub busy: Mutex<HashSet<WorkerName>>,
     /// Actions that failed in a row.
@@ -49,35 +58,45 @@ pub struct Reconciler {
 enum Demand {
     Launch,
     Look,
-    Inspect,
+    Rebuild,
     Remove,
 }
 
 impl Reconciler {
-    /// Works until it is cancelled, then waits for what is under way.
+    /// Works until it is cancelled, then stops what is under way.
     pub async fn run(self: Arc<Self>, cancel: CancellationToken) {
         let mut changes = self.registry.changes();
         let interval = Duration::from_secs(self.config.timeouts.reconcile_secs.into());
-        let mut tasks = JoinSet::new();
+        let mut inspect = tokio::time::interval(interval);
+        let (mut tasks, mut inspections) = (JoinSet::new(), JoinSet::new());
         while !cancel.is_cancelled() {
             changes.mark_unchanged();
             let resumes = self.round(&mut tasks).await;
             tokio::select! {
                 _ = changes.changed() => {}
                 () = tokio::time::sleep(resumes), if resumes < interval => {}
-                () = tokio::time::sleep(interval) => self.inspect(&mut tasks),
+                _ = inspect.tick() => self.inspect(&mut inspections),
                 () = cancel.cancelled() => {}
             }
-            while tasks.try_join_next().is_some() {}
+            while tasks.try_join_next().is_some() || inspections.try_join_next().is_some() {}
         }
         tasks.shutdown().await;
+        inspections.shutdown().await;
     }
 
-    /// Looks at everything once. Returns when a pool that pauses goes on.
-    async fn round(self: &Arc<Self>, tasks: &mut JoinSet<()>) -> Duration {
+    /// Looks at the clouds beside the work on workers; one look at a time.
+    fn inspect(&self, inspections: &mut JoinSet<()>) {
+        if inspections.is_empty() {
+            let inspector = Arc::clone(&self.inspector);
+            inspections.spawn(async move { inspector.look().await });
+        }
+    }
+
+    /// Looks at every document once. Returns when a pool that pauses goes on.
+    pub async fn round(self: &Arc<Self>, tasks: &mut JoinSet<()>) -> Duration {
         let mut resumes = Duration::MAX;
-        for pool in self.config.pools.keys() {
-            match self.plan(pool).await {
+        for pool in self.pools() {
+            match self.plan(&pool).await {
                 Ok(pause) => resumes = resumes.min(pause),
                 Err(error) => {
                     tracing::warn!(%pool, %error, "a pool could not be planned, trying again");
@@ -88,44 +107,63 @@ impl Reconciler {
         for worker in self.registry.workers() {
             if let Some(demand) = demand(&worker) {
                 self.act(tasks, worker, demand);
+            } else if worker.phase == Phase::Draining && worker.occupancy == Occupancy::Idle {
+                self.happen(&worker, &Input::Drained).await;
             }
         }
         resumes
     }
 
+    /// The pools, those with the smallest priority first.
+    fn pools(&self) -> Vec<PoolName> {
+        let mut pools: Vec<_> = self.config.pools.iter().collect();
+        pools.sort_by_key(|(name, pool)| (pool.priority, *name));
+        pools.into_iter().map(|(name, _)| name.clone()).collect()
+    }
+
     async fn plan(&self, name: &PoolName) -> Result<Duration, Error> {
         let Some(pool) = self.config.pools.get(name) else { return Ok(Duration::MAX) };
         let _planning = self.registry.planning.lock().await;
-        let size = self.size(name).await?.clamp(pool.min, pool.max);
-        let workers = self.registry.workers();
-        let of_it = workers.iter().filter(|worker| worker.pool == *name);
-        let wanted = Wanted { size, launches_max: pool.launches_max };
-        let now = UnixMillis::now();
-        let plan = planner::plan(wanted, of_it, now);
+        let state = self.state(name).await?;
+        let wanted = Wanted::of(&state, pool.min, pool.max, pool.launches_max);
+        let (workers, now) = (self.registry.workers(), self.registry.now());
+        let of_it: Vec<&Worker> = workers.iter().filter(|worker| worker.pool == *name).collect();
+        let plan = planner::plan(wanted, &of_it, now);
         for name in plan.terminate {
-            let reason = "the pool was scaled down".to_owned();
-            self.registry.happen(&name, &Input::Terminate(reason)).await?;
+            self.ask(&name, &Input::Terminate("the pool was scaled down".to_owned())).await?;
+        }
+        for name in plan.drain {
+            self.ask(&name, &Input::Drain(AfterDrain::Terminate)).await?;
         }
         for free in free_names(name, &workers, plan.launch) {
             self.launcher.intend(&free, name).await?;
         }
-        let pause = plan.paused_until.map(|until| until.since(now).unsigned_abs());
+        let pause = planner::breaker(&of_it, now).filter(|breaker| breaker.until > now);
+        let pause = pause.map(|breaker| breaker.until.since(now).unsigned_abs());
         Ok(pause.map_or(Duration::MAX, Duration::from_millis))
     }
 
-    /// The stored size; the least one until somebody asks for another.
-    async fn size(&self, name: &PoolName) -> Result<u32, Error> {
-        if let Some(pool) = self.registry.pool(name).await? {
-            return Ok(pool.size);
+    /// Lets something happen to a worker, unless it has moved on meanwhile.
+    async fn ask(&self, name: &WorkerName, input: &Input) -> Result<(), Error> {
+        match self.registry.happen(name, input).await {
+            Ok(_) | Err(registry::Error::Refused(_)) => Ok(()),
+            Err(error) => Err(error.into()),
         }
-        let min = self.config.pools.get(name).map_or(0, |pool| pool.min);
-        let first = |before: Option<PoolState>| before.unwrap_or_else(|| pool_size(name, min));
-        Ok(self.registry.change_pool(name, first).await?.size)
     }
 
-    /// Ends phases that took too long, and marks who is silent.
+    /// What people want of the pool; its least size until somebody asks for another.
+    async fn state(&self, name: &PoolName) -> Result<PoolState, Error> {
+        if let Some(state) = self.registry.pool(name).await? {
+            return Ok(state);
+        }
+        let min = self.config.pools.get(name).map_or(0, |pool| pool.min);
+        let first = |before: Option<PoolState>| before.unwrap_or_else(|| new_pool(name, min));
+        Ok(self.registry.change_pool(name, first).await?)
+    }
+
+    /// Ends phases that took too long, and marks who is silent or heard again.
     async fn judge_time(&self) {
-        let now = UnixMillis::now();
+        let now = self.registry.now();
         let workers = self.registry.workers();
         for worker in &workers {
             if let Some(why) = overdue(worker, &self.config, now) {
@@ -133,18 +171,13 @@ impl Reconciler {
             }
         }
         let lost_millis = i64::from(self.config.timeouts.lost_secs) * 1000;
-        let back = |worker: &&Worker| {
-            worker.phase == Phase::Lost
-                && self.stats.heartbeats().silence(&worker.agent_id, now) < lost_millis
-        };
-        for worker in workers.iter().filter(back) {
+        let silent = |worker: &&Worker| self.hearing.silence(&worker.agent_id, now) > lost_millis;
+        let lost = workers.iter().filter(|worker| worker.phase == Phase::Lost);
+        for worker in lost.filter(|worker| !silent(worker)) {
             self.happen(worker, &Input::Heard).await;
         }
         let ready: Vec<&Worker> = workers.iter().filter(|w| w.phase == Phase::Ready).collect();
-        let silent = |worker: &&&Worker| {
-            self.stats.heartbeats().silence(&worker.agent_id, now) > lost_millis
-        };
-        let silent: Vec<&&Worker> = ready.iter().filter(silent).collect();
+        let silent: Vec<&&Worker> = ready.iter().filter(|worker| silent(worker)).collect();
         if silent.len() > (ready.len() / LOST_PART_MAX).max(1) {
             tracing::warn!(count = silent.len(), "so many are silent at once that it is the bus");
             return;
@@ -160,31 +193,20 @@ impl Reconciler {
         }
     }
 
-    /// Asks the clouds about servers that should be there.
-    fn inspect(self: &Arc<Self>, tasks: &mut JoinSet<()>) {
-        for worker in self.registry.workers() {
-            let alive = matches!(
-                worker.phase,
-                Phase::Booting | Phase::Configuring | Phase::Ready | Phase::Lost
-            );
-            if alive && worker.provider_id.is_some() {
-                self.act(tasks, worker, Demand::Inspect);
-            }
-        }
-    }
-
     fn act(self: &Arc<Self>, tasks: &mut JoinSet<()>, worker: Worker, demand: Demand) {
         if tasks.len() >= TASKS_MAX || !lock(&self.busy).insert(worker.name.clone()) {
             return;
         }
         let this = Arc::clone(self);
         tasks.spawn(async move {
-            let done = this.act_on(&worker, demand).await;
-            this.rest(&worker.name, done.is_ok()).await;
-            if let Err(error) = done {
-                tracing::warn!(worker = %worker.name, %error, ?demand, "it is tried again");
+            let free = Busy(&this.busy, &worker.name);
+            let done = Box::pin(this.act_on(&worker, demand)).await;
+            if let Err(error) = &done {
+                let error = crate::chain(error);
+                tracing::warn!(worker = %worker.name, error, ?demand, "it is tried again");
             }
-            lock(&this.busy).remove(&worker.name);
+            this.rest(&worker.name, done.is_ok()).await;
+            drop(free);
             this.registry.wake();
         });
     }
@@ -193,21 +215,8 @@ impl Reconciler {
         match demand {
             Demand::Launch => self.launcher.launch(worker).await,
             Demand::Look => self.launcher.look(worker).await,
+            Demand::Rebuild => self.launcher.rebuild(worker).await,
             Demand::Remove => self.launcher.remove(worker).await,
-            Demand::Inspect => {
-                let server = self.launcher.server_of(worker).await?;
-                match server.map(|server| server.status) {
-                    None | Some(Status::Deleted | Status::Stopped) => {
-                        self.happen(worker, &Input::Gone).await;
-                    }
-                    Some(Status::Error(why)) => {
-                        self.happen(worker, &Input::TimedOut(format!("its server failed: {why}")))
-                            .await;
-                    }
-                    Some(Status::Building | Status::Active | Status::Unknown) => {}
-                }
-                Ok(())
-            }
         }
     }
 
@@ -228,6 +237,15 @@ impl Reconciler {
     }
 }
 
+/// A worker that a task acts on; free again however the task ends.
+struct Busy<'a>(&'a Mutex<HashSet<WorkerName>>, &'a WorkerName);
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        lock(self.0).remove(self.1);
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -236,13 +254,13 @@ fn demand(worker: &Worker) -> Option<Demand> {
     match worker.phase {
         Phase::Pending => Some(Demand::Launch),
         Phase::Launching => Some(Demand::Look),
+        Phase::Rebuilding => Some(Demand::Rebuild),
         Phase::Terminating | Phase::Failed => Some(Demand::Remove),
         Phase::Booting
         | Phase::Configuring
         | Phase::Ready
         | Phase::Lost
         | Phase::Draining
-        | Phase::Rebuilding
         | Phase::Terminated => None,
     }
 }
@@ -251,6 +269,7 @@ fn overdue(worker: &Worker, config: &Config, now: UnixMillis) -> Option<String> 
     let (limit, what) = match worker.phase {
         Phase::Booting => (config.timeouts.boot_secs, "its agent did not enrol"),
         Phase::Configuring => (config.timeouts.configure_secs, "its states were not applied"),
+        Phase::Rebuilding => (config.timeouts.boot_secs, "it was not rebuilt"),
         _ => return None,
     };
     (now.since(worker.since) > i64::from(limit) * 1000).then(|| {
@@ -259,8 +278,11 @@ fn overdue(worker: &Worker, config: &Config, now: UnixMillis) -> Option<String> 
     })
 }
 
-fn pool_size(name: &PoolName, size: u32) -> PoolState {
-    PoolState { name: name.clone(), size, op_id: Token::random(random()) }
+/// A pool of which nobody has said anything yet.
+#[must_use]
+pub fn new_pool(name: &PoolName, size: u32) -> PoolState {
+    let op_id = Token::random(random());
+    PoolState { name: name.clone(), size, op_id, frozen: false, draining: false, image: None }
 }
 
 /// The lowest numbers whose names are free, so that names stay the same few over the years.

@@ -5,10 +5,11 @@
 //! buckets still cannot launch, delete or rule a worker. Each write bears an id of its own, so one
 //! whose answer was lost is recognised. Memory holds what was seen last; the bucket decides.
 
+use crate::documents::{Clock, Documents, Teller};
 use crate::keys::Keys;
 use crate::lifecycle::{self, Input, Refused};
-use muster_protocol::bus::bucket::{Bucket, Entry};
-use muster_protocol::bus::{self, Bus};
+use muster_protocol::bus;
+use muster_protocol::bus::bucket::{Bucket, Change, Entry};
 use muster_protocol::event::{Event, PhaseChanged};
 use muster_protocol::id::{AgentId, PoolName, Token, UnixMillis, WorkerName, random};
 use muster_protocol::seal::{self, Signed};
@@ -18,6 +19,7 @@ use muster_protocol::worker::{Phase, PoolState, Worker};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 /// How often one change is tried against others that come between.
 const TRIES_MAX: u32 = 16;
@@ -67,12 +69,23 @@ struct Held {
     revision: u64,
 }
 
+/// What a registry is written on.
+#[derive(Clone, Debug)]
+pub struct On {
+    /// Workers, by name.
+    pub workers: Arc<dyn Documents>,
+    /// Pools, by name.
+    pub pools: Arc<dyn Documents>,
+    /// Who is told of changes.
+    pub teller: Arc<dyn Teller>,
+    /// The present time.
+    pub clock: Clock,
+}
+
 /// Workers and pools.
 #[derive(Debug)]
 pub struct Registry {
-    bus: Bus,
-    workers: Bucket,
-    pools: Bucket,
+    on: On,
     keys: Arc<Keys>,
     held: Mutex<BTreeMap<WorkerName, Held>>,
     changes: watch::Sender<u64>,
@@ -85,20 +98,46 @@ impl Registry {
     ///
     /// # Errors
     /// When the buckets cannot be read, or hold a document of somebody else.
-    pub async fn open(
-        bus: Bus,
-        workers: Bucket,
-        pools: Bucket,
-        keys: Arc<Keys>,
-    ) -> Result<Registry, Error> {
+    pub async fn open(on: On, keys: Arc<Keys>) -> Result<Registry, Error> {
         let (held, changes) = (Mutex::new(BTreeMap::new()), watch::Sender::new(0));
         let registry =
-            Registry { bus, workers, pools, keys, held, changes, planning: Default::default() };
-        for entry in registry.workers.all().await? {
-            let worker: Worker = registry.read("worker", &entry)?;
-            registry.hold(&worker, entry.revision);
-        }
+            Registry { on, keys, held, changes, planning: tokio::sync::Mutex::default() };
+        registry.reload().await?;
         Ok(registry)
+    }
+
+    /// Reads all documents again: another controller may have written them.
+    ///
+    /// # Errors
+    /// As [`Registry::open`].
+    pub async fn reload(&self) -> Result<(), Error> {
+        for entry in self.on.workers.all().await? {
+            let worker: Worker = self.read("worker", &entry)?;
+            self.hold(&worker, entry.revision);
+        }
+        Ok(())
+    }
+
+    /// Takes what other controllers write, until it is cancelled.
+    pub async fn follow(&self, bucket: Bucket, cancel: CancellationToken) {
+        let mut changes = bucket.watch();
+        while let Some(change) = cancel.run_until_cancelled(changes.next()).await {
+            match change {
+                Change::Put(entry) => match self.read::<Worker>("worker", &entry) {
+                    Ok(worker) => self.hold(&worker, entry.revision),
+                    Err(error) => tracing::error!(%error, "a document is ignored"),
+                },
+                Change::Removed { key, .. } => {
+                    tracing::error!(key, "a worker's document was removed; it is kept in memory");
+                }
+            }
+        }
+    }
+
+    /// The present time, as the registry's own clock shows it.
+    #[must_use]
+    pub fn now(&self) -> UnixMillis {
+        self.on.clock.now()
     }
 
     /// All workers, as last seen.
@@ -137,7 +176,7 @@ impl Registry {
     pub async fn add(&self, worker: Worker) -> Result<(), Error> {
         let key = worker.name.to_string();
         let bytes = self.sign("worker", &key, &worker)?;
-        let revision = match self.workers.create(&key, bytes).await {
+        let revision = match self.on.workers.create(&key, bytes).await {
             Ok(revision) => revision,
             // A lost answer: it is ours if it bears our id.
             Err(error) => match self.load(&worker.name).await? {
@@ -155,7 +194,7 @@ impl Registry {
     /// # Errors
     /// When the worker's phase does not allow it, or the bus fails.
     pub async fn happen(&self, name: &WorkerName, input: &Input) -> Result<Worker, Error> {
-        let now = UnixMillis::now();
+        let now = self.now();
         self.change(name, |worker| lifecycle::step(worker, input, now)).await
     }
 
@@ -164,7 +203,7 @@ impl Registry {
     /// # Errors
     /// As [`Registry::happen`]; [`Error::Missing`] when the generation is over.
     pub async fn happen_to(&self, agent: &AgentId, input: &Input) -> Result<Worker, Error> {
-        let now = UnixMillis::now();
+        let now = self.now();
         let name = agent.worker();
         let of_it = |worker: &Worker| match worker.agent_id == *agent {
             true => lifecycle::step(worker, input, now),
@@ -203,22 +242,12 @@ impl Registry {
         Err(Error::Contended { name: name.to_string() })
     }
 
-    /// Forgets a worker that is over.
-    ///
-    /// # Errors
-    /// When the bus fails.
-    pub async fn remove(&self, name: &WorkerName) -> Result<(), Error> {
-        self.workers.remove(name.as_str()).await?;
-        self.lock().remove(name);
-        Ok(())
-    }
-
-    /// A pool's size; none if it was never set.
+    /// What people want of a pool; none if nobody ever said.
     ///
     /// # Errors
     /// When the bus fails or the document is foreign.
     pub async fn pool(&self, name: &PoolName) -> Result<Option<PoolState>, Error> {
-        let entry = self.pools.get(name.as_str()).await?;
+        let entry = self.on.pools.get(name.as_str()).await?;
         entry.map(|entry| self.read("pool", &entry)).transpose()
     }
 
@@ -231,14 +260,14 @@ impl Registry {
         F: Fn(Option<PoolState>) -> PoolState,
     {
         for _ in 0..TRIES_MAX {
-            let entry = self.pools.get(name.as_str()).await?;
+            let entry = self.on.pools.get(name.as_str()).await?;
             let before = entry.as_ref().map(|entry| self.read("pool", entry)).transpose()?;
             let mut next = change(before);
             next.op_id = Token::random(random());
             let bytes = self.sign("pool", name.as_str(), &next)?;
             let written = match &entry {
-                Some(entry) => self.pools.update(name.as_str(), bytes, entry.revision).await,
-                None => self.pools.create(name.as_str(), bytes).await,
+                Some(entry) => self.on.pools.update(name.as_str(), bytes, entry.revision).await,
+                None => self.on.pools.create(name.as_str(), bytes).await,
             };
             match written {
                 Ok(_) => {
@@ -259,7 +288,7 @@ impl Registry {
     /// Writes over a revision; a conflict with our own write, whose answer was lost, is a success.
     async fn write(&self, next: &Worker, revision: u64) -> Result<u64, Error> {
         let bytes = self.sign("worker", next.name.as_str(), next)?;
-        match self.workers.update(next.name.as_str(), bytes, revision).await {
+        match self.on.workers.update(next.name.as_str(), bytes, revision).await {
             Ok(revision) => Ok(revision),
             Err(error) => match self.load(&next.name).await? {
                 Some(held) if held.worker.op_id == next.op_id => Ok(held.revision),
@@ -269,7 +298,7 @@ impl Registry {
     }
 
     async fn load(&self, name: &WorkerName) -> Result<Option<Held>, Error> {
-        let Some(entry) = self.workers.get(name.as_str()).await? else { return Ok(None) };
+        let Some(entry) = self.on.workers.get(name.as_str()).await? else { return Ok(None) };
         let worker = self.read("worker", &entry)?;
         self.hold(&worker, entry.revision);
         Ok(Some(Held { worker, revision: entry.revision }))
@@ -289,8 +318,12 @@ impl Registry {
     }
 
     fn hold(&self, worker: &Worker, revision: u64) {
-        let held = Held { worker: worker.clone(), revision };
-        self.lock().insert(worker.name.clone(), held);
+        let mut all = self.lock();
+        let newer = |held: &Held| held.revision > revision;
+        if !all.get(&worker.name).is_some_and(newer) {
+            all.insert(worker.name.clone(), Held { worker: worker.clone(), revision });
+        }
+        drop(all);
         self.wake();
     }
 
@@ -309,7 +342,7 @@ impl Registry {
         );
         let (subject, event) = phase_event(worker, from);
         for _ in 0..TELL_TRIES {
-            match self.bus.publish_event(subject.clone(), &event).await {
+            match self.on.teller.tell(subject.clone(), event.clone()).await {
                 Ok(()) => return,
                 Err(error) if error.is_retryable() => {}
                 Err(error) => {

@@ -62,24 +62,29 @@ pub struct Revocations {
 }
 
 impl Revocations {
-    /// Reads the list and pushes it, since the server may have been started from older claims.
+    /// Knows nothing yet.
+    #[must_use]
+    pub fn new(bucket: Bucket, keys: Arc<Keys>, pusher: Bus) -> Revocations {
+        Revocations { bucket, keys, pusher, list: Mutex::default() }
+    }
+
+    /// Takes over: reads the list, and pushes all accounts' claims, since the server may hold those
+    /// of an older release, or of another controller.
     ///
     /// # Errors
     /// When it cannot be read or pushed.
-    pub async fn open(bucket: Bucket, keys: Arc<Keys>, pusher: Bus) -> Result<Revocations, Error> {
-        let list = match bucket.get(KEY).await? {
-            None => List::default(),
-            Some(entry) => {
-                let signed: Signed = wire::decode(&entry.value).map_err(bus::Error::from)?;
-                let root = keys.root_public_key();
-                signed.open(root, AUDIENCE, None).map_err(Error::Foreign)?
-            }
-        };
-        let revocations = Revocations { bucket, keys, pusher, list: Mutex::new(list) };
-        let list = revocations.list.lock().await;
-        revocations.push(&list).await?;
-        drop(list);
-        Ok(revocations)
+    pub async fn take_over(&self) -> Result<(), Error> {
+        let mut held = self.list.lock().await;
+        if let Some(entry) = self.bucket.get(KEY).await? {
+            let signed: Signed = wire::decode(&entry.value).map_err(bus::Error::from)?;
+            let root = self.keys.root_public_key();
+            *held = signed.open(root, AUDIENCE, None).map_err(Error::Foreign)?;
+        }
+        for account in [Account::Bus, Account::People] {
+            let claims = self.keys.account_jwt(account, &BTreeMap::new(), &Stamp::fresh())?;
+            self.pusher.push_claims(&claims).await?;
+        }
+        self.push(&held).await
     }
 
     /// Makes credentials void: public keys, with the time until which each would live.

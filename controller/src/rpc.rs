@@ -13,6 +13,9 @@ use tokio_util::task::TaskTracker;
 /// Calls that are answered at once; the next ones wait in their subscription.
 const ANSWERING_MAX: usize = 512;
 
+/// All controllers answer; each call comes to one of them.
+const GROUP: &str = "controllers";
+
 /// Who answers what.
 #[derive(Debug)]
 pub struct Rpc {
@@ -48,9 +51,9 @@ impl Rpc {
     /// When the connection is closed.
     pub async fn listen(&self) -> Result<Listening, bus::Error> {
         Ok(Listening {
-            enrol: self.bus.calls(subject::ENROL_ALL).await?,
-            rpc: self.bus.calls(subject::RPC_ALL).await?,
-            api: self.bus.calls(subject::API_ALL).await?,
+            enrol: self.bus.calls(subject::ENROL_ALL, GROUP).await?,
+            rpc: self.bus.calls(subject::RPC_ALL, GROUP).await?,
+            api: self.bus.calls(subject::API_ALL, GROUP).await?,
         })
     }
 

@@ -17,8 +17,9 @@ use muster_protocol::worker::Worker;
 use muster_reactors::history::{History, Limits, TooMany};
 use muster_reactors::pipeline::{OnFrame, Pipeline, Schemas, Status};
 use muster_reactors::sink::{self, Sink};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 /// First frames that wait to be told.
@@ -43,65 +44,91 @@ pub struct Parts {
 
 /// The pipelines as the API and the reconciler see them.
 pub struct Stats {
+    parts: Parts,
+    schemas: Arc<Schemas<JetStream>>,
     history: Arc<History>,
-    sinks: Vec<Arc<Status>>,
+    sinks: Mutex<Vec<Arc<Status>>>,
     heartbeats: Arc<Heartbeats>,
 }
 
 impl std::fmt::Debug for Stats {
     fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(to, "Stats({} sinks)", self.sinks.len())
+        write!(to, "Stats({} sinks)", self.lock().len())
     }
 }
 
-/// The pipelines that are to run.
-type Pipelines = Vec<Pipeline<Consumer, JetStream>>;
-
-/// Everything that [`Stats::open`] made and somebody must run.
-pub struct Work {
-    pipelines: Pipelines,
-    first: mpsc::Receiver<AgentId>,
-    parts: Parts,
-}
-
 impl Stats {
-    /// Makes the history, the sinks and their consumers.
-    ///
-    /// # Errors
-    /// When the server does not make a consumer.
-    pub async fn open(parts: Parts) -> Result<(Stats, Work), bus::Error> {
-        let now = UnixMillis::now();
-        let (tell, first) = mpsc::channel(FIRST_MAX);
-        let heartbeats = Arc::new(Heartbeats::new(now));
-        let on_frame = on_frame(Arc::clone(&heartbeats), tell);
+    /// An empty history, and no sinks yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Stats {
+        let heartbeats = Arc::new(Heartbeats::new(UnixMillis::now()));
         let history = Arc::new(History::new(Limits::default()));
         let schemas = Arc::new(Schemas::new(parts.jetstream.clone()));
-        let since = now.plus(-REFILL_MILLIS);
-        let reader = parts.jetstream.reader(STATS, subject::STATS_ALL, since).await?;
-        let pipeline = |source, sink, name: &str, on_frame| Pipeline {
-            source,
-            schemas: Arc::clone(&schemas),
-            sink,
-            status: Arc::new(Status::new(name)),
-            on_frame,
-            clock: UnixMillis::now,
-        };
-        let memory = Sink::History(Arc::clone(&history));
-        let mut pipelines = vec![pipeline(reader, memory, HISTORY, Some(on_frame))];
-        for config in &parts.config.sinks {
+        Stats { parts, schemas, history, sinks: Mutex::default(), heartbeats }
+    }
+
+    /// Fills the history and hears agents, until it is cancelled; on every controller.
+    ///
+    /// # Errors
+    /// When the consumer is gone for good.
+    pub async fn hear(self: Arc<Self>, cancel: CancellationToken) -> Result<(), bus::Error> {
+        let since = UnixMillis::now().plus(-REFILL_MILLIS);
+        let reader = self.parts.jetstream.reader(STATS, subject::STATS_ALL, since).await?;
+        let (tell, first) = mpsc::channel(FIRST_MAX);
+        let on_frame = on_frame(Arc::clone(&self.heartbeats), tell);
+        let memory = Sink::History(Arc::clone(&self.history));
+        let pipeline = self.pipeline(reader, memory, HISTORY, Some(on_frame));
+        let mut running = JoinSet::new();
+        running.spawn(pipeline.run(cancel.clone()));
+        let this = Arc::clone(&self);
+        running.spawn(async move { this.tell_first(first, cancel).await });
+        finish(running).await
+    }
+
+    /// Feeds the sinks until it is cancelled; on the controller that reconciles.
+    ///
+    /// # Errors
+    /// When a consumer is gone for good.
+    pub async fn feed(self: Arc<Self>, cancel: CancellationToken) -> Result<(), bus::Error> {
+        self.lock().retain(|status| status.name() == HISTORY);
+        let mut running = JoinSet::new();
+        for config in &self.parts.config.sinks {
             let name = config.name().to_string();
             let durable = format!("sink-{name}");
-            let source = parts.jetstream.consumer(STATS, &durable, subject::STATS_ALL).await?;
-            pipelines.push(pipeline(source, Sink::new(config.clone()), &name, None));
+            let jetstream = &self.parts.jetstream;
+            let source = jetstream.consumer(STATS, &durable, subject::STATS_ALL).await?;
+            let pipeline = self.pipeline(source, Sink::new(config.clone()), &name, None);
+            running.spawn(pipeline.run(cancel.clone()));
         }
-        let sinks = pipelines.iter().map(|pipeline| Arc::clone(&pipeline.status)).collect();
-        Ok((Stats { history, sinks, heartbeats }, Work { pipelines, first, parts }))
+        // Without sinks there is nothing to wait for but the end.
+        running.spawn(async move {
+            cancel.cancelled().await;
+            Ok(())
+        });
+        finish(running).await
+    }
+
+    fn pipeline(
+        &self,
+        source: Consumer,
+        sink: Sink,
+        name: &str,
+        on_frame: Option<OnFrame>,
+    ) -> Pipeline<Consumer, JetStream> {
+        let status = Arc::new(Status::new(name));
+        self.lock().push(Arc::clone(&status));
+        let schemas = Arc::clone(&self.schemas);
+        Pipeline { source, schemas, sink, status, on_frame, clock: UnixMillis::now }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Status>>> {
+        self.sinks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The sinks and how they do.
     #[must_use]
     pub fn sinks(&self) -> Vec<SinkView> {
-        self.sinks.iter().map(|status| status.view()).collect()
+        self.lock().iter().map(|status| status.view()).collect()
     }
 
     /// Readings of workers.
@@ -123,6 +150,26 @@ impl Stats {
         &self.heartbeats
     }
 
+    /// The first frame of a generation is a milestone that people wait for.
+    async fn tell_first(
+        &self,
+        mut first: mpsc::Receiver<AgentId>,
+        cancel: CancellationToken,
+    ) -> Result<(), bus::Error> {
+        let registry = &self.parts.registry;
+        while let Some(Some(agent)) = cancel.run_until_cancelled(first.recv()).await {
+            let Some(worker) = registry.agent(&agent) else { continue };
+            if worker.milestones.first_sample.is_some() {
+                continue;
+            }
+            match registry.happen_to(&agent, &Input::Heard).await {
+                Ok(worker) => tell(&self.parts.bus, &worker).await,
+                Err(error) => tracing::debug!(agent_id = %agent, %error, "it is told already"),
+            }
+        }
+        Ok(())
+    }
+
     /// Forgets an agent that is over.
     pub fn forget(&self, agent: &AgentId) {
         self.heartbeats.forget(agent);
@@ -130,21 +177,9 @@ impl Stats {
     }
 }
 
-impl Work {
-    /// Runs all pipelines until they are cancelled.
-    ///
-    /// # Errors
-    /// When a consumer is gone for good.
-    pub async fn run(self, cancel: CancellationToken) -> Result<(), bus::Error> {
-        let mut running = tokio::task::JoinSet::new();
-        for pipeline in self.pipelines {
-            running.spawn(pipeline.run(cancel.clone()));
-        }
-        running.spawn(tell_first(self.parts, self.first, cancel));
-        while let Some(done) = running.join_next().await {
-            done.map_err(|_| bus::Error::Closed)??;
-        }
-        Ok(())
+impl crate::reconciler::Hearing for Stats {
+    fn silence(&self, agent: &AgentId, now: UnixMillis) -> i64 {
+        self.heartbeats.silence(agent, now)
     }
 }
 
@@ -159,21 +194,9 @@ fn on_frame(heartbeats: Arc<Heartbeats>, tell: mpsc::Sender<AgentId>) -> OnFrame
     })
 }
 
-/// The first frame of a generation is a milestone that people wait for.
-async fn tell_first(
-    parts: Parts,
-    mut first: mpsc::Receiver<AgentId>,
-    cancel: CancellationToken,
-) -> Result<(), bus::Error> {
-    while let Some(Some(agent)) = cancel.run_until_cancelled(first.recv()).await {
-        let Some(worker) = parts.registry.agent(&agent) else { continue };
-        if worker.milestones.first_sample.is_some() {
-            continue;
-        }
-        match parts.registry.happen_to(&agent, &Input::Heard).await {
-            Ok(worker) => tell(&parts.bus, &worker).await,
-            Err(error) => tracing::debug!(agent_id = %agent, %error, "a first frame is not told"),
-        }
+async fn finish(mut running: JoinSet<Result<(), bus::Error>>) -> Result<(), bus::Error> {
+    while let Some(done) = running.join_next().await {
+        done.map_err(|_| bus::Error::Closed)??;
     }
     Ok(())
 }

@@ -1,11 +1,10 @@
-//! Takes what agents report of themselves, from a durable consumer: results, starts, alarms.
+//! Takes what agents report of themselves, from a durable consumer: results and alarms.
 
-use crate::jobs::{Jobs, Late};
 use crate::lifecycle::Input;
 use crate::registry::{self, Registry};
 use muster_protocol::bus::stream::{Consumer, Delivery};
 use muster_protocol::bus::{self};
-use muster_protocol::event::{Alarm, Applied, Event, Executed};
+use muster_protocol::event::{Alarm, Applied, Event};
 use muster_protocol::id::AgentId;
 use muster_protocol::subject;
 use muster_protocol::wire;
@@ -23,8 +22,6 @@ const RETRY: Duration = Duration::from_secs(2);
 pub struct Witness {
     /// Whose lives they change.
     pub registry: Arc<Registry>,
-    /// Who waits for results.
-    pub jobs: Arc<Jobs>,
 }
 
 impl Witness {
@@ -65,12 +62,6 @@ impl Witness {
                 Some(applied) => self.applied(&agent, &applied).await,
                 None => true,
             },
-            "executed" => {
-                if let Some(executed) = event.read::<Executed>() {
-                    self.jobs.arrived(&executed.command, Late::executed(&executed));
-                }
-                true
-            }
             "alarm" => {
                 let what = event.read::<Alarm>().map(|alarm| alarm.what);
                 tracing::warn!(agent_id = %agent, what, "an agent raises an alarm");
@@ -81,24 +72,16 @@ impl Witness {
     }
 
     async fn applied(&self, agent: &AgentId, applied: &Applied) -> bool {
-        let taken = match applied.highstate {
-            false => true,
-            true => {
-                let (outcome, failure) = (applied.outcome.clone(), applied.failure());
-                match self.registry.happen_to(agent, &Input::Applied { outcome, failure }).await {
-                    Ok(_) | Err(registry::Error::Refused(_) | registry::Error::Missing { .. }) => {
-                        true
-                    }
-                    Err(error) => {
-                        tracing::warn!(agent_id = %agent, %error, "a result waits");
-                        false
-                    }
-                }
-            }
-        };
-        if taken && let Some(command) = &applied.command {
-            self.jobs.arrived(command, Late::applied(applied));
+        if !applied.highstate {
+            return true;
         }
-        taken
+        let (outcome, failure) = (applied.outcome.clone(), applied.failure());
+        match self.registry.happen_to(agent, &Input::Applied { outcome, failure }).await {
+            Ok(_) | Err(registry::Error::Refused(_) | registry::Error::Missing { .. }) => true,
+            Err(error) => {
+                tracing::warn!(agent_id = %agent, %error, "a result waits");
+                false
+            }
+        }
     }
 }

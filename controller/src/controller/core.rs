@@ -1,32 +1,35 @@
-//! What all tasks share: the connection, the keys, the documents, the clouds.
+//! What all tasks of a controller share, and the tasks of every controller: it answers calls, keeps
+//! the history, follows the registry. Who reconciles does more: see [`super::leader`].
 
 use super::Tasks;
-use crate::actions;
 use crate::api::Api;
 use crate::config::{AgentInstall, Config, Provider as ProviderConfig};
+use crate::documents::Clock;
 use crate::enrolment::Enrolment;
 use crate::https::{self, Https};
+use crate::inspection::Inspector;
+use crate::instances::Instances;
 use crate::jobs::Jobs;
 use crate::keys::Keys;
-use crate::launcher::Launcher;
+use crate::launcher::{Cloud, Launcher};
+use crate::lease::{Contender, Fence};
 use crate::provider::{Provider, local};
-use crate::reconciler::Reconciler;
-use crate::registry::Registry;
+use crate::registry::{self, Registry};
+use crate::results;
 use crate::revocations::Revocations;
 use crate::rpc::Rpc;
 use crate::states::States;
 use crate::stats::{self, Stats};
-use crate::store;
+use crate::store::{self, Buckets};
+use crate::ties::BusTies;
+use crate::trust::Keeper;
 use crate::user_data::Install;
-use crate::witness::Witness;
 use anyhow::{Context, bail};
-use muster_protocol::bus::stream::{EVENTS, JetStream, at_least};
+use muster_protocol::bus::stream::{JetStream, at_least};
 use muster_protocol::bus::{self, Bus, Credential};
-use muster_protocol::id::{UnixMillis, UserName};
+use muster_protocol::id::{Token, UnixMillis, UserName, random};
 use muster_protocol::jwt::{PUSHER, Stamp};
-use muster_protocol::subject::{self, Role};
-use muster_reactors::engine::Engine;
-use muster_reactors::rule;
+use muster_protocol::subject::Role;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -40,21 +43,30 @@ const NATS_VERSION_MIN: (u32, u32) = (2, 11);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
 /// The wait between two tries.
 const CONNECT_PAUSE: Duration = Duration::from_millis(500);
+/// Holds this controller's own name, which outlives its restarts.
+const NAME_FILE: &str = "controller.name";
 
 /// What all tasks share.
 pub(super) struct Core {
-    config: Arc<Config>,
+    pub(super) config: Arc<Config>,
     keys: Arc<Keys>,
     pub(super) bus: Bus,
-    jetstream: JetStream,
-    registry: Arc<Registry>,
-    revocations: Arc<Revocations>,
-    states: Arc<States>,
-    jobs: Arc<Jobs>,
-    stats: Arc<Stats>,
+    pub(super) jetstream: JetStream,
+    buckets: Buckets,
+    pub(super) registry: Arc<Registry>,
+    pub(super) revocations: Arc<Revocations>,
+    pub(super) states: Arc<States>,
+    pub(super) jobs: Arc<Jobs>,
+    pub(super) stats: Arc<Stats>,
+    pub(super) launcher: Arc<Launcher>,
+    pub(super) inspector: Arc<Inspector>,
+    pub(super) keeper: Arc<Keeper>,
+    contender: Option<Contender>,
+    pub(super) fence: Fence,
+    leader: tokio::sync::watch::Receiver<String>,
     /// Answers and commands under way.
     pub(super) tracker: TaskTracker,
-    cancel: CancellationToken,
+    pub(super) cancel: CancellationToken,
 }
 
 impl Core {
@@ -62,97 +74,125 @@ impl Core {
     pub(super) async fn open(
         config: Config,
         keys: Arc<Keys>,
-        servers: &[String],
+        servers: Vec<String>,
+        own: &[String],
         cancel: CancellationToken,
         tasks: &mut Tasks,
     ) -> anyhow::Result<Core> {
         let config = Arc::new(config);
         let name: UserName = "controller".parse().context("naming the controller")?;
         let credential = keys.controller(&name, &Stamp::fresh())?;
-        let bus = connect(&keys, name.as_str(), credential, servers).await?;
+        let bus = connect(&keys, name.as_str(), credential, own).await?;
         check_version(&bus).await?;
         let (jetstream, buckets) = Box::pin(store::open(&bus, &config.store)).await?;
-        let pusher = connect(&keys, PUSHER, keys.pusher(&Stamp::fresh())?, servers).await?;
-        let revocations = Revocations::open(buckets.cluster, Arc::clone(&keys), pusher).await?;
-        let (workers, pools) = (buckets.workers, buckets.pools);
-        let registry = Registry::open(bus.clone(), workers, pools, Arc::clone(&keys)).await?;
-        let registry = Arc::new(registry);
-        let states = States::new(
+        let pusher = connect(&keys, PUSHER, keys.pusher(&Stamp::fresh())?, own).await?;
+        let cluster = buckets.cluster.clone();
+        let revocations = Revocations::new(cluster.clone(), Arc::clone(&keys), pusher);
+        let on = registry::On {
+            workers: Arc::new(buckets.workers.clone()),
+            pools: Arc::new(buckets.pools.clone()),
+            teller: Arc::new(bus.clone()),
+            clock: Clock::system(),
+        };
+        let registry = Arc::new(Registry::open(on, Arc::clone(&keys)).await?);
+        let states = Arc::new(States::new(
             config.states.clone(),
             bus.clone(),
             jetstream.clone(),
-            buckets.desired,
+            buckets.desired.clone(),
             Arc::clone(&keys),
             Arc::clone(&registry),
-        );
+        ));
         states.publish_tree().await.context("publishing the state tree")?;
-        let parts = stats::Parts {
+        let stats = Arc::new(Stats::new(stats::Parts {
             config: Arc::clone(&config),
             bus: bus.clone(),
             jetstream: jetstream.clone(),
             registry: Arc::clone(&registry),
+        }));
+        let revocations = Arc::new(revocations);
+        let ties = BusTies {
+            revocations: Arc::clone(&revocations),
+            states: Arc::clone(&states),
+            stats: Arc::clone(&stats),
         };
-        let (stats, work) = Stats::open(parts).await?;
-        let done = work.run(cancel.clone());
-        tasks.spawn(async { ("stats", done.await.map_err(Into::into)) });
+        let contender = Contender::new(cluster.clone(), own_name(&config.data)?);
+        let (fence, leader) = (contender.fence(), contender.holder());
+        let launcher = Arc::new(Launcher {
+            config: Arc::clone(&config),
+            keys: Arc::clone(&keys),
+            registry: Arc::clone(&registry),
+            clouds: clouds(&config).await?,
+            ties: Arc::new(ties),
+            fence: fence.clone(),
+            servers,
+            install: serve_agent(&config, &keys, &cancel, tasks).await?,
+            seeds: Mutex::default(),
+        });
+        let keeper = Arc::new(Keeper::new(cluster, &config.data));
+        let inspector = Arc::new(Inspector {
+            config: Arc::clone(&config),
+            registry: Arc::clone(&registry),
+            launcher: Arc::clone(&launcher),
+            keeper: Arc::clone(&keeper),
+            hearing: Arc::clone(&stats) as Arc<_>,
+        });
         Ok(Core {
             jobs: Arc::new(Jobs::new(bus.clone(), Arc::clone(&keys))),
             config,
             keys,
             bus,
             jetstream,
+            buckets,
             registry,
-            revocations: Arc::new(revocations),
-            states: Arc::new(states),
-            stats: Arc::new(stats),
+            revocations,
+            states,
+            stats,
+            launcher,
+            inspector,
+            keeper,
+            contender: Some(contender),
+            fence,
+            leader,
             tracker: TaskTracker::new(),
             cancel,
         })
     }
 
-    /// Starts all tasks; calls are answered and workers launched from now on.
-    pub(super) async fn start(
-        &self,
-        servers: Vec<String>,
-        tasks: &mut Tasks,
-    ) -> anyhow::Result<()> {
-        self.start_witness(tasks).await?;
-        self.start_reactors(tasks).await?;
-        self.start_calls(tasks).await?;
-        self.start_reconciler(servers, tasks).await
-    }
-
-    async fn start_witness(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
-        let filter = "muster.event.agent.>";
-        let events = self.jetstream.consumer(EVENTS, "controller", filter).await?;
-        let (registry, jobs) = (Arc::clone(&self.registry), Arc::clone(&self.jobs));
-        let done = Witness { registry, jobs }.run(events, self.cancel.clone());
-        tasks.spawn(async { ("witness", done.await.map_err(Into::into)) });
-        Ok(())
-    }
-
-    async fn start_reactors(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
-        let mut rules = rule::built_in();
-        if let Some(dir) = &self.config.reactors {
-            rules.extend(rule::load(dir)?);
+    /// Starts the tasks of every controller; calls are answered from now on.
+    pub(super) async fn start(&mut self, tasks: &mut Tasks) -> anyhow::Result<()> {
+        let done = Arc::clone(&self.stats).hear(self.cancel.clone());
+        tasks.spawn(async { ("stats", done.await.map_err(Into::into)) });
+        for bucket in [&self.buckets.workers, &self.buckets.pools] {
+            let (registry, bucket) = (Arc::clone(&self.registry), bucket.clone());
+            let cancel = self.cancel.clone();
+            tasks.spawn(async move {
+                registry.follow(bucket, cancel).await;
+                ("registry", Ok(()))
+            });
         }
-        let actions = actions::Controller {
-            registry: Arc::clone(&self.registry),
-            states: Arc::clone(&self.states),
-            jobs: Arc::clone(&self.jobs),
-            tasks: self.tracker.clone(),
-        };
-        let events = self.jetstream.consumer(EVENTS, "reactors", subject::EVENT_ALL).await?;
-        let done = Engine::new(rules, actions).run(events, self.cancel.clone());
-        tasks.spawn(async { ("reactors", done.await.map_err(Into::into)) });
+        let events = results::reader(&self.jetstream).await?;
+        let done = results::run(Arc::clone(&self.jobs), events, self.cancel.clone());
+        tasks.spawn(async { ("results", done.await.map_err(Into::into)) });
+        self.start_calls(tasks).await?;
+        if let Some(contender) = self.contender.take() {
+            let done = contender.run(self.cancel.clone());
+            tasks.spawn(async {
+                done.await;
+                ("lease", Ok(()))
+            });
+        }
         Ok(())
     }
 
     async fn start_calls(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
+        let instances =
+            Instances { config: Arc::clone(&self.config), launcher: Arc::clone(&self.launcher) };
         let enrolment = Enrolment {
             bus: self.bus.clone(),
             keys: Arc::clone(&self.keys),
             registry: Arc::clone(&self.registry),
+            instances,
             credential_millis: i64::from(self.config.timeouts.credential_secs) * 1000,
         };
         let api = Api {
@@ -163,6 +203,9 @@ impl Core {
             jobs: Arc::clone(&self.jobs),
             stats: Arc::clone(&self.stats),
             states: Arc::clone(&self.states),
+            inspector: Arc::clone(&self.inspector),
+            keeper: Arc::clone(&self.keeper),
+            leader: self.leader.clone(),
             started: UnixMillis::now(),
             tasks: self.tracker.clone(),
         };
@@ -176,58 +219,6 @@ impl Core {
         let done = rpc.run(calls, self.cancel.clone());
         tasks.spawn(async { ("calls", done.await) });
         Ok(())
-    }
-
-    async fn start_reconciler(
-        &self,
-        servers: Vec<String>,
-        tasks: &mut Tasks,
-    ) -> anyhow::Result<()> {
-        let install = self.serve_agent(tasks).await?;
-        let launcher = Launcher {
-            config: Arc::clone(&self.config),
-            keys: Arc::clone(&self.keys),
-            registry: Arc::clone(&self.registry),
-            providers: providers(&self.config).await?,
-            revocations: Arc::clone(&self.revocations),
-            states: Arc::clone(&self.states),
-            servers,
-            install,
-            seeds: Mutex::default(),
-        };
-        let reconciler = Reconciler {
-            config: Arc::clone(&self.config),
-            registry: Arc::clone(&self.registry),
-            launcher: Arc::new(launcher),
-            stats: Arc::clone(&self.stats),
-            busy: Mutex::default(),
-            failures: Mutex::default(),
-        };
-        let done = Arc::new(reconciler).run(self.cancel.clone());
-        tasks.spawn(async {
-            done.await;
-            ("reconciler", Ok(()))
-        });
-        Ok(())
-    }
-
-    async fn serve_agent(&self, tasks: &mut Tasks) -> anyhow::Result<Install> {
-        let agent = &self.config.agent;
-        if agent.install == AgentInstall::Image {
-            return Ok(Install::Image);
-        }
-        let binary = agent.binary.clone().or_else(|| beside("muster-agent"));
-        let binary = binary.unwrap_or_else(|| Path::new("/usr/bin/muster-agent").to_owned());
-        let https = Https::bind(agent.listen, &self.keys, &binary).await?;
-        let host = agent.host.clone().unwrap_or_else(|| agent.listen.ip().to_string());
-        let url = format!("https://{host}:{}{}", https.port()?, https::AGENT_PATH);
-        let sha256 = https.sha256.clone();
-        let done = https.run(self.cancel.clone());
-        tasks.spawn(async {
-            done.await;
-            ("https", Ok(()))
-        });
-        Ok(Install::Url { url, sha256 })
     }
 }
 
@@ -261,7 +252,7 @@ async fn connect(
         match Bus::connect(options).await {
             Ok(bus) => return Ok(bus),
             Err(error) if error.is_retryable() && tokio::time::Instant::now() < deadline => {
-                tracing::warn!(%error, "NATS is not reached yet");
+                tracing::warn!(error = crate::chain(&error), "NATS is not reached yet");
                 tokio::time::sleep(CONNECT_PAUSE).await;
             }
             Err(error) => return Err(error).context("connecting to NATS"),
@@ -269,31 +260,79 @@ async fn connect(
     }
 }
 
-async fn providers(config: &Config) -> anyhow::Result<BTreeMap<String, Arc<dyn Provider>>> {
-    let mut providers: BTreeMap<String, Arc<dyn Provider>> = BTreeMap::new();
-    for (name, provider) in &config.providers {
-        let ProviderConfig::Local { isolation, agent } = provider;
-        let sandbox = local::SandboxCommand::current().context("finding this program")?;
-        let isolation = match isolation {
-            Some(isolation) => *isolation,
-            None => local::default_isolation(&local::support(&sandbox).await),
-        };
-        let agent_binary = agent.clone().or_else(|| beside("muster-agent"));
-        let provider = local::Local::open(local::Config {
-            folder: config.data.join("local").join(name),
-            cluster: config.cluster.clone(),
-            isolation,
-            agent_binary,
-            hidden: vec![config.keys.clone(), config.data.clone()],
-            sandbox,
-        })?;
-        providers.insert(name.clone(), Arc::new(provider));
+/// This controller's own name among others; made once, kept in its data folder.
+fn own_name(data: &Path) -> anyhow::Result<String> {
+    let path = data.join(NAME_FILE);
+    std::fs::create_dir_all(data).with_context(|| format!("making {}", data.display()))?;
+    match std::fs::read_to_string(&path) {
+        Ok(name) if !name.trim().is_empty() => return Ok(name.trim().to_owned()),
+        Ok(_) => {}
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error).with_context(|| format!("reading {}", path.display())),
     }
-    Ok(providers)
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    let random = Token::random(random());
+    let name = format!("{}-{}", host.to_string_lossy(), &random.as_str()[..8]);
+    std::fs::write(&path, &name).with_context(|| format!("writing {}", path.display()))?;
+    Ok(name)
+}
+
+async fn clouds(config: &Config) -> anyhow::Result<BTreeMap<String, Cloud>> {
+    let mut clouds = BTreeMap::new();
+    for (name, provider) in &config.providers {
+        let provider = provider_of(config, name, provider).await?;
+        clouds.insert(name.clone(), Cloud::new(name.clone(), provider));
+    }
+    Ok(clouds)
+}
+
+async fn provider_of(
+    config: &Config,
+    name: &str,
+    provider: &ProviderConfig,
+) -> anyhow::Result<Arc<dyn Provider>> {
+    let ProviderConfig::Local { isolation, agent } = provider;
+    let sandbox = local::SandboxCommand::current().context("finding this program")?;
+    let isolation = match isolation {
+        Some(isolation) => *isolation,
+        None => local::default_isolation(&local::support(&sandbox).await),
+    };
+    Ok(Arc::new(local::Local::open(local::Config {
+        folder: config.data.join("local").join(name),
+        cluster: config.cluster.clone(),
+        isolation,
+        agent_binary: agent.clone().or_else(|| beside("muster-agent")),
+        hidden: vec![config.keys.clone(), config.data.clone()],
+        sandbox,
+    })?))
 }
 
 /// A program in this program's folder.
 fn beside(name: &str) -> Option<PathBuf> {
     let path = std::env::current_exe().ok()?.parent().map(|dir| dir.join(name))?;
     path.exists().then_some(path)
+}
+
+async fn serve_agent(
+    config: &Config,
+    keys: &Keys,
+    cancel: &CancellationToken,
+    tasks: &mut Tasks,
+) -> anyhow::Result<Install> {
+    let agent = &config.agent;
+    if agent.install == AgentInstall::Image {
+        return Ok(Install::Image);
+    }
+    let binary = agent.binary.clone().or_else(|| beside("muster-agent"));
+    let binary = binary.unwrap_or_else(|| Path::new("/usr/bin/muster-agent").to_owned());
+    let https = Https::bind(agent.listen, keys, &binary).await?;
+    let host = agent.host.clone().unwrap_or_else(|| agent.listen.ip().to_string());
+    let url = format!("https://{host}:{}{}", https.port()?, https::AGENT_PATH);
+    let sha256 = https.sha256.clone();
+    let done = https.run(cancel.clone());
+    tasks.spawn(async {
+        done.await;
+        ("https", Ok(()))
+    });
+    Ok(Install::Url { url, sha256 })
 }

@@ -69,9 +69,9 @@ fn rebuild_input() -> Input {
 }
 
 fn walk(inputs: &[Input]) -> Worker {
-    inputs.iter().fold(pending(), |worker, input| {
-        step(&worker, input, UnixMillis(5)).unwrap_or(worker)
-    })
+    inputs
+        .iter()
+        .fold(pending(), |worker, input| step(&worker, input, UnixMillis(5)).unwrap_or(worker))
 }
 
 fn ready() -> Vec<Input> {

@@ -6,6 +6,9 @@ use async_nats::jetstream::kv::{self, CreateErrorKind, Operation, Store, UpdateE
 use async_nats::jetstream::stream::Republish;
 use futures_util::StreamExt;
 
+/// While the server is away it is asked at least every few seconds.
+const WATCH_DOUBLINGS_MAX: usize = 5;
+
 /// A bucket as Muster wants it: one value per key, no expiry.
 #[derive(Clone, Debug)]
 pub struct Spec {
@@ -130,6 +133,12 @@ impl Bucket {
         self.store.purge(key).await.map_err(|error| self.failed("removing", key, error))
     }
 
+    /// Every key as it is now, then every change, for as long as the connection lives.
+    #[must_use]
+    pub fn watch(&self) -> Changes {
+        Changes { bucket: self.clone(), watch: None, attempt: 0 }
+    }
+
     fn conflict(&self, key: &str) -> Error {
         Error::Conflict { key: format!("{}/{key}", self.name) }
     }
@@ -141,6 +150,53 @@ impl Bucket {
         source: impl std::error::Error + Send + Sync + 'static,
     ) -> Error {
         failed(format!("{what} {}/{key}", self.name), source)
+    }
+}
+
+/// What happens to a bucket's keys.
+pub struct Changes {
+    bucket: Bucket,
+    watch: Option<kv::Watch>,
+    attempt: usize,
+}
+
+impl std::fmt::Debug for Changes {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(to, "Changes({})", self.bucket.name)
+    }
+}
+
+/// A key's new value, or that it was removed at a revision.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It has this value.
+    Put(Entry),
+    /// It has none.
+    Removed {
+        /// The key.
+        key: String,
+        /// The revision of its removal.
+        revision: u64,
+    },
+}
+
+impl Changes {
+    /// The next change. After an interruption every key is told again.
+    pub async fn next(&mut self) -> Change {
+        loop {
+            if let Some(watch) = &mut self.watch
+                && let Some(Ok(entry)) = watch.next().await
+            {
+                self.attempt = 0;
+                let (key, revision) = (entry.key.clone(), entry.revision);
+                return live(entry).map_or(Change::Removed { key, revision }, Change::Put);
+            }
+            if self.watch.take().is_some() || self.attempt > 0 {
+                tokio::time::sleep(super::link::reconnect_delay(self.attempt)).await;
+            }
+            self.attempt = (self.attempt + 1).min(WATCH_DOUBLINGS_MAX);
+            self.watch = self.bucket.store.watch_with_history(">").await.ok();
+        }
     }
 }
 

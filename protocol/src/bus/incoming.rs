@@ -176,13 +176,15 @@ impl Feed {
 }
 
 impl Bus {
-    /// Listens to calls, e.g. on [`subject::API_ALL`]. The subscription is in place at the server
-    /// once any later request was answered.
+    /// Listens to calls, e.g. on [`subject::API_ALL`], together with all that listen in the same
+    /// group: each call comes to one of them. The subscription is in place at the server once any
+    /// later request was answered.
     ///
     /// # Errors
     /// When the connection is closed.
-    pub async fn calls(&self, pattern: &str) -> Result<Calls, Error> {
-        Ok(Calls(self.subscribe(pattern.to_owned()).await?, self.client.clone()))
+    pub async fn calls(&self, pattern: &str, group: &str) -> Result<Calls, Error> {
+        let subscribed = self.client.queue_subscribe(pattern.to_owned(), group.to_owned()).await;
+        Ok(Calls(subscribed.map_err(|_| Error::Closed)?, self.client.clone()))
     }
 
     /// Listens to the commands to one agent that come through account BUS.
@@ -190,7 +192,8 @@ impl Bus {
     /// # Errors
     /// When the connection is closed.
     pub async fn commands(&self, agent: &AgentId, bus_account: &str) -> Result<Commands, Error> {
-        let calls = self.calls(&subject::commands(agent)).await?;
+        let subscriber = self.subscribe(subject::commands(agent)).await?;
+        let calls = Calls(subscriber, self.client.clone());
         Ok(Commands { calls, bus_account: bus_account.to_owned() })
     }
 

@@ -1,0 +1,125 @@
+//! The tasks of the one controller that reconciles: they begin when it gains the lease, and end when
+//! it loses it.
+
+use super::core::Core;
+use super::{STOP_GRACE, Tasks};
+use crate::actions;
+use crate::reconciler::Reconciler;
+use crate::witness::Witness;
+use anyhow::{Context, bail};
+use muster_protocol::bus::stream::EVENTS;
+use muster_protocol::subject;
+use muster_reactors::engine::Engine;
+use muster_reactors::rule;
+use std::sync::{Arc, Mutex};
+use tokio_util::sync::CancellationToken;
+
+/// Leads whenever this controller holds the lease, until it is cancelled.
+///
+/// # Errors
+/// When a task ends that should not: whatever runs the process starts it whole again.
+pub(super) async fn run(core: Arc<Core>) -> anyhow::Result<()> {
+    let mut fence = core.fence.clone();
+    while core.cancel.run_until_cancelled(fence.gained()).await.is_some() {
+        let stop = core.cancel.child_token();
+        let mut tasks = Tasks::new();
+        let result = lead(&core, &stop, &mut tasks).await;
+        stop.cancel();
+        super::finish(&mut tasks, STOP_GRACE).await;
+        result?;
+        if !core.cancel.is_cancelled() {
+            tracing::warn!("another controller reconciles; this one stands by");
+        }
+    }
+    Ok(())
+}
+
+async fn lead(core: &Arc<Core>, stop: &CancellationToken, tasks: &mut Tasks) -> anyhow::Result<()> {
+    let mut fence = core.fence.clone();
+    let taking = Box::pin(take_over(core, stop, tasks));
+    tokio::select! {
+        taken = taking => taken?,
+        () = fence.lost() => return Ok(()),
+        () = stop.cancelled() => return Ok(()),
+    }
+    tokio::select! {
+        Some(ended) = tasks.join_next() => {
+            let (name, result) = ended.context("a task panicked")?;
+            match result {
+                Ok(()) if stop.is_cancelled() => Ok(()),
+                Ok(()) => bail!("the task {name} ended unexpectedly"),
+                Err(error) => Err(error.context(format!("the task {name} failed"))),
+            }
+        }
+        () = fence.lost() => Ok(()),
+        () = stop.cancelled() => Ok(()),
+    }
+}
+
+/// Learns what another controller may have done, then starts what only one may do.
+async fn take_over(
+    core: &Arc<Core>,
+    stop: &CancellationToken,
+    tasks: &mut Tasks,
+) -> anyhow::Result<()> {
+    core.registry.reload().await?;
+    core.revocations.take_over().await.context("pushing the accounts' claims")?;
+    let empty = core.inspector.all_empty().await;
+    core.keeper.settle(empty).await.context("settling whether the registry is the known one")?;
+    start_witness(core, stop, tasks).await?;
+    start_reactors(core, stop, tasks).await?;
+    let done = Arc::clone(&core.stats).feed(stop.clone());
+    tasks.spawn(async { ("sinks", done.await.map_err(Into::into)) });
+    start_reconciler(core, stop, tasks);
+    Ok(())
+}
+
+async fn start_witness(
+    core: &Core,
+    stop: &CancellationToken,
+    tasks: &mut Tasks,
+) -> anyhow::Result<()> {
+    let filter = "muster.event.agent.>";
+    let events = core.jetstream.consumer(EVENTS, "controller", filter).await?;
+    let done = Witness { registry: Arc::clone(&core.registry) }.run(events, stop.clone());
+    tasks.spawn(async { ("witness", done.await.map_err(Into::into)) });
+    Ok(())
+}
+
+async fn start_reactors(
+    core: &Core,
+    stop: &CancellationToken,
+    tasks: &mut Tasks,
+) -> anyhow::Result<()> {
+    let mut rules = rule::built_in();
+    if let Some(dir) = &core.config.reactors {
+        rules.extend(rule::load(dir)?);
+    }
+    let actions = actions::Controller {
+        registry: Arc::clone(&core.registry),
+        states: Arc::clone(&core.states),
+        jobs: Arc::clone(&core.jobs),
+        tasks: core.tracker.clone(),
+    };
+    let events = core.jetstream.consumer(EVENTS, "reactors", subject::EVENT_ALL).await?;
+    let done = Engine::new(rules, actions).run(events, stop.clone());
+    tasks.spawn(async { ("reactors", done.await.map_err(Into::into)) });
+    Ok(())
+}
+
+fn start_reconciler(core: &Core, stop: &CancellationToken, tasks: &mut Tasks) {
+    let reconciler = Reconciler {
+        config: Arc::clone(&core.config),
+        registry: Arc::clone(&core.registry),
+        launcher: Arc::clone(&core.launcher),
+        inspector: Arc::clone(&core.inspector),
+        hearing: Arc::clone(&core.stats) as Arc<_>,
+        busy: Mutex::default(),
+        failures: Mutex::default(),
+    };
+    let done = Arc::new(reconciler).run(stop.clone());
+    tasks.spawn(async {
+        done.await;
+        ("reconciler", Ok(()))
+    });
+}

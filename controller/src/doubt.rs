@@ -1,0 +1,294 @@
+//! What is known here against what the clouds show, as pure functions; and what may be done about a
+//! difference without a person's word.
+//!
+//! Nothing is destroyed on doubt: a listing that failed says nothing, an empty one is not believed, a
+//! registry that is new or restored decides nothing, and what would hit many at once is asked first.
+
+use crate::provider::{Server, ServerId, Status};
+use muster_protocol::id::{AgentId, UnixMillis, WorkerName};
+use muster_protocol::worker::{Phase, Worker};
+use std::collections::{HashMap, HashSet};
+
+/// So many at once are never too many.
+pub const AT_ONCE_MIN: usize = 3;
+/// One in so many of the fleet may go at once.
+pub const AT_ONCE_PART: usize = 10;
+
+/// A server that was just made may be missing from a listing for so long.
+const SETTLE_MILLIS: i64 = 30_000;
+
+/// Both sides of one cloud.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight<'a> {
+    /// The workers of its pools.
+    pub workers: &'a [Worker],
+    /// Its servers.
+    pub servers: &'a [Server],
+    /// The present time.
+    pub now: UnixMillis,
+    /// A server that nobody knows is left alone until it is so old.
+    pub grace_millis: i64,
+}
+
+/// What does not fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// Workers whose server the cloud does not show.
+    pub missing: Vec<WorkerName>,
+    /// Workers whose server is there and down.
+    pub stopped: Vec<WorkerName>,
+    /// Workers whose server failed, with the cloud's reason.
+    pub broken: Vec<(WorkerName, String)>,
+    /// Servers beside the registered one of the same generation.
+    pub doubles: Vec<ServerId>,
+    /// Servers of no worker's present generation, past their grace.
+    pub orphans: Vec<(ServerId, AgentId)>,
+    /// Servers that nobody knows, and that are too young to judge.
+    pub young: Vec<ServerId>,
+}
+
+/// Compares both sides.
+#[must_use]
+pub fn compare(sight: Sight<'_>) -> Findings {
+    let mut findings = Findings::default();
+    let mut by_agent: HashMap<&AgentId, Vec<&Server>> = HashMap::new();
+    for server in sight.servers.iter().filter(|server| server.status != Status::Deleted) {
+        by_agent.entry(&server.agent_id).or_default().push(server);
+    }
+    for worker in sight.workers {
+        let servers = by_agent.remove(&worker.agent_id).unwrap_or_default();
+        known(worker, &servers, sight.now, &mut findings);
+    }
+    let mut unknown: Vec<&Server> = by_agent.into_values().flatten().collect();
+    unknown.sort_by(|a, b| a.id.cmp(&b.id));
+    for server in unknown {
+        if sight.now.since(server.created_at) > sight.grace_millis {
+            findings.orphans.push((server.id.clone(), server.agent_id.clone()));
+        } else {
+            findings.young.push(server.id.clone());
+        }
+    }
+    findings
+}
+
+/// What one worker's generation has in the cloud, and what it should have.
+fn known(worker: &Worker, servers: &[&Server], now: UnixMillis, findings: &mut Findings) {
+    let registered = worker.provider_id.as_ref().map(ServerId::new);
+    let keep = registered
+        .clone()
+        .filter(|id| servers.iter().any(|server| server.id == *id))
+        .or_else(|| servers.iter().min_by_key(|s| (s.created_at, &s.id)).map(|s| s.id.clone()));
+    findings.doubles.extend(
+        servers.iter().map(|server| &server.id).filter(|id| Some(*id) != keep.as_ref()).cloned(),
+    );
+    if !is_expected(worker) {
+        return;
+    }
+    match servers.iter().find(|server| Some(&server.id) == registered.as_ref()) {
+        // Clouds show a new server late.
+        None if now.since(worker.since) < SETTLE_MILLIS => {}
+        None => findings.missing.push(worker.name.clone()),
+        Some(server) => match &server.status {
+            Status::Stopped => findings.stopped.push(worker.name.clone()),
+            Status::Error(why) => findings.broken.push((worker.name.clone(), why.clone())),
+            Status::Building | Status::Active | Status::Deleted | Status::Unknown => {}
+        },
+    }
+}
+
+/// Whether a worker's server must be in the cloud now.
+fn is_expected(worker: &Worker) -> bool {
+    let there = matches!(
+        worker.phase,
+        Phase::Booting | Phase::Configuring | Phase::Ready | Phase::Lost | Phase::Draining
+    );
+    there && worker.provider_id.is_some()
+}
+
+/// What is known of the registry itself, and of a person's word.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trust {
+    /// Why the registry decides nothing unasked: it is new or was restored; none if it may.
+    pub registry: Option<String>,
+    /// Workers and servers that a person has said may go.
+    pub confirmed: HashSet<String>,
+}
+
+/// What may be done, and what a person is asked about, in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Verdict {
+    /// Findings to act on.
+    pub act: Findings,
+    /// What is not done until somebody confirms it.
+    pub doubts: Vec<String>,
+    /// The workers and servers that those doubts are about.
+    pub asked: HashSet<String>,
+}
+
+/// Judges findings: what a person, a pool or the workload manager asked for is not among them.
+#[must_use]
+pub fn judge(findings: Findings, sight: Sight<'_>, trust: &Trust) -> Verdict {
+    let mut verdict = Verdict::default();
+    let expected = sight.workers.iter().filter(|worker| is_expected(worker)).count();
+    let fleet = expected.max(sight.servers.len());
+    let limit = (fleet / AT_ONCE_PART).max(AT_ONCE_MIN);
+    if sight.servers.is_empty() && expected > 0 {
+        verdict.doubts.push(format!(
+            "the cloud shows none of {expected} servers; its listing is not believed"
+        ));
+        verdict.asked.extend(findings.missing.iter().map(ToString::to_string));
+        let confirmed = |name: &&WorkerName| trust.confirmed.contains(name.as_str());
+        verdict.act.missing = findings.missing.iter().filter(confirmed).cloned().collect();
+        return verdict;
+    }
+    // Broken servers say so themselves, and doubles are two of what was asked for once.
+    verdict.act.broken = findings.broken;
+    verdict.act.doubles = findings.doubles;
+    verdict.act.young = findings.young;
+    let workers = findings.missing.len() + findings.stopped.len();
+    let names = |names: &[WorkerName]| names.iter().map(ToString::to_string).collect();
+    let lost = Bulk { what: "workers without a server", count: workers, limit };
+    verdict.act.missing = lost.pass(findings.missing, names, &mut verdict, trust);
+    verdict.act.stopped = lost.pass(findings.stopped, names, &mut verdict, trust);
+    let orphans = Bulk { what: "servers of nobody", count: findings.orphans.len(), limit };
+    let ids = |all: &[(ServerId, AgentId)]| all.iter().map(|(id, _)| id.to_string()).collect();
+    verdict.act.orphans = orphans.pass(findings.orphans, ids, &mut verdict, trust);
+    verdict.doubts.sort();
+    verdict.doubts.dedup();
+    verdict
+}
+
+/// Removals of one kind within one look.
+#[derive(Clone, Copy)]
+struct Bulk {
+    what: &'static str,
+    count: usize,
+    limit: usize,
+}
+
+impl Bulk {
+    fn pass<T: Clone>(
+        self,
+        found: Vec<T>,
+        name: impl Fn(&[T]) -> Vec<String>,
+        verdict: &mut Verdict,
+        trust: &Trust,
+    ) -> Vec<T> {
+        let Bulk { what, count, limit } = self;
+        let why = match &trust.registry {
+            Some(why) => why.clone(),
+            None if count > limit => format!("more than {limit} at once"),
+            None => return found,
+        };
+        let confirmed = |one: &T| {
+            name(std::slice::from_ref(one)).iter().all(|name| trust.confirmed.contains(name))
+        };
+        let (go, ask): (Vec<T>, Vec<T>) = found.into_iter().partition(confirmed);
+        if !ask.is_empty() {
+            verdict
+                .doubts
+                .push(format!("{count} {what}, and {why}: see `muster worker list --cloud`"));
+            verdict.asked.extend(name(&ask));
+        }
+        go
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lifecycle::tests::pending;
+    use muster_protocol::id::random;
+
+    const NOW: UnixMillis = UnixMillis(1_000_000);
+    const GRACE: i64 = 60_000;
+
+    fn worker(number: usize, server: &str) -> Worker {
+        let name: WorkerName = format!("compute-{number:04}").parse().unwrap();
+        let agent_id = AgentId::new(&name, random());
+        let provider_id = Some(server.to_owned());
+        Worker { name, agent_id, provider_id, phase: Phase::Ready, ..pending() }
+    }
+
+    fn server(id: &str, of: &Worker, age: i64) -> Server {
+        Server {
+            id: ServerId::new(id),
+            name: of.name.clone(),
+            agent_id: of.agent_id.clone(),
+            cluster: "c".parse().unwrap(),
+            status: Status::Active,
+            addresses: Vec::new(),
+            created_at: NOW.plus(-age),
+            image: String::new(),
+        }
+    }
+
+    fn fleet(size: usize) -> (Vec<Worker>, Vec<Server>) {
+        let workers: Vec<Worker> = (0..size).map(|n| worker(n, &format!("s{n}"))).collect();
+        let servers = workers.iter().enumerate();
+        let servers = servers.map(|(n, worker)| server(&format!("s{n}"), worker, 1)).collect();
+        (workers, servers)
+    }
+
+    fn look(workers: &[Worker], servers: &[Server], trust: &Trust) -> Verdict {
+        let sight = Sight { workers, servers, now: NOW, grace_millis: GRACE };
+        judge(compare(sight), sight, trust)
+    }
+
+    #[test]
+    fn what_fits_is_left_alone() {
+        let (workers, servers) = fleet(5);
+        assert_eq!(look(&workers, &servers, &Trust::default()), Verdict::default());
+    }
+
+    #[test]
+    fn an_empty_list_is_not_believed() {
+        let (workers, _) = fleet(2);
+        let verdict = look(&workers, &[], &Trust::default());
+        assert_eq!((verdict.act, verdict.doubts.len()), (Findings::default(), 1));
+    }
+
+    #[test]
+    fn a_few_missing_servers_are_believed_and_many_are_asked_about() {
+        let (workers, servers) = fleet(20);
+        let verdict = look(&workers, &servers[..17], &Trust::default());
+        assert_eq!((verdict.act.missing.len(), verdict.doubts.len()), (3, 0));
+        let verdict = look(&workers, &servers[..16], &Trust::default());
+        assert_eq!((verdict.act.missing.len(), verdict.asked.len()), (0, 4));
+        let trust = Trust { confirmed: verdict.asked, ..Trust::default() };
+        assert_eq!(look(&workers, &servers[..16], &trust).act.missing.len(), 4);
+    }
+
+    #[test]
+    fn a_new_registry_removes_nothing_unasked() {
+        let (workers, servers) = fleet(2);
+        let old: Vec<Server> = servers
+            .iter()
+            .map(|s| Server { created_at: NOW.plus(-2 * GRACE), ..s.clone() })
+            .collect();
+        let trust = Trust { registry: Some("the registry is new".into()), ..Trust::default() };
+        let verdict = look(&workers[..0], &old, &trust);
+        assert_eq!((verdict.act.orphans.len(), verdict.asked.len()), (0, 2));
+        assert_eq!(look(&workers[..0], &old, &Trust::default()).act.orphans.len(), 2);
+    }
+
+    #[test]
+    fn a_young_server_is_no_orphan() {
+        let (workers, servers) = fleet(1);
+        let other = worker(9, "s9");
+        let young = [servers[0].clone(), server("s9", &other, GRACE)];
+        let verdict = look(&workers, &young, &Trust::default());
+        assert_eq!((verdict.act.orphans.len(), verdict.act.young.len()), (0, 1));
+    }
+
+    #[test]
+    fn of_doubles_the_registered_one_stays() {
+        let (workers, servers) = fleet(1);
+        let older = server("s-older", &workers[0], 500);
+        let verdict = look(&workers, &[servers[0].clone(), older.clone()], &Trust::default());
+        assert_eq!(verdict.act.doubles, [older.id.clone()]);
+        let unknown = Worker { provider_id: None, phase: Phase::Launching, ..workers[0].clone() };
+        let verdict = look(&[unknown], &[servers[0].clone(), older], &Trust::default());
+        assert_eq!(verdict.act.doubles, [servers[0].id.clone()]);
+    }
+}

@@ -1,0 +1,153 @@
+//! Runs the hooks that come after something, from a durable consumer of the workers' events.
+//!
+//! An event is acknowledged when its hooks have ended, so those that a controller could not finish
+//! run again with the next one. A worker's events keep their order; workers do not wait for each
+//! other. Events that are not stored, as when NATS is away while a phase changes, run nothing.
+
+use super::Hooks;
+use super::seen::{Known, Seen};
+use super::view::View;
+use crate::registry::Registry;
+use futures_util::future::BoxFuture;
+use futures_util::stream::{FuturesUnordered, StreamExt};
+use muster_protocol::bus;
+use muster_protocol::bus::stream::{Consumer, Delivery};
+use muster_protocol::event::{Event, PhaseChanged};
+use muster_protocol::id::{Token, WorkerName};
+use muster_protocol::subject;
+use muster_protocol::wire;
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio_util::sync::CancellationToken;
+
+/// The name of the consumer; all controllers of a cluster share it.
+pub const CONSUMER: &str = "hooks";
+/// What it consumes.
+pub const FILTER: &str = "muster.event.worker.*.*";
+/// Events whose hooks run or wait; the others stay in the stream.
+const HELD_MAX: usize = 256;
+/// How long running hooks may go on after a stop; then they are killed, and run again later.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// An event that hooks wait for.
+#[derive(Debug)]
+struct Held {
+    id: Token,
+    view: View,
+    delivery: Delivery,
+}
+
+struct Follower {
+    hooks: Arc<Hooks>,
+    registry: Arc<Registry>,
+    seen: Seen,
+    held: usize,
+    /// By worker, what waits behind the event whose hooks run; no entry if none run.
+    lanes: HashMap<WorkerName, VecDeque<Held>>,
+    running: FuturesUnordered<BoxFuture<'static, Held>>,
+}
+
+/// Takes events until it is cancelled. The consumer is to be had even without any hook, so that
+/// one that is added later begins with what happens then.
+///
+/// # Errors
+/// When the consumer is gone.
+pub async fn follow(
+    hooks: Arc<Hooks>,
+    registry: Arc<Registry>,
+    mut events: Consumer,
+    cancel: CancellationToken,
+) -> Result<(), bus::Error> {
+    let mut follower = Follower {
+        hooks,
+        registry,
+        seen: Seen::default(),
+        held: 0,
+        lanes: HashMap::new(),
+        running: FuturesUnordered::new(),
+    };
+    loop {
+        let room = HELD_MAX.saturating_sub(follower.held);
+        tokio::select! {
+            Some(ended) = follower.running.next() => follower.ended(ended).await?,
+            batch = events.next_batch(room), if room > 0 => {
+                for delivery in batch? {
+                    follower.take(delivery).await?;
+                }
+            }
+            () = cancel.cancelled() => break,
+        }
+    }
+    match tokio::time::timeout(STOP_GRACE, follower.finish()).await {
+        Ok(finished) => finished,
+        Err(_) => {
+            let count = follower.running.len();
+            tracing::warn!(count, "hooks were killed by the stop; they run again at the next start");
+            Ok(())
+        }
+    }
+}
+
+impl Follower {
+    async fn take(&mut self, delivery: Delivery) -> Result<(), bus::Error> {
+        let Some((id, view)) = self.read(&delivery) else { return delivery.ack().await };
+        match self.seen.hold(&id) {
+            Known::Done => return delivery.ack().await,
+            // The acknowledgement of the first delivery is this one's too.
+            Known::Held => return Ok(()),
+            Known::New => self.held += 1,
+        }
+        let (name, held) = (view.name.clone(), Held { id, view, delivery });
+        match self.lanes.get_mut(&name) {
+            Some(waiting) => waiting.push_back(held),
+            None => {
+                self.lanes.insert(name, VecDeque::new());
+                self.start(held);
+            }
+        }
+        Ok(())
+    }
+
+    /// The event as hooks see it; none if no hook waits for it.
+    fn read(&self, delivery: &Delivery) -> Option<(Token, View)> {
+        let [name, _] = subject::tokens(&delivery.subject, "muster.event.worker.")?;
+        let name: WorkerName = name.parse().ok()?;
+        let event: Event = wire::decode(&delivery.payload).ok()?;
+        let change: PhaseChanged = event.read()?;
+        let worker = self.registry.worker(&name);
+        let view =
+            View::changed(&self.hooks.cluster, &event.id, &name, &change, worker.as_ref())?;
+        self.hooks.concern(view.point, &view.pool).then_some((event.id, view))
+    }
+
+    fn start(&mut self, held: Held) {
+        let hooks = Arc::clone(&self.hooks);
+        self.running.push(Box::pin(async move {
+            hooks.run_view(&held.view).await;
+            held
+        }));
+    }
+
+    async fn ended(&mut self, ended: Held) -> Result<(), bus::Error> {
+        self.held -= 1;
+        self.seen.done(&ended.id);
+        let name = &ended.view.name;
+        match self.lanes.get_mut(name).and_then(VecDeque::pop_front) {
+            Some(next) => self.start(next),
+            None => {
+                self.lanes.remove(name);
+            }
+        }
+        ended.delivery.ack().await
+    }
+
+    /// Lets what runs end; what waits stays for the next start.
+    async fn finish(&mut self) -> Result<(), bus::Error> {
+        self.lanes.clear();
+        while let Some(ended) = self.running.next().await {
+            self.ended(ended).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,238 @@
+//! Looks at the clouds: what they show against what is known, and does what may be done about it.
+//!
+//! The judgement is [`crate::doubt`]'s; here the clouds are asked, one after the other, so that one
+//! which does not answer says nothing about the rest.
+
+use crate::config::Config;
+use crate::doubt::{self, Findings, Sight};
+use crate::launcher::{Cloud, Launcher};
+use crate::lifecycle::Input;
+use crate::provider::{Server, ServerId, Status};
+use crate::reconciler::Hearing;
+use crate::registry::Registry;
+use crate::trust::{self, Keeper};
+use muster_protocol::api::CloudView;
+use muster_protocol::id::{AgentId, WorkerName};
+use muster_protocol::worker::{FailureKind, Phase, Worker};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// An agent that was heard within so long answers: its server is no orphan.
+const ANSWERS_MILLIS: i64 = 120_000;
+
+/// Compares the clouds with what is known.
+#[derive(Debug)]
+pub struct Inspector {
+    /// Pools and times.
+    pub config: Arc<Config>,
+    /// What is known.
+    pub registry: Arc<Registry>,
+    /// Who calls the clouds.
+    pub launcher: Arc<Launcher>,
+    /// What may be believed.
+    pub keeper: Arc<Keeper>,
+    /// When agents were heard.
+    pub hearing: Arc<dyn Hearing>,
+}
+
+impl Inspector {
+    /// Looks at all clouds once, and does what may be done.
+    pub async fn look(&self) {
+        for cloud in self.launcher.clouds.values() {
+            match self.launcher.list(cloud).await {
+                Ok(servers) => {
+                    if let Err(error) = self.compare(cloud, &servers).await {
+                        tracing::warn!(cloud = cloud.name, %error, "nothing is concluded");
+                    }
+                }
+                Err(error) => {
+                    let error = crate::chain(&error);
+                    tracing::warn!(cloud = cloud.name, error, "a cloud cannot be listed");
+                }
+            }
+        }
+    }
+
+    /// Whether all clouds were asked, and none has a server of this cluster.
+    pub async fn all_empty(&self) -> bool {
+        for cloud in self.launcher.clouds.values() {
+            if !self.launcher.list(cloud).await.is_ok_and(|servers| servers.is_empty()) {
+                return false;
+            }
+        }
+        true
+    }
+
+    async fn compare(&self, cloud: &Cloud, servers: &[Server]) -> Result<(), trust::Error> {
+        let workers = self.workers_of(cloud);
+        self.locate(&workers, servers).await;
+        let sight = Sight {
+            workers: &workers,
+            servers,
+            now: self.registry.now(),
+            grace_millis: i64::from(self.config.timeouts.orphan_secs) * 1000,
+        };
+        let mut findings = doubt::compare(sight);
+        findings.orphans.retain(|(_, agent)| !self.answers(agent));
+        let verdict = doubt::judge(findings, sight, &self.keeper.trust().await?);
+        for doubt in &verdict.doubts {
+            tracing::warn!(cloud = cloud.name, doubt, "somebody must say what is right");
+        }
+        self.keeper.ask(&cloud.name, verdict.doubts, verdict.asked).await?;
+        self.act(cloud, verdict.act).await;
+        Ok(())
+    }
+
+    fn answers(&self, agent: &AgentId) -> bool {
+        self.hearing.silence(agent, self.registry.now()) < ANSWERS_MILLIS
+    }
+
+    fn workers_of(&self, cloud: &Cloud) -> Vec<Worker> {
+        let of_it = |worker: &Worker| {
+            self.config.pools.get(&worker.pool).is_some_and(|pool| pool.provider == cloud.name)
+        };
+        self.registry.workers().into_iter().filter(of_it).collect()
+    }
+
+    /// Takes addresses that the cloud tells late.
+    async fn locate(&self, workers: &[Worker], servers: &[Server]) {
+        let servers: HashMap<&AgentId, &Server> =
+            servers.iter().map(|server| (&server.agent_id, server)).collect();
+        for worker in workers {
+            let Some(server) = servers.get(&worker.agent_id) else { continue };
+            if server.addresses != worker.addresses && !worker.phase.is_over() {
+                self.happen(&worker.agent_id, &Input::Located(server.addresses.clone())).await;
+            }
+        }
+    }
+
+    async fn act(&self, cloud: &Cloud, act: Findings) {
+        for name in act.missing {
+            self.missing(cloud, &name).await;
+        }
+        for name in act.stopped {
+            let reason = "its server is stopped".to_owned();
+            self.failed(&name, FailureKind::Gone, reason).await;
+        }
+        for (name, reason) in act.broken {
+            self.failed(&name, FailureKind::Cloud, format!("its server failed: {reason}")).await;
+        }
+        let orphans = act.orphans.into_iter().map(|(id, _)| (id, "a server of nobody"));
+        let doubles = act.doubles.into_iter().map(|id| (id, "a double of a server"));
+        for (id, what) in orphans.chain(doubles) {
+            tracing::warn!(cloud = cloud.name, server_id = %id, what, "a server is removed");
+            if let Err(error) = self.launcher.delete(cloud, &id).await {
+                let error = crate::chain(&error);
+                tracing::warn!(server_id = %id, error, "it is tried again");
+            }
+        }
+    }
+
+    /// The listing does not show it; the cloud is asked for it by id before it is given up.
+    async fn missing(&self, cloud: &Cloud, name: &WorkerName) {
+        let Some(worker) = self.registry.worker(name) else { return };
+        let Some(id) = worker.provider_id.as_ref().map(ServerId::new) else { return };
+        match self.launcher.server(cloud, &id).await {
+            Ok(None) => self.happen(&worker.agent_id, &Input::Gone).await,
+            Ok(Some(server)) if server.status == Status::Deleted => {
+                self.happen(&worker.agent_id, &Input::Gone).await;
+            }
+            Ok(Some(_)) | Err(_) => {}
+        }
+    }
+
+    async fn failed(&self, name: &WorkerName, kind: FailureKind, reason: String) {
+        if let Some(worker) = self.registry.worker(name) {
+            self.happen(&worker.agent_id, &Input::ServerFailed { kind, reason }).await;
+        }
+    }
+
+    async fn happen(&self, agent: &AgentId, input: &Input) {
+        if let Err(error) = self.registry.happen_to(agent, input).await {
+            tracing::debug!(agent_id = %agent, %error, "it changed meanwhile");
+        }
+    }
+
+    /// Both sides of all clouds, as they are now.
+    pub async fn both_sides(&self) -> Vec<CloudView> {
+        let mut views = Vec::new();
+        for (name, cloud) in &self.launcher.clouds {
+            match self.launcher.list(cloud).await {
+                Ok(servers) => views.extend(sides(name, &self.workers_of(cloud), &servers)),
+                Err(error) => views.push(silent(name, &crate::chain(&error))),
+            }
+        }
+        views
+    }
+}
+
+fn silent(provider: &str, why: &str) -> CloudView {
+    CloudView {
+        provider: provider.to_owned(),
+        worker: None,
+        phase: None,
+        server: None,
+        status: None,
+        difference: Some(format!("the cloud does not answer: {why}")),
+    }
+}
+
+/// One line for each worker that is not over, and for each server beside.
+fn sides(provider: &str, workers: &[Worker], servers: &[Server]) -> Vec<CloudView> {
+    let mut left: Vec<&Server> = servers.iter().collect();
+    let mut views = Vec::new();
+    for worker in workers.iter().filter(|worker| worker.phase != Phase::Terminated) {
+        let at = left.iter().position(|server| is_server_of(server, worker));
+        let server = at.map(|at| left.remove(at));
+        views.push(CloudView {
+            provider: provider.to_owned(),
+            worker: Some(worker.name.clone()),
+            phase: Some(worker.phase),
+            server: server.map(|server| server.id.to_string()).or(worker.provider_id.clone()),
+            status: server.map(|server| status(&server.status)),
+            difference: difference(worker, server),
+        });
+    }
+    views.extend(left.into_iter().map(|server| CloudView {
+        provider: provider.to_owned(),
+        worker: None,
+        phase: None,
+        server: Some(server.id.to_string()),
+        status: Some(status(&server.status)),
+        difference: Some(format!("no worker is {}", server.agent_id)),
+    }));
+    views
+}
+
+fn is_server_of(server: &Server, worker: &Worker) -> bool {
+    match &worker.provider_id {
+        Some(id) => server.id == ServerId::new(id.clone()),
+        None => server.agent_id == worker.agent_id,
+    }
+}
+
+fn status(status: &Status) -> String {
+    match status {
+        Status::Building => "building".to_owned(),
+        Status::Active => "active".to_owned(),
+        Status::Stopped => "stopped".to_owned(),
+        Status::Error(why) => format!("error: {why}"),
+        Status::Deleted => "deleted".to_owned(),
+        Status::Unknown => "unknown".to_owned(),
+    }
+}
+
+fn difference(worker: &Worker, server: Option<&Server>) -> Option<String> {
+    let Some(server) = server else {
+        return worker
+            .provider_id
+            .as_ref()
+            .map(|_| "the cloud does not show its server".to_owned());
+    };
+    if server.agent_id != worker.agent_id {
+        return Some(format!("its server bears {}", server.agent_id));
+    }
+    let works = matches!(worker.phase, Phase::Ready | Phase::Lost | Phase::Draining);
+    (works && server.status != Status::Active)
+        .then(|| format!("it is {} here and {} there", worker.phase, status(&server.status)))
+}

@@ -1,0 +1,250 @@
+//! Whether the registry may be believed: it bears an id and an epoch, and so does this machine.
+//!
+//! A registry that is missing, new beside servers that exist, or older than what this machine has
+//! seen, decides nothing unasked until a person confirms it (`muster reconcile --confirm`).
+
+use crate::doubt::Trust;
+use muster_protocol::bus;
+use muster_protocol::bus::bucket::Bucket;
+use muster_protocol::id::{Token, random};
+use muster_protocol::wire::{self, Message};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::PathBuf;
+
+const KEY: &str = "identity";
+const ASKED: &str = "asked";
+const CONFIRMED: &str = "confirmed";
+const FILE: &str = "registry.json";
+
+/// What the registry bears, and this machine remembers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct Identity {
+    /// Random, made with the registry.
+    id: Token,
+    /// Grows whenever somebody takes the registry over.
+    epoch: u64,
+    /// Why it is not believed yet.
+    doubt: Option<String>,
+}
+
+impl Message for Identity {
+    const NAME: &'static str = "identity";
+}
+
+/// Why the registry's identity could not be settled.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The bus.
+    #[error(transparent)]
+    Bus(#[from] bus::Error),
+    /// The file on this machine.
+    #[error("keeping the registry's identity in {path}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// What the last looks at the clouds left to ask; by provider.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Asked {
+    doubts: BTreeMap<String, Vec<String>>,
+    about: BTreeMap<String, BTreeSet<String>>,
+}
+
+impl Message for Asked {
+    const NAME: &'static str = "asked";
+}
+
+/// What a person has said may go.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct Confirmed {
+    about: BTreeSet<String>,
+}
+
+impl Message for Confirmed {
+    const NAME: &'static str = "confirmed";
+}
+
+/// Keeps what may be believed. All of it is in the bucket, so any controller can be asked.
+#[derive(Debug)]
+pub struct Keeper {
+    bucket: Bucket,
+    path: PathBuf,
+}
+
+impl Keeper {
+    /// Keeps what this machine remembers in its data folder.
+    #[must_use]
+    pub fn new(bucket: Bucket, data: &std::path::Path) -> Keeper {
+        Keeper { bucket, path: data.join(FILE) }
+    }
+
+    /// Compares the registry with what this machine remembers; once, when it begins to reconcile.
+    ///
+    /// `all_clouds_empty`: whether all clouds were asked, and none has a server of this cluster:
+    /// then there is nothing that a registry which knows nothing could get wrong.
+    ///
+    /// # Errors
+    /// When either cannot be read or written; then nothing may be reconciled.
+    pub async fn settle(&self, all_clouds_empty: bool) -> Result<(), Error> {
+        let mut next = settled(self.read::<Identity>(KEY).await?, self.remembered()?);
+        if all_clouds_empty {
+            next.doubt = None;
+        }
+        if let Some(doubt) = &next.doubt {
+            tracing::warn!(doubt, "nothing is removed unasked; see `muster reconcile`");
+        }
+        self.bucket.put(KEY, wire::encode(&next)).await?;
+        self.remember(&next)
+    }
+
+    /// What may be believed.
+    ///
+    /// # Errors
+    /// When the bucket cannot be read; then nothing may be removed.
+    pub async fn trust(&self) -> Result<Trust, Error> {
+        let identity = self.read::<Identity>(KEY).await?;
+        let registry = match identity {
+            Some(identity) => identity.doubt,
+            None => Some("the registry has lost its identity".to_owned()),
+        };
+        let confirmed = self.read::<Confirmed>(CONFIRMED).await?.unwrap_or_default();
+        Ok(Trust { registry, confirmed: confirmed.about.into_iter().collect() })
+    }
+
+    /// Takes what one provider's last look left to ask.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn ask(
+        &self,
+        provider: &str,
+        doubts: Vec<String>,
+        about: HashSet<String>,
+    ) -> Result<(), Error> {
+        let before = self.read::<Asked>(ASKED).await?.unwrap_or_default();
+        let mut asked = before.clone();
+        asked.doubts.insert(provider.to_owned(), doubts);
+        asked.about.insert(provider.to_owned(), about.into_iter().collect());
+        asked.doubts.retain(|_, doubts| !doubts.is_empty());
+        asked.about.retain(|_, about| !about.is_empty());
+        if asked != before {
+            self.bucket.put(ASKED, wire::encode(&asked)).await?;
+        }
+        Ok(())
+    }
+
+    /// All that waits for a person's word.
+    ///
+    /// # Errors
+    /// When the bucket cannot be read.
+    pub async fn doubts(&self) -> Result<Vec<String>, Error> {
+        let of_registry = self.read::<Identity>(KEY).await?.and_then(|identity| identity.doubt);
+        let asked = self.read::<Asked>(ASKED).await?.unwrap_or_default();
+        let of_clouds = asked
+            .doubts
+            .into_iter()
+            .flat_map(|(of, doubts)| doubts.into_iter().map(move |doubt| format!("{of}: {doubt}")));
+        Ok(of_registry.into_iter().chain(of_clouds).collect())
+    }
+
+    /// A person's word for all of it. Returns what that was.
+    ///
+    /// # Errors
+    /// When it cannot be stored.
+    pub async fn confirm(&self) -> Result<Vec<String>, Error> {
+        let told = self.doubts().await?;
+        let asked = self.read::<Asked>(ASKED).await?.unwrap_or_default();
+        let about = asked.about.into_values().flatten().collect();
+        self.bucket.put(CONFIRMED, wire::encode(&Confirmed { about })).await?;
+        self.bucket.put(ASKED, wire::encode(&Asked::default())).await?;
+        if let Some(mut identity) = self.read::<Identity>(KEY).await? {
+            identity.doubt = None;
+            self.bucket.put(KEY, wire::encode(&identity)).await?;
+        }
+        Ok(told)
+    }
+
+    async fn read<M: Message>(&self, key: &str) -> Result<Option<M>, Error> {
+        let entry = self.bucket.get(key).await?;
+        let read = entry.map(|entry| wire::decode(&entry.value)).transpose();
+        Ok(read.map_err(bus::Error::from)?)
+    }
+
+    fn remembered(&self) -> Result<Option<Identity>, Error> {
+        match std::fs::read(&self.path) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(Error::File { path: self.path.clone(), source }),
+        }
+    }
+
+    fn remember(&self, identity: &Identity) -> Result<(), Error> {
+        let failed = |source| Error::File { path: self.path.clone(), source };
+        let dir = self.path.parent().unwrap_or(std::path::Path::new("."));
+        std::fs::create_dir_all(dir).map_err(failed)?;
+        let text = serde_json::to_vec(identity).expect("an identity is plain JSON");
+        let file = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;
+        std::fs::write(file.path(), text).map_err(failed)?;
+        file.as_file().sync_all().map_err(failed)?;
+        file.persist(&self.path).map_err(|error| failed(error.error))?;
+        Ok(())
+    }
+}
+
+/// The identity after the registry's and this machine's memory were compared.
+fn settled(stored: Option<Identity>, known: Option<Identity>) -> Identity {
+    match (stored, known) {
+        (None, None) => Identity {
+            id: Token::random(random()),
+            epoch: 1,
+            doubt: Some("the registry is new".to_owned()),
+        },
+        (None, Some(known)) => Identity {
+            id: Token::random(random()),
+            epoch: known.epoch + 1,
+            doubt: Some("the registry that this machine knew is gone".to_owned()),
+        },
+        (Some(stored), Some(known)) if stored.id == known.id && stored.epoch < known.epoch => {
+            let doubt = Some("the registry was restored from an older copy".to_owned());
+            Identity { epoch: known.epoch + 1, doubt, ..stored }
+        }
+        (Some(stored), Some(known)) if stored.id != known.id => {
+            let doubt = Some("the registry is another than this machine knew".to_owned());
+            Identity { epoch: stored.epoch.max(known.epoch) + 1, doubt, ..stored }
+        }
+        (Some(stored), _) => Identity { epoch: stored.epoch + 1, ..stored },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(id: u8, epoch: u64) -> Identity {
+        Identity { id: Token::random([id; 26]), epoch, doubt: None }
+    }
+
+    #[test]
+    fn a_registry_is_believed_only_when_it_is_the_one_that_was_known() {
+        let doubt = |stored, known| settled(stored, known).doubt.is_some();
+        assert!(doubt(None, None));
+        assert!(!doubt(Some(identity(1, 5)), Some(identity(1, 5))));
+        assert!(!doubt(Some(identity(1, 5)), None), "a second controller's first start");
+        assert!(doubt(None, Some(identity(1, 5))));
+        assert!(doubt(Some(identity(1, 4)), Some(identity(1, 5))));
+        assert!(doubt(Some(identity(2, 5)), Some(identity(1, 5))));
+    }
+
+    #[test]
+    fn a_doubt_stays_until_it_is_confirmed() {
+        let doubtful = settled(None, Some(identity(1, 5)));
+        let again = settled(Some(doubtful.clone()), Some(doubtful));
+        assert!(again.doubt.is_some());
+    }
+}
