@@ -9,6 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Names that one sentence tells.
 const NAMED_MAX: usize = 5;
 
+/// What a cloud says of a server that it still lists and no longer has.
+const DELETED: &str = "deleted";
+
 /// Workers, each in one of its lives.
 pub(crate) type Lives = BTreeMap<WorkerName, Generation>;
 
@@ -247,15 +250,24 @@ fn empty(total: usize, seen: &Seen) -> Stand {
     let mut waiting: Vec<Open> =
         seen.workers.iter().filter(|worker| !worker.phase.is_over()).map(Open::of).collect();
     let known: BTreeSet<String> = waiting.iter().map(|open| open.name.clone()).collect();
-    let remains =
-        |view: &&CloudView| view.server.is_some() || !view.phase.is_some_and(Phase::is_over);
-    let rows = seen.cloud.iter().flatten().filter(remains).map(left);
+    let rows = seen.cloud.iter().flatten().filter(|view| remains(view)).map(left);
     waiting.extend(rows.filter(|open| !known.contains(&open.name)));
     if seen.cloud.is_none() && waiting.is_empty() {
         waiting.push(Open::new("the cloud", "it was not asked yet"));
     }
     let (total, open) = (total.max(waiting.len()), waiting.len());
     Stand { total, reached: total - open, waiting, failed: Vec::new() }
+}
+
+/// Whether a row is of a worker that is not over, of a server that is there, or of a cloud that does
+/// not answer.
+fn remains(view: &CloudView) -> bool {
+    let there = view.server.is_some() && view.status.as_deref() != Some(DELETED);
+    match (view.phase, &view.server) {
+        (Some(phase), _) => there || !phase.is_over(),
+        (None, Some(_)) => there,
+        (None, None) => true,
+    }
 }
 
 fn left(view: &CloudView) -> Open {

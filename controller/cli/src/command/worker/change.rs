@@ -3,13 +3,15 @@
 use crate::command::wait::{Goal, Wait, of_these};
 use crate::command::{Caller, pool};
 use crate::failure::{Exit, Failure, Result};
-use crate::output::{Cell, Table};
+use crate::output::{Cell, Table, note};
 use crate::session::Session;
 use crate::target::Which;
 use muster_protocol::api::{
-    Mark, RefusalKind, Target, WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild, WorkerTerminate,
+    Mark, RefusalKind, Target, WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild,
+    WorkerTerminate, WorkerView,
 };
 use muster_protocol::id::{AgentId, PoolName, WorkerName};
+use muster_protocol::worker::Phase;
 use std::collections::BTreeSet;
 
 /// Launches more in a pool.
@@ -79,24 +81,57 @@ pub(super) async fn rebuild(
     caller: &Caller,
 ) -> Result<Exit> {
     let session = caller.connect().await?;
-    let lives = wait.lives(&session, &target).await?;
-    let names = session.ask(&WorkerRebuild { target, image }).await?;
+    let meant = meant(&session, &target).await?;
+    let names = session.ask(&WorkerRebuild { target, image }).await.map_err(not_now)?;
     some(&names, "this target means no worker that can be rebuilt")?;
+    let lives = meant.iter().map(|worker| (worker.name.clone(), worker.generation)).collect();
     let goal = Goal::Rebuilt(of_these(lives, &names));
     let exit = wait.end(&session, caller, goal, &names, || column("REBUILDING", &names)).await?;
     session.close().await;
-    Ok(exit)
+    Ok(worst(exit, left_alone(&meant, &names)))
 }
 
 /// Says something of workers.
 pub(super) async fn mark(which: &Which, mark: Mark, caller: &Caller) -> Result<Exit> {
     let target = which.target()?;
     let session = caller.connect().await?;
-    let names = session.ask(&WorkerMark { target, mark }).await?;
-    some(&names, "this target means no worker of whom that can be said")?;
+    let meant = meant(&session, &target).await?;
+    let names = session.ask(&WorkerMark { target, mark }).await.map_err(not_now)?;
+    some(&names, "this target means no worker of which that can be said")?;
     caller.output.show(&names, || column(marked(mark), &names))?;
     session.close().await;
-    Ok(Exit::Ok)
+    Ok(worst(Exit::Ok, left_alone(&meant, &names)))
+}
+
+async fn meant(session: &Session, target: &Target) -> Result<Vec<WorkerView>> {
+    session.ask(&WorkerList { target: Some(target.clone()), all: false }).await
+}
+
+/// A worker's phase may not allow it.
+fn not_now(failure: Failure) -> Failure {
+    match failure.refusal().map(|refusal| refusal.kind) {
+        Some(RefusalKind::Conflict) => {
+            failure.advise("see `muster worker list` for the phases; try again when it is ready")
+        }
+        Some(_) | None => failure,
+    }
+}
+
+/// The controller does what it can: the others are told here.
+fn left_alone(meant: &[WorkerView], done: &[WorkerName]) -> Exit {
+    let others = others(meant, done);
+    others.iter().for_each(|line| note(line));
+    if others.is_empty() { Exit::Ok } else { Exit::SomeFailed }
+}
+
+fn others(meant: &[WorkerView], done: &[WorkerName]) -> Vec<String> {
+    let going = |phase| matches!(phase, Phase::Failed | Phase::Terminating | Phase::Terminated);
+    let left = meant.iter().filter(|one| !going(one.phase) && !done.contains(&one.name));
+    left.map(|one| format!("{}: left as it is: {}", one.name, one.phase)).collect()
+}
+
+fn worst(exit: Exit, other: Exit) -> Exit {
+    if exit == Exit::Ok { other } else { exit }
 }
 
 fn marked(mark: Mark) -> &'static str {
@@ -139,6 +174,25 @@ mod tests {
         let told = refused(RefusalKind::Conflict, "compute-0001 is busy; give --force");
         assert_eq!(told.next(), "");
         assert_eq!(refused(RefusalKind::Missing, "there is no pool x").next(), "");
+    }
+
+    #[test]
+    fn workers_that_were_not_changed_are_told() {
+        let worker = |name: &str, phase| {
+            let mut worker = crate::command::worker::example();
+            (worker.name, worker.phase) = (name.parse().unwrap(), phase);
+            worker
+        };
+        let meant = [
+            worker("a", Phase::Ready),
+            worker("b", Phase::Booting),
+            worker("c", Phase::Terminating),
+        ];
+        let done = ["a".parse().unwrap()];
+        assert_eq!(others(&meant, &done), ["b: left as it is: booting"]);
+        assert_eq!(left_alone(&meant, &done), Exit::SomeFailed);
+        assert_eq!(left_alone(&meant[..1], &done), Exit::Ok);
+        assert_eq!(worst(Exit::SomeSilent, Exit::SomeFailed), Exit::SomeSilent);
     }
 
     #[test]

@@ -134,6 +134,8 @@ fn nothing_is_left_only_when_the_cloud_says_so_too() {
         "nova: it cannot be asked",
     ];
     assert_eq!(told(&goal.judge(&now).waiting), expected);
-    now.cloud = Some(vec![row(Some("a"), Some(Phase::Terminated), None)]);
+    let mut deleted = row(None, None, Some("61"));
+    deleted.status = Some("deleted".into());
+    now.cloud = Some(vec![row(Some("a"), Some(Phase::Terminated), None), deleted]);
     assert!(goal.judge(&now).is_over());
 }
