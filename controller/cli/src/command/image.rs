@@ -54,7 +54,7 @@ fn table(images: &[ImageView]) -> Table {
         }
         table.row([
             Cell::text(&image.pool),
-            Cell::text(&image.image),
+            Cell::maybe(Some(&image.image).filter(|image| !image.is_empty())),
             match image.is_current {
                 true => Cell::text("yes").styled(Style::Good),
                 false => Cell::text("no").styled(Style::Busy),
@@ -75,6 +75,7 @@ fn old(images: &[ImageView]) -> Vec<String> {
         let what = if count == 1 { "worker of" } else { "workers of" };
         let names = names.collect::<Vec<_>>().join(",");
         let target = if count > NAMED_MAX { format!("--pool {pool}") } else { names };
+        let image = if image.is_empty() { "the provider's own" } else { image };
         format!("{count} {what} {pool} run {image}: muster worker rebuild {target}")
     });
     told.collect()

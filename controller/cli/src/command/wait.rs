@@ -216,7 +216,7 @@ fn summary(goal: &Goal, stand: &Stand, millis: u64) -> String {
     let after = span(i64::try_from(millis).unwrap_or(i64::MAX));
     let Stand { reached, total, .. } = stand;
     let name = goal.name();
-    if *total == 0 {
+    if *total == 0 && exit(stand) == Exit::Ok {
         return format!("none is left, after {after}\n");
     }
     let mut text = format!("{reached} of {total} {name} after {after}\n");
@@ -269,6 +269,9 @@ not in time: a: booting
         let done = Stand { total: 2, reached: 2, ..Stand::default() };
         assert_eq!(summary(&goal, &done, 900), "2 of 2 rebuilt after 900 ms\n");
         assert_eq!(summary(&Goal::Empty(0), &Stand::default(), 9), "none is left, after 9 ms\n");
+        let stand = Stand { total: 0, ..stand(&["x"], &[]) };
+        let text = summary(&Goal::Empty(0), &stand, 9);
+        assert!(text.ends_with("\nnot in time: x: booting\n"), "{text}");
     }
 
     #[test]

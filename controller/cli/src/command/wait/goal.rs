@@ -86,7 +86,8 @@ impl Goal {
         match self {
             Goal::Gone(_) | Goal::Empty(_) => "gone",
             Goal::Rebuilt(_) => "rebuilt",
-            Goal::Launched { .. } | Goal::Sized(_) => "ready",
+            Goal::Launched { .. } => "ready",
+            Goal::Sized(_) => "as wanted",
         }
     }
 
@@ -180,8 +181,10 @@ fn sized(seen: &Seen) -> Stand {
     let workers: Vec<&WorkerView> = seen.workers.iter().collect();
     let ready =
         workers.len() - workers.iter().filter(|worker| worker.phase != Phase::Ready).count();
-    let mut stand = Stand { total: size, reached: ready.min(size), ..Stand::default() };
-    stand.waiting.extend(workers.iter().filter(not_ready).map(|worker| Open::of(worker)));
+    let away = workers.iter().filter(not_ready);
+    let total = size.max(ready + away.clone().count());
+    let mut stand = Stand { total, reached: ready.min(size), ..Stand::default() };
+    stand.waiting.extend(away.map(|worker| Open::of(worker)));
     let counted = workers.iter().filter(|worker| worker.phase.is_wanted()).count();
     match counted.checked_sub(size) {
         Some(0) => {}

@@ -4,6 +4,7 @@ use super::view::{self, Shown};
 use crate::command::Caller;
 use crate::failure::{Exit, Failure, Result};
 use crate::output::{Cell, Table, clean, note};
+use crate::session::Session;
 use muster_protocol::api::{Target, WorkerList, WorkerView};
 use muster_protocol::id::{UnixMillis, WorkerName};
 
@@ -25,15 +26,24 @@ pub(super) async fn list(target: Option<Target>, all: bool, caller: &Caller) -> 
 /// Shows one in full.
 pub(super) async fn show(name: &WorkerName, caller: &Caller) -> Result<Exit> {
     let session = caller.connect().await?;
-    let target = Some(Target::Names(name.to_string()));
-    let workers = session.ask(&WorkerList { target, all: true }).await?;
-    let newest = workers.iter().filter(|worker| worker.name == *name).max_by_key(|w| w.generation);
-    let worker = newest.ok_or_else(|| {
+    let worker = find(&session, name).await?.ok_or_else(|| {
         Failure::say(format!("there is no worker {name}"), "see `muster worker list --all`")
     })?;
-    caller.output.show(&Shown::of(worker), || view::details(worker, UnixMillis::now()))?;
+    caller.output.show(&Shown::of(&worker), || view::details(&worker, UnixMillis::now()))?;
     session.close().await;
     Ok(Exit::Ok)
+}
+
+/// A target never means a worker that is terminated: that one is looked for among all.
+async fn find(session: &Session, name: &WorkerName) -> Result<Option<WorkerView>> {
+    for target in [Some(Target::Names(name.to_string())), None] {
+        let workers = session.ask(&WorkerList { target, all: true }).await?;
+        let found = workers.into_iter().find(|worker| worker.name == *name);
+        if found.is_some() {
+            return Ok(found);
+        }
+    }
+    Ok(None)
 }
 
 fn table(workers: &[WorkerView], now: UnixMillis) -> Table {

@@ -91,7 +91,9 @@ fn a_pool_has_its_size_when_all_are_ready_and_none_too_many() {
     now.workers[0].occupancy = Occupancy::Busy;
     let expected = "pool compute: 1 more than wanted; only idle workers go, and these are busy \
                     or held: a";
-    assert_eq!(told(&goal.judge(&now).waiting), [expected]);
+    let stand = goal.judge(&now);
+    assert_eq!(told(&stand.waiting), [expected]);
+    assert_eq!((stand.total, stand.reached), (4, 3));
     now.workers.truncate(1);
     assert_eq!(told(&goal.judge(&now).waiting), ["pool compute: 2 workers not launched"]);
 }
