@@ -48,6 +48,12 @@ pub struct Config {
     /// What is asked of a cloud before a machine of its may enrol.
     #[serde(default)]
     pub verify_instance: BTreeMap<String, Verify>,
+    /// What runs on the head node, or is called, at points of a worker's life.
+    #[serde(default)]
+    pub hooks: Vec<crate::hooks::Config>,
+    /// Where live workers' names and addresses are written on the head node.
+    #[serde(default)]
+    pub membership: crate::membership::Config,
 }
 
 /// What is asked of a cloud before a machine of its may enrol; by provider.
@@ -302,6 +308,8 @@ impl Config {
         }
         config.states.pillar = config.states.pillar.map(|pillar| base.join(pillar));
         crate::stats::resolve(&mut config.sinks, base);
+        crate::hooks::config::resolve(&mut config.hooks, base);
+        config.membership.resolve(base);
         config.reactors = config.reactors.map(|reactors| base.join(reactors));
         Ok(config)
     }
@@ -315,6 +323,7 @@ impl Config {
     }
 
     fn check(&self) -> Result<(), String> {
+        crate::hooks::config::check(&self.hooks, self.pools.keys())?;
         for (name, pool) in &self.pools {
             if !self.providers.contains_key(&pool.provider) {
                 let known: Vec<&str> = self.providers.keys().map(String::as_str).collect();

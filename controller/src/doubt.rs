@@ -286,7 +286,7 @@ mod tests {
         let (workers, servers) = fleet(1);
         let older = server("s-older", &workers[0], 500);
         let verdict = look(&workers, &[servers[0].clone(), older.clone()], &Trust::default());
-        assert_eq!(verdict.act.doubles, [older.id.clone()]);
+        assert_eq!(verdict.act.doubles, std::slice::from_ref(&older.id));
         let unknown = Worker { provider_id: None, phase: Phase::Launching, ..workers[0].clone() };
         let verdict = look(&[unknown], &[servers[0].clone(), older], &Trust::default());
         assert_eq!(verdict.act.doubles, [servers[0].id.clone()]);

@@ -18,12 +18,13 @@ pub use config::{Act, Config, Point};
 use crate::documents::Teller;
 use futures_util::future::join_all;
 use muster_protocol::event::Event;
-use muster_protocol::id::{ClusterName, PoolName, Token, UnixMillis, WorkerName, random};
+use muster_protocol::id::{AgentId, ClusterName, PoolName, Token, UnixMillis, WorkerName, random};
 use muster_protocol::subject::{self, Source};
 use muster_protocol::worker::Worker;
 use program::Failed;
+use seen::Seen;
 use serde::Serialize;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use tokio::sync::Semaphore;
 use view::View;
@@ -55,6 +56,8 @@ pub struct Hooks {
     teller: Arc<dyn Teller>,
     before: Semaphore,
     after: Semaphore,
+    /// What precedes something, run before: a launch or a removal that is tried again.
+    ran: Mutex<Seen<(Point, AgentId)>>,
 }
 
 /// One hook, ready to run.
@@ -94,9 +97,10 @@ impl Hooks {
         let ready = |config: Config| {
             let webhook = match &config.act {
                 Act::Run(_) => None,
-                Act::Webhook(act) => Some(Webhook::new(act).map_err(|what| {
-                    Error::Certificates { hook: config.act.name(), what }
-                })?),
+                Act::Webhook(act) => Some(
+                    Webhook::new(act)
+                        .map_err(|what| Error::Certificates { hook: config.act.name(), what })?,
+                ),
             };
             Ok(Hook { config, webhook })
         };
@@ -106,15 +110,20 @@ impl Hooks {
             teller,
             before: Semaphore::new(BEFORE_RUNNING_MAX),
             after: Semaphore::new(AFTER_RUNNING_MAX),
+            ran: Mutex::default(),
         })
     }
 
     /// Runs a point's hooks of a worker side by side, and returns when all have ended or their
-    /// time is over. A failure is told and stops nothing.
+    /// time is over. A failure is told and stops nothing. They run once for a generation, however
+    /// often what follows is tried.
     pub async fn run(&self, point: Point, worker: &Worker) {
-        if self.concern(point, &worker.pool) {
-            self.run_view(&View::of(point, &self.cluster, worker)).await;
+        let id = (point, worker.agent_id.clone());
+        if !self.concern(point, &worker.pool) || lock(&self.ran).is_done(&id) {
+            return;
         }
+        self.run_view(&View::of(point, &self.cluster, worker)).await;
+        lock(&self.ran).done(&id);
     }
 
     /// Whether any hook waits for a point of a pool's worker.
@@ -137,7 +146,9 @@ impl Hooks {
         let millis = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
         let (worker, point, name) = (&view.name, view.point, hook.config.act.name());
         match done {
-            Ok(()) => tracing::debug!(%worker, %point, hook = name, elapsed_ms = millis, "hook ran"),
+            Ok(()) => {
+                tracing::debug!(%worker, %point, hook = name, elapsed_ms = millis, "hook ran")
+            }
             Err(failed) => {
                 let error = &failed.what;
                 tracing::warn!(%worker, %point, hook = name, elapsed_ms = millis, error, "hook failed");
@@ -173,6 +184,10 @@ impl Hook {
             (Act::Webhook(_), None) => Ok(()),
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn failed_subject(worker: &WorkerName) -> String {

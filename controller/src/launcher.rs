@@ -188,7 +188,8 @@ impl Launcher {
         }
         let image = self.image_of(&worker.pool, pool).await?;
         let spec = self.spec(worker, pool, &image, seed)?;
-        self.ties.before(Before::Launch, worker).await;
+        let about = Worker { image: image.clone(), ..worker.clone() };
+        self.ties.before(Before::Launch, &about).await;
         let call = self.permit(&cloud).await?;
         let agent = &worker.agent_id;
         self.registry.happen_to(agent, &Input::LaunchBegins { image }).await?;

@@ -19,6 +19,7 @@ use muster_protocol::worker::{Phase, Worker};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -43,6 +44,15 @@ pub struct Config {
     pub hosts: Option<hosts::Config>,
     /// A set of the packet filter that holds the live workers' addresses; off if absent.
     pub allow: Option<Allow>,
+}
+
+impl Config {
+    /// Makes its paths absolute.
+    pub(crate) fn resolve(&mut self, base: &Path) {
+        if let Some(hosts) = &mut self.hosts {
+            hosts.path = base.join(&hosts.path);
+        }
+    }
 }
 
 /// A set of the packet filter, told apart by its `kind`.
@@ -145,7 +155,11 @@ impl Keeper<'_> {
         match done {
             Ok(()) if self.failures == 0 => AGAIN,
             Ok(()) => {
-                tracing::info!(target_of = target, failures = self.failures, "membership is written again");
+                tracing::info!(
+                    target_of = target,
+                    failures = self.failures,
+                    "membership is written again"
+                );
                 self.tell("recovered", None).await;
                 self.failures = 0;
                 AGAIN
@@ -157,7 +171,9 @@ impl Keeper<'_> {
                 if self.failures.is_power_of_two() {
                     let error = error.to_string();
                     tracing::warn!(
-                        target_of = target, failures = self.failures, error,
+                        target_of = target,
+                        failures = self.failures,
+                        error,
                         "membership was not written, trying again"
                     );
                     self.tell("failed", Some(&error)).await;

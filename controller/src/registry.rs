@@ -134,6 +134,14 @@ impl Registry {
         }
     }
 
+    /// Wakes who waits on [`Registry::changes`] when another controller changes a pool.
+    pub async fn follow_pools(&self, bucket: Bucket, cancel: CancellationToken) {
+        let mut changes = bucket.watch();
+        while cancel.run_until_cancelled(changes.next()).await.is_some() {
+            self.wake();
+        }
+    }
+
     /// The present time, as the registry's own clock shows it.
     #[must_use]
     pub fn now(&self) -> UnixMillis {

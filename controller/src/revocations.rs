@@ -7,7 +7,7 @@
 use crate::keys::{self, Keys};
 use muster_protocol::bus::bucket::Bucket;
 use muster_protocol::bus::{self, Bus};
-use muster_protocol::id::UnixMillis;
+use muster_protocol::id::{Hash, Token, UnixMillis};
 use muster_protocol::jwt::Stamp;
 use muster_protocol::seal::{self, Signed};
 use muster_protocol::subject::Account;
@@ -18,6 +18,8 @@ use std::sync::Arc;
 use tokio::sync::Mutex;
 
 const KEY: &str = "revocations";
+/// What the accounts' claims were when they were pushed last.
+const CLAIMS: &str = "claims";
 const AUDIENCE: &str = "registry/revocations";
 /// An account's claims with more entries would not fit into one message.
 pub const ENTRIES_MAX: usize = 10_000;
@@ -68,8 +70,8 @@ impl Revocations {
         Revocations { bucket, keys, pusher, list: Mutex::default() }
     }
 
-    /// Takes over: reads the list, and pushes all accounts' claims, since the server may hold those
-    /// of an older release, or of another controller.
+    /// Takes over from another controller, or an older release: reads the list, and pushes what the
+    /// servers may not have. What they have is not pushed: a push may cost an answer on its way.
     ///
     /// # Errors
     /// When it cannot be read or pushed.
@@ -80,11 +82,28 @@ impl Revocations {
             let root = self.keys.root_public_key();
             *held = signed.open(root, AUDIENCE, None).map_err(Error::Foreign)?;
         }
-        for account in [Account::Bus, Account::People] {
-            let claims = self.keys.account_jwt(account, &BTreeMap::new(), &Stamp::fresh())?;
-            self.pusher.push_claims(&claims).await?;
+        let mut fingerprint = String::new();
+        for account in [Account::Bus, Account::People, Account::Agents] {
+            let stamp = Stamp { now: UnixMillis(0), jti: Token::random([0; 26]) };
+            fingerprint += &self.keys.account_jwt(account, &BTreeMap::new(), &stamp)?;
         }
-        self.push(&held).await
+        let fingerprint = Hash::of(fingerprint.as_bytes()).to_string().into_bytes();
+        // The first controller finds what the `init` of its own release has preloaded.
+        let known = self.bucket.get(CLAIMS).await?;
+        let changed = known.as_ref().is_some_and(|entry| entry.value != fingerprint);
+        if changed {
+            for account in [Account::Bus, Account::People] {
+                let claims = self.keys.account_jwt(account, &BTreeMap::new(), &Stamp::fresh())?;
+                self.pusher.push_claims(&claims).await?;
+            }
+        }
+        if changed || !held.entries.is_empty() {
+            self.push(&held).await?;
+        }
+        if changed || known.is_none() {
+            self.bucket.put(CLAIMS, fingerprint).await?;
+        }
+        Ok(())
     }
 
     /// Makes credentials void: public keys, with the time until which each would live.

@@ -1,5 +1,6 @@
 //! What ties a worker to the bus: its credentials, its desired state, its readings, its hooks.
 
+use crate::hooks::{Hooks, Point};
 use crate::launcher::{Before, Error, Ties};
 use crate::revocations::Revocations;
 use crate::states::States;
@@ -18,6 +19,8 @@ pub struct BusTies {
     pub states: Arc<States>,
     /// Readings and heartbeats.
     pub stats: Arc<Stats>,
+    /// What operators hooked in.
+    pub hooks: Arc<Hooks>,
 }
 
 impl Ties for BusTies {
@@ -36,7 +39,11 @@ impl Ties for BusTies {
         })
     }
 
-    fn before<'a>(&'a self, _what: Before, _worker: &'a Worker) -> BoxFuture<'a, ()> {
-        Box::pin(async {})
+    fn before<'a>(&'a self, what: Before, worker: &'a Worker) -> BoxFuture<'a, ()> {
+        let point = match what {
+            Before::Launch => Point::BeforeLaunch,
+            Before::Terminate => Point::BeforeTerminate,
+        };
+        Box::pin(self.hooks.run(point, worker))
     }
 }

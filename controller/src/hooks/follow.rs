@@ -41,7 +41,7 @@ struct Held {
 struct Follower {
     hooks: Arc<Hooks>,
     registry: Arc<Registry>,
-    seen: Seen,
+    seen: Seen<Token>,
     held: usize,
     /// By worker, what waits behind the event whose hooks run; no entry if none run.
     lanes: HashMap<WorkerName, VecDeque<Held>>,
@@ -83,7 +83,10 @@ pub async fn follow(
         Ok(finished) => finished,
         Err(_) => {
             let count = follower.running.len();
-            tracing::warn!(count, "hooks were killed by the stop; they run again at the next start");
+            tracing::warn!(
+                count,
+                "hooks were killed by the stop; they run again at the next start"
+            );
             Ok(())
         }
     }
@@ -116,8 +119,7 @@ impl Follower {
         let event: Event = wire::decode(&delivery.payload).ok()?;
         let change: PhaseChanged = event.read()?;
         let worker = self.registry.worker(&name);
-        let view =
-            View::changed(&self.hooks.cluster, &event.id, &name, &change, worker.as_ref())?;
+        let view = View::changed(&self.hooks.cluster, &event.id, &name, &change, worker.as_ref())?;
         self.hooks.concern(view.point, &view.pool).then_some((event.id, view))
     }
 

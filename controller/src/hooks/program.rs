@@ -105,7 +105,8 @@ fn not_started(program: &str, error: &std::io::Error) -> String {
 /// Gives a program its input and takes its output until it ends.
 async fn attend(child: &mut Child, input: &str, tail: &Mutex<Tail>) -> std::io::Result<ExitStatus> {
     let (stdin, stdout, stderr) = (child.stdin.take(), child.stdout.take(), child.stderr.take());
-    let spoken = async { tokio::join!(write(stdin, input), read(stdout, tail), read(stderr, tail)) };
+    let spoken =
+        async { tokio::join!(write(stdin, input), read(stdout, tail), read(stderr, tail)) };
     let mut spoken = std::pin::pin!(spoken);
     tokio::select! {
         status = child.wait() => {
@@ -185,7 +186,8 @@ mod tests {
 
     #[tokio::test]
     async fn the_last_lines_of_an_output_are_kept() {
-        let failed = output("i=0; while [ $i -lt 5000 ]; do i=$((i+1)); echo $i; done; exit 1").await;
+        let failed =
+            output("i=0; while [ $i -lt 5000 ]; do i=$((i+1)); echo $i; done; exit 1").await;
         let lines: Vec<&str> = failed.output.lines().collect();
         assert_eq!((lines.len(), lines[0], lines[19]), (20, "4981", "5000"));
         let failed = output("printf '\\033[31mred\\377'; exit 1").await;

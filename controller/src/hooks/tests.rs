@@ -60,6 +60,9 @@ async fn a_point_is_over_when_all_its_hooks_have_ended() {
         assert_eq!(view["agent_id"], worker.agent_id.as_str());
     }
     assert!(read("three").is_err() && read("four").is_err());
+    fs::remove_file(dir.path().join("one")).unwrap();
+    hooks.run(Point::BeforeLaunch, &worker).await;
+    assert!(read("one").is_err(), "a launch that is tried again runs them once");
     assert!(told.all().is_empty());
 }
 
@@ -167,7 +170,8 @@ async fn a_webhook_gets_the_worker_and_its_headers() {
     let got = server.got();
     assert_eq!((got.len(), told.all().len()), (1, 0));
     let (headers, body) = &got[0];
-    assert_eq!((&headers["x-a"], &headers["content-type"]), (&"b", &"application/json"));
+    assert_eq!(headers["x-a"], "b");
+    assert_eq!(headers["content-type"], "application/json");
     assert_eq!(headers["host"], format!("127.0.0.1:{}", server.port));
     let view: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!((&view["point"], &view["name"]), (&"ready".into(), &"compute-0001".into()));
@@ -178,7 +182,12 @@ async fn a_webhook_that_does_not_say_yes_has_failed() {
     let server = Server::plain().await;
     let free = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     for (port, path, error, output) in [
-        (server.port, "broken", "it answered 500 Internal Server Error", "the ticket queue is down"),
+        (
+            server.port,
+            "broken",
+            "it answered 500 Internal Server Error",
+            "the ticket queue is down",
+        ),
         (server.port, "away", "it answered 302 Found", ""),
         (server.port, "nowhere", "it answered 404 Not Found", ""),
         (server.port, "slow", "no answer within 1 s", ""),

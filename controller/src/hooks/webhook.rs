@@ -176,9 +176,11 @@ fn connector(config: &config::Webhook) -> Result<TlsConnector, String> {
     };
     roots.add_parsable_certificates(found);
     if roots.is_empty() {
-        return Err("there is no certificate to trust; install the system's (ca-certificates), or \
+        return Err(
+            "there is no certificate to trust; install the system's (ca-certificates), or \
                     name a file at webhook.ca"
-            .into());
+                .into(),
+        );
     }
     let provider = Arc::new(tokio_rustls::rustls::crypto::ring::default_provider());
     let client = ClientConfig::builder_with_provider(provider)

@@ -252,7 +252,8 @@ fn keep_xattrs(old: &File, new: &File) {
 
 /// Whether a path is still the file that was read, unchanged.
 fn is_same(path: &Path, old: Option<&Metadata>) -> io::Result<bool> {
-    let mark = |meta: &Metadata| (meta.dev(), meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec());
+    let mark =
+        |meta: &Metadata| (meta.dev(), meta.ino(), meta.len(), meta.mtime(), meta.mtime_nsec());
     match fs::metadata(path) {
         Ok(now) => Ok(old.is_some_and(|old| mark(old) == mark(&now))),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(old.is_none()),
@@ -336,7 +337,8 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o604)).unwrap();
         let attribute = rustix::fs::setxattr(&path, "user.note", b"kept", XattrFlags::empty());
         let text = put_lines(&path, "10.0.0.7 a-1\n").unwrap();
-        let expected = "127.0.0.1 localhost\n# BEGIN muster pluto\n10.0.0.7 a-1\n# END muster pluto\n";
+        let expected =
+            "127.0.0.1 localhost\n# BEGIN muster pluto\n10.0.0.7 a-1\n# END muster pluto\n";
         assert_eq!(text, expected);
         let meta = fs::metadata(&path).unwrap();
         assert_eq!(meta.mode() & 0o7777, 0o604);
