@@ -96,7 +96,8 @@ pub enum Provider {
         /// `root`, `user` or `none`; the best that this machine supports if absent.
         #[serde(default)]
         isolation: Option<crate::provider::local::Isolation>,
-        /// The agent's binary; the one beside the controller's if absent.
+        /// The agent's binary; the one beside the controller's if absent. A worker that fetches
+        /// its agent (`agent.install: url`) does not see it.
         #[serde(default)]
         agent: Option<PathBuf>,
     },

@@ -278,7 +278,9 @@ async fn providers(config: &Config) -> anyhow::Result<BTreeMap<String, Arc<dyn P
             Some(isolation) => *isolation,
             None => local::default_isolation(&local::support(&sandbox).await),
         };
-        let agent_binary = agent.clone().or_else(|| beside("muster-agent"));
+        // A worker that fetches its agent has an image without one.
+        let in_image = config.agent.install == AgentInstall::Image;
+        let agent_binary = agent.clone().or_else(|| beside("muster-agent")).filter(|_| in_image);
         let provider = local::Local::open(local::Config {
             folder: config.data.join("local").join(name),
             cluster: config.cluster.clone(),
