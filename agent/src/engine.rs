@@ -78,7 +78,12 @@ impl Engine {
         let thread = std::thread::Builder::new().name("states".to_owned()).stack_size(STACK_BYTES);
         // A thread that cannot be started drops the sender, which tells the receiver; and nobody
         // waits for a run that outlives the agent's end.
-        drop(thread.spawn(move || drop(send.send(engine.run(&input)))));
+        drop(thread.spawn(move || {
+            let run = engine.run(&input);
+            drop(input);
+            crate::memory::give_back();
+            drop(send.send(run));
+        }));
         receive
     }
 

@@ -17,6 +17,7 @@ mod facts;
 mod files;
 mod identity;
 mod local;
+mod memory;
 mod outbox;
 mod paths;
 mod renewal;
@@ -106,6 +107,7 @@ fn print(text: &str) -> anyhow::Result<()> {
 }
 
 fn daemon(root: Root, config: Option<&str>, detached: bool) -> anyhow::Result<()> {
+    memory::share_heap();
     if detached {
         nix::unistd::setsid().context("leaving the terminal")?;
     }

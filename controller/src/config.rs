@@ -134,10 +134,18 @@ pub enum Provider {
         /// `root`, `user` or `none`; the best that this machine supports if absent.
         #[serde(default)]
         isolation: Option<crate::provider::local::Isolation>,
-        /// The agent's binary; the one beside the controller's if absent.
+        /// The agent's binary; the one beside the controller's if absent. A worker that fetches
+        /// its agent (`agent.install: url`) does not see it.
         #[serde(default)]
         agent: Option<PathBuf>,
+        /// The folder of all workers; one in the controller's data folder if absent. Controllers
+        /// that stand by for each other share it.
+        #[serde(default)]
+        folder: Option<PathBuf>,
     },
+    /// Servers of an OpenStack cloud.
+    #[serde(rename = "openstack")]
+    OpenStack(Box<crate::provider::openstack::Settings>),
 }
 
 /// Which driver a provider is.
@@ -155,6 +163,7 @@ impl Provider {
     pub fn kind(&self) -> ProviderKind {
         match self {
             Provider::Local { .. } => ProviderKind::Local,
+            Provider::OpenStack(_) => ProviderKind::Cloud,
         }
     }
 }

@@ -8,6 +8,7 @@
 
 pub mod conformance;
 pub mod local;
+pub mod openstack;
 pub mod simulated;
 
 use futures_util::future::BoxFuture;
@@ -51,6 +52,18 @@ pub trait Provider: fmt::Debug + Send + Sync {
 
     /// One of this cluster's servers; `None` if there is none with that id.
     fn get<'a>(&'a self, id: &'a ServerId) -> BoxFuture<'a, Result<Option<Server>, Error>>;
+
+    /// The cloud's own id of what a pool calls its image, which may be "the newest of these".
+    ///
+    /// A server made with this id as its image bears it: so it shows which servers run an old one.
+    fn image_id<'a>(&'a self, image: &'a str) -> BoxFuture<'a, Result<String, Error>> {
+        Box::pin(std::future::ready(Ok(image.to_owned())))
+    }
+
+    /// What the text of [`Status::Error`] says of the chances of the next server.
+    fn fault_kind(&self, _fault: &str) -> ErrorKind {
+        ErrorKind::Transient
+    }
 }
 
 /// The cloud's name of a server: opaque.
@@ -200,6 +213,7 @@ pub struct Error {
     kind: ErrorKind,
     message: String,
     retry_after: Option<Duration>,
+    nothing_was_done: bool,
     #[source]
     source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
@@ -208,7 +222,13 @@ impl Error {
     /// An error that says what was being done, and what to do next where an operator must act.
     #[must_use]
     pub fn new(kind: ErrorKind, message: impl Into<String>) -> Error {
-        Error { kind, message: message.into(), retry_after: None, source: None }
+        Error {
+            kind,
+            message: message.into(),
+            retry_after: None,
+            nothing_was_done: false,
+            source: None,
+        }
     }
 
     /// Adds the cause.
@@ -225,6 +245,13 @@ impl Error {
     #[must_use]
     pub fn with_retry_after(mut self, wait: Duration) -> Error {
         self.retry_after = Some(wait);
+        self
+    }
+
+    /// Adds that the cloud was never asked, so that even a transient error leaves no doubt.
+    #[must_use]
+    pub fn nothing_was_done(mut self) -> Error {
+        self.nothing_was_done = true;
         self
     }
 
@@ -258,7 +285,7 @@ impl Error {
     /// Whether the cloud may have done, or may still do, what was asked.
     #[must_use]
     pub fn outcome_unknown(&self) -> bool {
-        self.kind == ErrorKind::Transient
+        self.kind == ErrorKind::Transient && !self.nothing_was_done
     }
 }
 
@@ -278,6 +305,8 @@ mod tests {
         assert!(full.is_retryable() && !full.outcome_unknown());
         let lost = Error::new(ErrorKind::Transient, "creating a server");
         assert!(lost.is_retryable() && lost.outcome_unknown());
+        let unreached = lost.nothing_was_done();
+        assert!(unreached.is_retryable() && !unreached.outcome_unknown());
         assert!(!Error::new(ErrorKind::Auth, "creating a server").is_retryable());
     }
 }

@@ -15,6 +15,7 @@ use crate::keys::Keys;
 use crate::launcher::{Cloud, Launcher};
 use crate::lease::{Contender, Fence};
 use crate::membership;
+use crate::provider::openstack::OpenStack;
 use crate::provider::{Provider, local};
 use crate::registry::{self, Registry};
 use crate::results;
@@ -322,17 +323,27 @@ async fn provider_of(
     name: &str,
     provider: &ProviderConfig,
 ) -> anyhow::Result<Arc<dyn Provider>> {
-    let ProviderConfig::Local { isolation, agent } = provider;
+    let (isolation, agent, folder) = match provider {
+        ProviderConfig::Local { isolation, agent, folder } => (isolation, agent, folder),
+        ProviderConfig::OpenStack(settings) => {
+            let cloud = OpenStack::open((**settings).clone(), config.cluster.clone())?;
+            return Ok(Arc::new(cloud));
+        }
+    };
     let sandbox = local::SandboxCommand::current().context("finding this program")?;
     let isolation = match isolation {
         Some(isolation) => *isolation,
         None => local::default_isolation(&local::support(&sandbox).await),
     };
+    // A worker that fetches its agent has an image without one.
+    let in_image = config.agent.install == AgentInstall::Image;
+    let agent_binary = agent.clone().or_else(|| beside("muster-agent")).filter(|_| in_image);
+    let own = config.data.join("local").join(name);
     Ok(Arc::new(local::Local::open(local::Config {
-        folder: config.data.join("local").join(name),
+        folder: folder.clone().unwrap_or(own),
         cluster: config.cluster.clone(),
         isolation,
-        agent_binary: agent.clone().or_else(|| beside("muster-agent")),
+        agent_binary,
         hidden: vec![config.keys.clone(), config.data.clone()],
         sandbox,
     })?))

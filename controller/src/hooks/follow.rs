@@ -35,14 +35,14 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 struct Held {
     id: Token,
     view: View,
-    delivery: Delivery,
 }
 
 struct Follower {
     hooks: Arc<Hooks>,
     registry: Arc<Registry>,
     seen: Seen<Token>,
-    held: usize,
+    /// What is not acknowledged yet.
+    deliveries: HashMap<Token, Delivery>,
     /// By worker, what waits behind the event whose hooks run; no entry if none run.
     lanes: HashMap<WorkerName, VecDeque<Held>>,
     running: FuturesUnordered<BoxFuture<'static, Held>>,
@@ -63,12 +63,12 @@ pub async fn follow(
         hooks,
         registry,
         seen: Seen::default(),
-        held: 0,
+        deliveries: HashMap::new(),
         lanes: HashMap::new(),
         running: FuturesUnordered::new(),
     };
     loop {
-        let room = HELD_MAX.saturating_sub(follower.held);
+        let room = HELD_MAX.saturating_sub(follower.deliveries.len());
         tokio::select! {
             Some(ended) = follower.running.next() => follower.ended(ended).await?,
             batch = events.next_batch(room), if room > 0 => {
@@ -79,17 +79,9 @@ pub async fn follow(
             () = cancel.cancelled() => break,
         }
     }
-    match tokio::time::timeout(STOP_GRACE, follower.finish()).await {
-        Ok(finished) => finished,
-        Err(_) => {
-            let count = follower.running.len();
-            tracing::warn!(
-                count,
-                "hooks were killed by the stop; they run again at the next start"
-            );
-            Ok(())
-        }
-    }
+    // Else what is given back might be sent to it.
+    drop(events);
+    follower.stop().await
 }
 
 impl Follower {
@@ -99,9 +91,10 @@ impl Follower {
             Known::Done => return delivery.ack().await,
             // The acknowledgement of the first delivery is this one's too.
             Known::Held => return Ok(()),
-            Known::New => self.held += 1,
+            Known::New => {}
         }
-        let (name, held) = (view.name.clone(), Held { id, view, delivery });
+        self.deliveries.insert(id.clone(), delivery);
+        let (name, held) = (view.name.clone(), Held { id, view });
         match self.lanes.get_mut(&name) {
             Some(waiting) => waiting.push_back(held),
             None => {
@@ -132,7 +125,6 @@ impl Follower {
     }
 
     async fn ended(&mut self, ended: Held) -> Result<(), bus::Error> {
-        self.held -= 1;
         self.seen.done(&ended.id);
         let name = &ended.view.name;
         match self.lanes.get_mut(name).and_then(VecDeque::pop_front) {
@@ -141,14 +133,31 @@ impl Follower {
                 self.lanes.remove(name);
             }
         }
-        ended.delivery.ack().await
+        match self.deliveries.remove(&ended.id) {
+            Some(delivery) => delivery.ack().await,
+            None => Ok(()),
+        }
     }
 
-    /// Lets what runs end; what waits stays for the next start.
-    async fn finish(&mut self) -> Result<(), bus::Error> {
+    /// Lets what runs end, for a while; the rest is given back to the next controller.
+    async fn stop(mut self) -> Result<(), bus::Error> {
         self.lanes.clear();
-        while let Some(ended) = self.running.next().await {
-            self.ended(ended).await?;
+        let finish = async {
+            while let Some(ended) = self.running.next().await {
+                self.ended(ended).await?;
+            }
+            Ok::<(), bus::Error>(())
+        };
+        match tokio::time::timeout(STOP_GRACE, finish).await {
+            Ok(finished) => finished?,
+            Err(_) => tracing::warn!(
+                count = self.running.len(),
+                "hooks were killed by the stop, they run again at the next start"
+            ),
+        }
+        self.running.clear();
+        for delivery in self.deliveries.values() {
+            delivery.retry_after(Duration::ZERO).await?;
         }
         Ok(())
     }

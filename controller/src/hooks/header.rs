@@ -1,9 +1,8 @@
 //! A webhook's headers: those of the configuration, and secret ones from files of our own.
 
 use super::config::Webhook;
-use hyper::HeaderMap;
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING};
-use hyper::header::{HeaderName, HeaderValue};
+use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, HOST, TRANSFER_ENCODING};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
