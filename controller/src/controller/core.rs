@@ -9,7 +9,7 @@ use crate::https::{self, Https};
 use crate::jobs::Jobs;
 use crate::keys::Keys;
 use crate::launcher::Launcher;
-use crate::provider::{Provider, local};
+use crate::provider::{Provider, local, openstack as nova};
 use crate::reconciler::Reconciler;
 use crate::registry::Registry;
 use crate::revocations::Revocations;
@@ -272,7 +272,15 @@ async fn connect(
 async fn providers(config: &Config) -> anyhow::Result<BTreeMap<String, Arc<dyn Provider>>> {
     let mut providers: BTreeMap<String, Arc<dyn Provider>> = BTreeMap::new();
     for (name, provider) in &config.providers {
-        let ProviderConfig::Local { isolation, agent } = provider;
+        let (isolation, agent) = match provider {
+            ProviderConfig::Local { isolation, agent } => (isolation, agent),
+            ProviderConfig::OpenStack(settings) => {
+                let opened = nova::OpenStack::open((**settings).clone(), config.cluster.clone());
+                let opened = opened.with_context(|| format!("provider {name}"))?;
+                providers.insert(name.clone(), Arc::new(opened));
+                continue;
+            }
+        };
         let sandbox = local::SandboxCommand::current().context("finding this program")?;
         let isolation = match isolation {
             Some(isolation) => *isolation,
