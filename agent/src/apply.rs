@@ -321,7 +321,7 @@ impl Applier {
             None => Ok(()),
         };
         if let Err(error) = kept.and_then(|()| self.journal.end()) {
-            tracing::warn!(error = %crate::chain(&error), "this run would be repeated at a restart");
+            tracing::warn!(error = %crate::chain(&error), "a restart would repeat this run");
         }
     }
 }

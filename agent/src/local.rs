@@ -87,7 +87,10 @@ mod tests {
     #[test]
     fn each_state_is_a_line_and_the_counts_are_the_last() {
         let key = "file_|-motd_|-/etc/motd_|-managed";
-        let state = |result: Value, changes: Value| json!({"result": result, "changes": changes, "comment": "C\nD"});
+        let state = |result: Value, changes: Value| {
+            let comment = "C\nD";
+            json!({"result": result, "changes": changes, "comment": comment})
+        };
         let mut run = Run::default();
         for (at, (result, changes)) in [
             (json!(true), json!({})),

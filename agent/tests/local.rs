@@ -40,7 +40,11 @@ impl Machine {
 const TOP: (&str, &str) = ("top.sls", "base:\n  '*':\n    - motd\n");
 const MOTD: (&str, &str) = (
     "motd/init.sls",
-    "/etc/motd:\n  file.managed:\n    - contents: hello {{ pillar['name'] }}\n    - makedirs: true\n",
+    "/etc/motd:
+  file.managed:
+    - contents: hello {{ pillar['name'] }}
+    - makedirs: true
+",
 );
 
 fn pillar(dir: &Path) -> String {

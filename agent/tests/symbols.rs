@@ -1,9 +1,9 @@
 //! What the binary asks of a worker's C library: no more than glibc 2.34 (EL 9) has.
 //!
-//! `MUSTER_BIN_DIR` names a folder with the binary that is to be shipped; that one is judged without
-//! mercy. One that was built just for the tests is not, on a machine whose own glibc is so new that
-//! the linker takes newer versions of common functions: what ships is built on an older one, or
-//! statically (`-C target-feature=+crt-static`).
+//! `MUSTER_BIN_DIR` names a folder with the binary that is to be shipped; that one is judged
+//! without mercy. One that was built just for the tests is not, on a machine whose own glibc is so
+//! new that the linker takes newer versions of common functions: what ships is built on an older
+//! one, or statically (`-C target-feature=+crt-static`).
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::path::PathBuf;

@@ -1,5 +1,6 @@
 //! `controller.yaml`: its fields, their defaults, and errors that say where and what to do.
 
+use crate::provider::openstack as nova;
 use muster_protocol::id::{ClusterName, PoolName};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -145,7 +146,7 @@ pub enum Provider {
     },
     /// Servers of an OpenStack cloud.
     #[serde(rename = "openstack")]
-    OpenStack(Box<crate::provider::openstack::Settings>),
+    OpenStack(Box<nova::Settings>),
 }
 
 /// Which driver a provider is.
@@ -316,6 +317,11 @@ impl Config {
             *path = base.join(&*path);
         }
         config.states.pillar = config.states.pillar.map(|pillar| base.join(pillar));
+        for provider in config.providers.values_mut() {
+            if let Provider::OpenStack(settings) = provider {
+                settings.resolve(base);
+            }
+        }
         crate::stats::resolve(&mut config.sinks, base);
         crate::hooks::config::resolve(&mut config.hooks, base);
         config.membership.resolve(base);
@@ -378,6 +384,18 @@ mod tests {
     fn a_short_file_has_working_defaults() {
         let config = Config::parse(GOOD, Path::new("c.yaml")).unwrap();
         assert_eq!((config.nats, config.timeouts.lost_secs), (Nats::Embedded, 60));
+    }
+
+    #[test]
+    fn a_cloud_of_openstack_has_settings_of_its_own() {
+        let cloud = "{kind: openstack, cloud: ci, clouds_file: clouds.yaml, server: {key: k}}";
+        let text = GOOD.replace("{kind: local}", cloud);
+        let config = Config::parse(&text, Path::new("c.yaml")).unwrap();
+        assert!(matches!(&config.providers["here"], Provider::OpenStack(found) if
+            found.cloud.as_deref() == Some("ci") && found.server.key.as_deref() == Some("k")));
+        let bad = text.replace("cloud: ci", "clod: ci");
+        let error = Config::parse(&bad, Path::new("c.yaml")).unwrap_err().to_string();
+        assert!(error.contains("clod"), "{error}");
     }
 
     #[test]

@@ -84,23 +84,19 @@ impl Core {
         tasks: &mut Tasks,
     ) -> anyhow::Result<Core> {
         let config = Arc::new(config);
-        let name: UserName = "controller".parse().context("naming the controller")?;
-        let credential = keys.controller(&name, &Stamp::fresh())?;
-        let bus = connect(&keys, name.as_str(), credential, own).await?;
-        check_version(&bus).await?;
+        let (bus, pusher) = open_buses(&keys, own).await?;
         let (jetstream, buckets) = Box::pin(store::open(&bus, &config.store)).await?;
-        let pusher = connect(&keys, PUSHER, keys.pusher(&Stamp::fresh())?, own).await?;
         let cluster = buckets.cluster.clone();
         let revocations = Revocations::new(cluster.clone(), Arc::clone(&keys), pusher);
         let registry = Arc::new(open_registry(&bus, &buckets, &keys).await?);
-        let states = Arc::new(States::new(
+        let states = States::new(
             config.states.clone(),
             bus.clone(),
             jetstream.clone(),
             buckets.desired.clone(),
             Arc::clone(&keys),
             Arc::clone(&registry),
-        ));
+        );
         states.publish_tree().await.context("publishing the state tree")?;
         let stats = Arc::new(Stats::new(stats::Parts {
             config: Arc::clone(&config),
@@ -108,6 +104,7 @@ impl Core {
             jetstream: jetstream.clone(),
             registry: Arc::clone(&registry),
         }));
+        let states = Arc::new(states);
         let revocations = Arc::new(revocations);
         let hooks = hooks(&config, &bus)?;
         let ties = BusTies {
@@ -117,26 +114,24 @@ impl Core {
             hooks: Arc::clone(&hooks),
         };
         let contender = Contender::new(cluster.clone(), own_name(&config.data)?);
-        let (fence, leader) = (contender.fence(), contender.holder());
         let launcher = Arc::new(Launcher {
             config: Arc::clone(&config),
             keys: Arc::clone(&keys),
             registry: Arc::clone(&registry),
             clouds: clouds(&config).await?,
             ties: Arc::new(ties),
-            fence: fence.clone(),
+            fence: contender.fence(),
             servers,
             install: serve_agent(&config, &keys, &cancel, tasks).await?,
             seeds: Mutex::default(),
         });
-        let keeper = Arc::new(Keeper::new(cluster, &config.data));
-        let inspector = Arc::new(Inspector {
+        let inspector = Inspector {
             config: Arc::clone(&config),
             registry: Arc::clone(&registry),
             launcher: Arc::clone(&launcher),
-            keeper: Arc::clone(&keeper),
+            keeper: Arc::new(Keeper::new(cluster, &config.data)),
             hearing: Arc::clone(&stats) as Arc<_>,
-        });
+        };
         Ok(Core {
             jobs: Arc::new(Jobs::new(bus.clone(), Arc::clone(&keys))),
             config,
@@ -149,12 +144,12 @@ impl Core {
             states,
             stats,
             launcher,
-            inspector,
-            keeper,
+            keeper: Arc::clone(&inspector.keeper),
+            inspector: Arc::new(inspector),
             hooks,
+            fence: contender.fence(),
+            leader: contender.holder(),
             contender: Some(contender),
-            fence,
-            leader,
             tracker: TaskTracker::new(),
             cancel,
         })
@@ -233,6 +228,16 @@ impl Core {
         tasks.spawn(async { ("calls", done.await) });
         Ok(())
     }
+}
+
+/// The connection in BUS, and the one that pushes claims in SYS.
+async fn open_buses(keys: &Keys, servers: &[String]) -> anyhow::Result<(Bus, Bus)> {
+    let name: UserName = "controller".parse().context("naming the controller")?;
+    let credential = keys.controller(&name, &Stamp::fresh())?;
+    let bus = connect(keys, name.as_str(), credential, servers).await?;
+    check_version(&bus).await?;
+    let pusher = connect(keys, PUSHER, keys.pusher(&Stamp::fresh())?, servers).await?;
+    Ok((bus, pusher))
 }
 
 async fn open_registry(
@@ -326,8 +331,8 @@ async fn provider_of(
     let (isolation, agent, folder) = match provider {
         ProviderConfig::Local { isolation, agent, folder } => (isolation, agent, folder),
         ProviderConfig::OpenStack(settings) => {
-            let cloud = OpenStack::open((**settings).clone(), config.cluster.clone())?;
-            return Ok(Arc::new(cloud));
+            let opened = OpenStack::open((**settings).clone(), config.cluster.clone());
+            return Ok(Arc::new(opened.with_context(|| format!("provider {name}"))?));
         }
     };
     let sandbox = local::SandboxCommand::current().context("finding this program")?;

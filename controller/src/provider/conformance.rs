@@ -12,8 +12,10 @@ use tokio::time::Instant;
 pub const USER_DATA: &str = "#cloud-config\n\
     write_files: [{path: /etc/muster/conformance, permissions: '0600', content: it was here}]\n\
     runcmd: [[test, -e, /etc]]\n";
-/// The time between two looks at a server.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+/// The time between the first two looks at a server; it doubles from look to look.
+const LOOK_FIRST: Duration = Duration::from_millis(5);
+/// The longest time between two looks.
+const LOOK_LAST: Duration = Duration::from_millis(320);
 /// How far the time at which a server was made may differ between its first and later answers: a
 /// cloud's may come from two of its clocks, and in seconds.
 const CREATED_DRIFT_MILLIS: i64 = 60_000;
@@ -241,6 +243,10 @@ impl Suite<'_> {
         self.refused(rule, asked).await
     }
 
+    fn looks(&self) -> Looks {
+        Looks { until: Instant::now() + self.boot_deadline, wait: LOOK_FIRST }
+    }
+
     fn spec(&self, agent: &str) -> ServerSpec {
         self.sized(spec(&self.cluster, agent, USER_DATA))
     }
@@ -267,7 +273,7 @@ impl Suite<'_> {
     }
 
     async fn active(&self, rule: &'static str, id: &ServerId) -> Result<Server, Violation> {
-        let until = Instant::now() + self.boot_deadline;
+        let mut looks = self.looks();
         loop {
             let server = called(rule, self.provider.get(id).await)?;
             match server {
@@ -275,8 +281,7 @@ impl Suite<'_> {
                 Some(ref server) if server.status == Status::Building => {}
                 other => return Err(broken(rule, format!("{other:?}"))),
             }
-            holds(rule, Instant::now() < until, || "not in time".to_owned())?;
-            tokio::time::sleep(LOOK_EVERY).await;
+            holds(rule, looks.next().await, || "not in time".to_owned())?;
         }
     }
 
@@ -284,7 +289,7 @@ impl Suite<'_> {
         let rule = "a deleted server goes, and may be deleted again";
         called(rule, self.provider.delete(id).await)?;
         called(rule, self.provider.delete(id).await)?;
-        let until = Instant::now() + self.boot_deadline;
+        let mut looks = self.looks();
         loop {
             let seen = called(rule, self.provider.get(id).await)?;
             match seen.map(|server| server.status) {
@@ -293,11 +298,25 @@ impl Suite<'_> {
                 Some(Status::Active | Status::Building | Status::Deleted) => {}
                 Some(other) => return Err(broken(rule, format!("{other:?}"))),
             }
-            holds(rule, Instant::now() < until, || "not in time".to_owned())?;
-            tokio::time::sleep(LOOK_EVERY).await;
+            holds(rule, looks.next().await, || "not in time".to_owned())?;
         }
         let listed = self.listed(rule, id).await?;
         holds(rule, listed.is_none(), || format!("listed {listed:?}"))
+    }
+}
+
+/// Looks at something until a deadline, ever more slowly.
+struct Looks {
+    until: Instant,
+    wait: Duration,
+}
+
+impl Looks {
+    /// Waits; `false` if there is no time left for another look.
+    async fn next(&mut self) -> bool {
+        tokio::time::sleep(self.wait).await;
+        self.wait = LOOK_LAST.min(self.wait * 2);
+        Instant::now() < self.until
     }
 }
 

@@ -47,7 +47,7 @@ impl Site {
         let server = Server::start(&options).await.unwrap();
         let keys = Arc::new(Keys::load(&made.dir).unwrap());
         let bus = connect(&keys, server.url()).await;
-        let (jetstream, buckets) = store::open(&bus, &Store::default()).await.unwrap();
+        let (jetstream, buckets) = Box::pin(store::open(&bus, &Store::default())).await.unwrap();
         let on = On {
             workers: Arc::new(buckets.workers),
             pools: Arc::new(buckets.pools),

@@ -431,7 +431,7 @@ mod tests {
         let (_folder, settings) = files(CLOUDS);
         let settings = Settings { cloud: Some("work".into()), ..settings };
         let error = Credentials::load(&settings, &none).unwrap_err().to_string();
-        assert!(error.ends_with("has no cloud \"work\", only: app, home"), "{error}");
+        assert!(error.ends_with("has no cloud \"work\", only: home, app"), "{error}");
         let error = Credentials::load(&Settings::default(), &none).unwrap_err();
         assert!(matches!(error, Error::Nothing));
     }

@@ -4,7 +4,7 @@ use muster_protocol::id::{PoolName, WorkerName};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// In a port's name, what stands for the worker's.
 pub(super) const WORKER: &str = "{worker}";
@@ -139,6 +139,13 @@ impl Settings {
             description: own.description.or(base.description),
             metadata: own.metadata.or(base.metadata),
             tags: own.tags.or(base.tags),
+        }
+    }
+
+    /// Makes relative paths relative to a folder: that of `controller.yaml`.
+    pub(crate) fn resolve(&mut self, base: &Path) {
+        for path in [&mut self.clouds_file, &mut self.ca].into_iter().flatten() {
+            *path = base.join(&*path);
         }
     }
 
