@@ -6,7 +6,7 @@ use crate::identity::{Identity, Keys};
 use crate::paths::Data;
 use crate::tree::{self, Trees};
 use muster_protocol::bus::{self, Bus};
-use muster_protocol::desired::{Desired, Manifest};
+use muster_protocol::desired::{Desired, MANIFEST_BYTES_MAX, Manifest};
 use muster_protocol::id::{AgentId, Generation};
 use muster_protocol::seal::{self, Signed};
 use muster_protocol::{subject, wire};
@@ -213,7 +213,7 @@ impl Store {
         self.blobs.fetch(bus, std::slice::from_ref(&desired.manifest)).await?;
         let path = self.blobs.path(hash);
         let read = std::fs::read(&path).map_err(|source| files::Error::Read { path, source });
-        let manifest: Manifest = wire::decode(&read?)?;
+        let manifest: Manifest = wire::decode_within(&read?, MANIFEST_BYTES_MAX)?;
         tree::check(&manifest)?;
         let wanted: Vec<_> = manifest.files.iter().map(|file| file.blob.clone()).collect();
         self.blobs.fetch(bus, &wanted).await?;

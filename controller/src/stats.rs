@@ -42,6 +42,20 @@ pub struct Parts {
     pub registry: Arc<Registry>,
 }
 
+impl Parts {
+    /// From what the controller shares.
+    #[must_use]
+    pub fn new(
+        config: &Arc<Config>,
+        bus: &Bus,
+        jetstream: &JetStream,
+        registry: &Arc<Registry>,
+    ) -> Parts {
+        let (config, registry) = (Arc::clone(config), Arc::clone(registry));
+        Parts { config, bus: bus.clone(), jetstream: jetstream.clone(), registry }
+    }
+}
+
 /// The pipelines as the API and the reconciler see them.
 pub struct Stats {
     parts: Parts,

@@ -12,6 +12,8 @@ use serde::{Deserialize, Serialize};
 pub const CHUNK_BYTES: usize = 512 << 10;
 /// The largest file of a tree.
 pub const FILE_BYTES_MAX: u64 = 1 << 30;
+/// The largest manifest, in bytes: some 300 for each of [`FILES_MAX`] files.
+pub const MANIFEST_BYTES_MAX: usize = 16 << 20;
 /// The most files of a tree.
 pub const FILES_MAX: usize = 50_000;
 

@@ -22,13 +22,15 @@ pub trait Message: Serialize + DeserializeOwned {
 /// Why bytes are not the message that was expected.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// More bytes than [`MESSAGE_BYTES_MAX`].
-    #[error("{name} of {bytes} bytes is over the limit of {MESSAGE_BYTES_MAX}")]
+    /// More bytes than its limit.
+    #[error("{name} of {bytes} bytes is over the limit of {max}")]
     TooLarge {
         /// The message that was expected.
         name: &'static str,
         /// Its size.
         bytes: usize,
+        /// The limit.
+        max: usize,
     },
     /// Not MessagePack, or not these fields.
     #[error("decoding {name}")]
@@ -81,9 +83,17 @@ pub fn encode<M: Message>(message: &M) -> Vec<u8> {
 /// # Errors
 /// When the bytes are too many, are not this message, or come from a newer version.
 pub fn decode<M: Message>(bytes: &[u8]) -> Result<M, Error> {
+    decode_within(bytes, MESSAGE_BYTES_MAX)
+}
+
+/// Reads a message that does not travel as one, and may be larger than one that does.
+///
+/// # Errors
+/// As [`decode`], with another limit.
+pub fn decode_within<M: Message>(bytes: &[u8], max: usize) -> Result<M, Error> {
     let name = M::NAME;
-    if bytes.len() > MESSAGE_BYTES_MAX {
-        return Err(Error::TooLarge { name, bytes: bytes.len() });
+    if bytes.len() > max {
+        return Err(Error::TooLarge { name, bytes: bytes.len(), max });
     }
     let version: Version = read(bytes).map_err(|source| Error::Decode { name, source })?;
     if version.v > M::VERSION {

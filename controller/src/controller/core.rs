@@ -98,13 +98,9 @@ impl Core {
             Arc::clone(&registry),
         );
         states.publish_tree().await.context("publishing the state tree")?;
-        let stats = Arc::new(Stats::new(stats::Parts {
-            config: Arc::clone(&config),
-            bus: bus.clone(),
-            jetstream: jetstream.clone(),
-            registry: Arc::clone(&registry),
-        }));
         let states = Arc::new(states);
+        let parts = stats::Parts::new(&config, &bus, &jetstream, &registry);
+        let stats = Arc::new(Stats::new(parts));
         let revocations = Arc::new(revocations);
         let hooks = hooks(&config, &bus)?;
         let ties = BusTies {

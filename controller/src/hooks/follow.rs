@@ -107,10 +107,11 @@ impl Follower {
 
     /// The event as hooks see it; none if no hook waits for it.
     fn read(&self, delivery: &Delivery) -> Option<(Token, View)> {
-        let [name, _] = subject::tokens(&delivery.subject, "muster.event.worker.")?;
+        let [name, kind] = subject::tokens(&delivery.subject, "muster.event.worker.")?;
         let name: WorkerName = name.parse().ok()?;
         let event: Event = wire::decode(&delivery.payload).ok()?;
-        let change: PhaseChanged = event.read()?;
+        // Events of other kinds may look alike.
+        let change = event.read().filter(|change: &PhaseChanged| change.to == kind)?;
         let worker = self.registry.worker(&name);
         let view = View::changed(&self.hooks.cluster, &event.id, &name, &change, worker.as_ref())?;
         self.hooks.concern(view.point, &view.pool).then_some((event.id, view))

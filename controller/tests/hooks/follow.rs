@@ -135,20 +135,17 @@ async fn an_event_that_is_stored_twice_runs_once_and_one_that_is_none_nothing() 
     };
     let event = |to| Event::new(Token::random(random()), UnixMillis::now(), &change(to));
     let ready = event("ready");
+    let wire = |event: &Event| muster_protocol::wire::encode(event);
     let publish = async |kind: &str, message_id: &str, payload: Vec<u8>| {
         let subject = format!("muster.event.worker.compute-0001.{kind}");
         site.bus.publish(subject, message_id, payload).await.unwrap();
     };
-    publish("ready", "one", muster_protocol::wire::encode(&ready)).await;
-    publish("ready", "two", muster_protocol::wire::encode(&ready)).await;
+    publish("ready", "one", wire(&ready)).await;
+    publish("ready", "two", wire(&ready)).await;
+    publish("first_sample", "zero", wire(&event("ready"))).await;
     publish("ready", "three", b"no event".to_vec()).await;
-    publish(
-        "hook_failed",
-        "four",
-        muster_protocol::wire::encode(&Event { data: Value::Null, ..event("x") }),
-    )
-    .await;
-    publish("failed", "five", muster_protocol::wire::encode(&event("failed"))).await;
+    publish("hook_failed", "four", wire(&Event { data: Value::Null, ..event("x") })).await;
+    publish("failed", "five", wire(&event("failed"))).await;
     until("the last event", || points(&log, "compute-0001").last().is_some_and(|p| p == "failed"))
         .await;
     assert_eq!(points(&log, "compute-0001"), ["ready", "failed"]);

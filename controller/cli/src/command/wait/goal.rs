@@ -2,7 +2,7 @@
 
 use muster_protocol::api::{CloudView, PoolView, WorkerView};
 use muster_protocol::id::{AgentId, Generation, PoolName, WorkerName};
-use muster_protocol::worker::{Occupancy, Phase};
+use muster_protocol::worker::{AfterDrain, Occupancy, Phase};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -171,31 +171,27 @@ fn launched(before: &BTreeSet<AgentId>, count: usize, seen: &Seen) -> Stand {
     stand
 }
 
+/// What drains has left its pool's size, unless it comes back rebuilt: only that may be waited for.
 fn sized(seen: &Seen) -> Stand {
     let size = seen.pool.as_ref().map_or(0, |pool| pool.size) as usize;
-    // Those that an operator has drained and keeps do not count to the size.
-    let stays = |worker: &&&WorkerView| {
-        worker.phase == Phase::Draining && worker.after_drain.as_ref().is_none_or(is_stay)
-    };
-    let not_ready = |worker: &&&WorkerView| worker.phase != Phase::Ready && !stays(worker);
-    let workers: Vec<&WorkerView> = seen.workers.iter().collect();
-    let ready =
-        workers.len() - workers.iter().filter(|worker| worker.phase != Phase::Ready).count();
-    let away = workers.iter().filter(not_ready);
+    let of = |is: fn(&&WorkerView) -> bool| seen.workers.iter().filter(is);
+    let ready = of(|one| one.phase == Phase::Ready).count();
+    let away = of(|one| !matches!(one.phase, Phase::Ready | Phase::Draining));
+    let back = of(|one| {
+        one.phase == Phase::Draining && matches!(one.after_drain, Some(AfterDrain::Rebuild(_)))
+    });
+    let counted = of(|one| one.phase.is_wanted()).count();
     let total = size.max(ready + away.clone().count());
     let mut stand = Stand { total, reached: ready.min(size), ..Stand::default() };
-    stand.waiting.extend(away.map(|worker| Open::of(worker)));
-    let counted = workers.iter().filter(|worker| worker.phase.is_wanted()).count();
-    match counted.checked_sub(size) {
-        Some(0) => {}
-        Some(more) => too_many(&mut stand, more, seen),
-        None => not_launched(&mut stand, size - counted, seen),
+    stand.waiting.extend(away.map(Open::of));
+    if ready < size {
+        stand.waiting.extend(back.clone().map(Open::of));
     }
+    if counted > size {
+        too_many(&mut stand, counted - size, seen);
+    }
+    not_launched(&mut stand, size.saturating_sub(counted + back.count()), seen);
     stand
-}
-
-fn is_stay(after: &muster_protocol::worker::AfterDrain) -> bool {
-    *after == muster_protocol::worker::AfterDrain::Stay
 }
 
 /// What a pool lacks and is not launching: it comes, or it does not because of the pool.

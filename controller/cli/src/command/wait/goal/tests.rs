@@ -81,9 +81,8 @@ fn launched_is_what_was_not_there_before_and_is_ready() {
 fn a_pool_has_its_size_when_all_are_ready_and_none_too_many() {
     let goal = Goal::Sized("compute".parse().unwrap());
     let ready = |name| worker(name, 1, Phase::Ready);
-    let mut kept = worker("kept", 1, Phase::Draining);
-    kept.after_drain = Some(AfterDrain::Stay);
-    let mut now = seen(vec![ready("a"), ready("b"), ready("c"), kept]);
+    let leaving = worker("leaving", 1, Phase::Draining);
+    let mut now = seen(vec![ready("a"), ready("b"), ready("c"), leaving]);
     assert!(goal.judge(&now).is_over());
     now.workers.push(worker("d", 1, Phase::Terminating));
     assert_eq!(told(&goal.judge(&now).waiting), ["d: terminating"]);
@@ -94,6 +93,12 @@ fn a_pool_has_its_size_when_all_are_ready_and_none_too_many() {
     let stand = goal.judge(&now);
     assert_eq!(told(&stand.waiting), [expected]);
     assert_eq!((stand.total, stand.reached), (4, 3));
+    now.workers.truncate(1);
+    let mut back = worker("back", 1, Phase::Draining);
+    back.after_drain = Some(AfterDrain::Rebuild(None));
+    now.workers.push(back);
+    let expected = ["back: draining", "pool compute: 1 worker not launched"];
+    assert_eq!(told(&goal.judge(&now).waiting), expected);
     now.workers.truncate(1);
     assert_eq!(told(&goal.judge(&now).waiting), ["pool compute: 2 workers not launched"]);
 }
