@@ -56,6 +56,9 @@ pub trait Documents: fmt::Debug + Send + Sync {
         value: Vec<u8>,
         revision: u64,
     ) -> BoxFuture<'a, Result<u64, Error>>;
+
+    /// Writes whatever is there. Returns the new revision.
+    fn put<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<u64, Error>>;
 }
 
 impl Documents for Bucket {
@@ -78,6 +81,10 @@ impl Documents for Bucket {
         revision: u64,
     ) -> BoxFuture<'a, Result<u64, Error>> {
         Box::pin(Bucket::update(self, key, value, revision))
+    }
+
+    fn put<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<u64, Error>> {
+        Box::pin(Bucket::put(self, key, value))
     }
 }
 

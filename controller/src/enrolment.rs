@@ -4,11 +4,12 @@
 //! same admission again, so a lost answer harms nobody; other keys are refused, told, and the
 //! worker is replaced, because somebody else holds its bootstrap credential.
 
+use crate::documents::Teller;
 use crate::instances::{Instances, Verdict as Instance};
 use crate::keys::Keys;
 use crate::lifecycle::Input;
 use crate::registry::{self, Registry};
-use muster_protocol::bus::{Bus, Call, Caller};
+use muster_protocol::bus::{Call, Caller};
 use muster_protocol::enrol::{Admission, Answer, Claim, Renewal, Request, SignedRenewal, Verdict};
 use muster_protocol::event::{Alarm, Event};
 use muster_protocol::id::{AgentId, Token, UnixMillis, random};
@@ -21,8 +22,8 @@ use std::sync::Arc;
 /// Admits machines and renews agents' credentials.
 #[derive(Debug)]
 pub struct Enrolment {
-    /// The connection in BUS.
-    pub bus: Bus,
+    /// Who is told what somebody should look at.
+    pub teller: Arc<dyn Teller>,
     /// What it signs with.
     pub keys: Arc<Keys>,
     /// The truth.
@@ -48,21 +49,40 @@ impl Enrolment {
     pub async fn enrol(&self, call: Call) {
         let Some([agent]) = subject::tokens(&call.subject, "muster.enrol.") else { return };
         let Ok(agent) = agent.parse::<AgentId>() else { return };
-        let (nonce, verdict) = match self.admit(&agent, &call.caller, &call.payload).await {
-            Ok((nonce, admission)) => (nonce, Verdict::Admitted(admission)),
-            Err((nonce, denied)) => (nonce, self.deny(&agent, &call.caller, denied).await),
-        };
+        let (nonce, verdict) = self.judge(&agent, &call.caller, &call.payload).await;
         self.answer(call, &agent, nonce, verdict).await;
+    }
+
+    /// Whether a machine is admitted, with the nonce that the answer repeats.
+    pub async fn judge(
+        &self,
+        agent: &AgentId,
+        caller: &Caller,
+        payload: &[u8],
+    ) -> (Token, Verdict) {
+        match self.admit(agent, caller, payload).await {
+            Ok((nonce, admission)) => (nonce, Verdict::Admitted(admission)),
+            Err((nonce, denied)) => (nonce, self.deny(agent, caller, denied).await),
+        }
     }
 
     /// Answers one call on `muster.rpc.<agent>.renew`.
     pub async fn renew(&self, agent: &AgentId, call: Call) {
-        let renewed = self.renewed(agent, &call.caller, &call.payload).await;
-        let (nonce, verdict) = match renewed {
-            Ok((nonce, admission)) => (nonce, Verdict::Admitted(admission)),
-            Err((nonce, denied)) => (nonce, self.deny(agent, &call.caller, denied).await),
-        };
+        let (nonce, verdict) = self.judge_renewal(agent, &call.caller, &call.payload).await;
         self.answer(call, agent, nonce, verdict).await;
+    }
+
+    /// Whether an agent gets a new credential, with the nonce that the answer repeats.
+    pub async fn judge_renewal(
+        &self,
+        agent: &AgentId,
+        caller: &Caller,
+        payload: &[u8],
+    ) -> (Token, Verdict) {
+        match self.renewed(agent, caller, payload).await {
+            Ok((nonce, admission)) => (nonce, Verdict::Admitted(admission)),
+            Err((nonce, denied)) => (nonce, self.deny(agent, caller, denied).await),
+        }
     }
 
     /// Answers a call whose only purpose is to be answered.
@@ -91,7 +111,7 @@ impl Enrolment {
             .verify(&worker.bootstrap.public_key)
             .map_err(|error| (none(), Denied::Alarming(error.to_string())))?;
         let denied = |denied: Denied| (claim.nonce.clone(), denied);
-        check(agent, &worker, caller, &claim, UnixMillis::now()).map_err(denied)?;
+        check(agent, &worker, caller, &claim, self.registry.now()).map_err(denied)?;
         if worker.keys.is_none() {
             match self.instances.verify(&worker, caller).await {
                 Instance::Good => {}
@@ -106,7 +126,7 @@ impl Enrolment {
 
     /// Binds the keys, unless they are bound already: to the same, or to others.
     async fn bind(&self, worker: &Worker, claim: &Claim) -> Result<(), Denied> {
-        let credential_expires = UnixMillis::now().plus(self.credential_millis);
+        let credential_expires = self.registry.now().plus(self.credential_millis);
         let (public_key, xkey) = (claim.public_key.clone(), claim.xkey.clone());
         let keys = Bound { public_key, xkey, credential_expires };
         let input = Input::Enrolled { keys, facts: claim.facts.clone() };
@@ -166,15 +186,16 @@ impl Enrolment {
         if matches!(worker.phase, Phase::Failed | Phase::Terminating | Phase::Terminated) {
             return Err(denied(Denied::No(format!("the worker is {}", worker.phase))));
         }
-        let until = UnixMillis::now().plus(self.credential_millis);
+        let until = self.registry.now().plus(self.credential_millis);
         self.prolong(agent, until).await.map_err(denied)?;
         let admission = self.admission(agent, &bound.public_key).map_err(denied)?;
         Ok((renewal.nonce.clone(), admission))
     }
 
     fn admission(&self, agent: &AgentId, public_key: &str) -> Result<Admission, Denied> {
-        let expires = UnixMillis::now().plus(self.credential_millis);
-        let jwt = self.keys.agent_jwt(agent, public_key, expires, &Stamp::fresh());
+        let expires = self.registry.now().plus(self.credential_millis);
+        let stamp = Stamp { now: self.registry.now(), jti: Token::random(random()) };
+        let jwt = self.keys.agent_jwt(agent, public_key, expires, &stamp);
         let jwt = jwt.map_err(|error| Denied::No(error.to_string()))?;
         Ok(Admission {
             jwt,
@@ -204,15 +225,15 @@ impl Enrolment {
         let id: Token = agent.as_str().parse().expect("an agent id is a token");
         let who = format!("{} from {}", caller.name, caller.host);
         let alarm = Alarm { who, what: what.to_owned() };
-        let event = Event::new(Token::random(random()), UnixMillis::now(), &alarm);
+        let event = Event::new(Token::random(random()), self.registry.now(), &alarm);
         let subject = subject::event(Source::Security, &id, &kind);
-        if let Err(error) = self.bus.publish_event(subject, &event).await {
+        if let Err(error) = self.teller.tell(subject, event).await {
             tracing::error!(%agent, %error, what, "a security event could not be stored");
         }
     }
 
     async fn answer(&self, call: Call, agent: &AgentId, nonce: Token, verdict: Verdict) {
-        let answer = Answer { nonce, now: UnixMillis::now(), verdict };
+        let answer = Answer { nonce, now: self.registry.now(), verdict };
         let signed = match self.keys.signer().sign(agent.as_str(), &answer) {
             Ok(signed) => signed,
             Err(error) => {

@@ -4,7 +4,7 @@
 //! which does not answer says nothing about the rest.
 
 use crate::config::Config;
-use crate::doubt::{self, Findings, Sight};
+use crate::doubt::{self, Findings, Sight, Trust};
 use crate::launcher::{Cloud, Launcher};
 use crate::lifecycle::Input;
 use crate::provider::{Server, ServerId, Status};
@@ -73,14 +73,31 @@ impl Inspector {
             grace_millis: i64::from(self.config.timeouts.orphan_secs) * 1000,
         };
         let mut findings = doubt::compare(sight);
-        findings.orphans.retain(|(_, agent)| !self.answers(agent));
-        let verdict = doubt::judge(findings, sight, &self.keeper.trust().await?);
+        let trust = self.keeper.trust().await?;
+        let alive = self.take_alive(&mut findings, &trust);
+        let mut verdict = doubt::judge(findings, sight, &trust);
+        if !alive.is_empty() {
+            let count = alive.len();
+            verdict.doubts.push(format!("{count} servers of nobody, and their agents answer"));
+            verdict.asked.extend(alive);
+        }
         for doubt in &verdict.doubts {
             tracing::warn!(cloud = cloud.name, doubt, "somebody must say what is right");
         }
         self.keeper.ask(&cloud.name, verdict.doubts, verdict.asked).await?;
         self.act(cloud, verdict.act).await;
         Ok(())
+    }
+
+    /// Servers of nobody whose agents answer: a person must say that they may go.
+    fn take_alive(&self, findings: &mut Findings, trust: &Trust) -> Vec<String> {
+        let alive = |(id, agent): &(ServerId, AgentId)| {
+            self.answers(agent) && !trust.confirmed.contains(id.as_str())
+        };
+        let (asked, orphans) = std::mem::take(&mut findings.orphans).into_iter().partition(alive);
+        findings.orphans = orphans;
+        let asked: Vec<(ServerId, AgentId)> = asked;
+        asked.into_iter().map(|(id, _)| id.to_string()).collect()
     }
 
     fn answers(&self, agent: &AgentId) -> bool {

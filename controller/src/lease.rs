@@ -5,12 +5,13 @@
 //! The holder counts from *before* it wrote, and stops acting in time: a call to a cloud begins only
 //! when enough of the lease remains, and is given up before it ends ([`Fence`]).
 
+use crate::documents::Documents;
 use muster_protocol::bus;
-use muster_protocol::bus::bucket::Bucket;
 use muster_protocol::id::{Token, random};
 use muster_protocol::wire::{self, Message};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -82,7 +83,7 @@ impl Fence {
 /// Who contends for the lease.
 #[derive(Debug)]
 pub struct Contender {
-    bucket: Bucket,
+    bucket: Arc<dyn Documents>,
     /// Its name; the same after a restart, so that a restarted holder need not wait for itself.
     name: String,
     until: watch::Sender<Option<Instant>>,
@@ -99,9 +100,9 @@ struct Seen {
 impl Contender {
     /// Contends under a name that no other controller has.
     #[must_use]
-    pub fn new(bucket: Bucket, name: String) -> Contender {
+    pub fn new(bucket: impl Documents + 'static, name: String) -> Contender {
         let (until, holder) = (watch::Sender::new(None), watch::Sender::new(String::new()));
-        Contender { bucket, name, until, holder }
+        Contender { bucket: Arc::new(bucket), name, until, holder }
     }
 
     /// Until when this controller may act.

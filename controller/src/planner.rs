@@ -71,8 +71,7 @@ pub fn plan(wanted: Wanted, workers: &[&Worker], now: UnixMillis) -> Plan {
     if wanted.frozen {
         return Plan::default();
     }
-    let counted: Vec<&Worker> =
-        workers.iter().copied().filter(|worker| worker.phase.is_wanted()).collect();
+    let counted: Vec<&Worker> = workers.iter().copied().filter(|worker| counts(worker)).collect();
     let have = count(&counted);
     if have > wanted.size {
         let drain = if wanted.draining { drainable(&counted) } else { Vec::new() };
@@ -122,6 +121,12 @@ pub fn breaker(workers: &[&Worker], now: UnixMillis) -> Option<Breaker> {
         PAUSE_MILLIS_SHORT
     };
     Some(Breaker { until: last.at.plus(pause), ..breaker })
+}
+
+/// Whether a worker counts to its pool's size; one that drains and comes back does.
+fn counts(worker: &Worker) -> bool {
+    let leaves = worker.after_drain == Some(AfterDrain::Terminate);
+    worker.phase.is_wanted() || (worker.phase == Phase::Draining && !leaves)
 }
 
 fn count(workers: &[&Worker]) -> u32 {

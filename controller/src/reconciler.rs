@@ -200,7 +200,7 @@ impl Reconciler {
         let this = Arc::clone(self);
         tasks.spawn(async move {
             let free = Busy(&this.busy, &worker.name);
-            let done = Box::pin(this.act_on(&worker, demand)).await;
+            let done = Box::pin(this.act_on(&worker.name, demand)).await;
             if let Err(error) = &done {
                 let error = crate::chain(error);
                 tracing::warn!(worker = %worker.name, error, ?demand, "it is tried again");
@@ -211,12 +211,22 @@ impl Reconciler {
         });
     }
 
-    async fn act_on(&self, worker: &Worker, demand: Demand) -> Result<(), Error> {
-        match demand {
-            Demand::Launch => self.launcher.launch(worker).await,
-            Demand::Look => self.launcher.look(worker).await,
-            Demand::Rebuild => self.launcher.rebuild(worker).await,
-            Demand::Remove => self.launcher.remove(worker).await,
+    async fn act_on(&self, name: &WorkerName, asked: Demand) -> Result<(), Error> {
+        // The look at the documents may be older than what the last task on this worker did.
+        let Some(worker) = self.registry.worker(name) else { return Ok(()) };
+        let done = match demand(&worker) {
+            Some(now) if now == asked => match now {
+                Demand::Launch => self.launcher.launch(&worker).await,
+                Demand::Look => self.launcher.look(&worker).await,
+                Demand::Rebuild => self.launcher.rebuild(&worker).await,
+                Demand::Remove => self.launcher.remove(&worker).await,
+            },
+            _ => Ok(()),
+        };
+        match done {
+            // It has moved on meanwhile: the next round looks at it anew.
+            Err(Error::Registry(registry::Error::Refused(_))) => Ok(()),
+            done => done,
         }
     }
 

@@ -123,14 +123,19 @@ impl Registry {
         let mut changes = bucket.watch();
         while let Some(change) = cancel.run_until_cancelled(changes.next()).await {
             match change {
-                Change::Put(entry) => match self.read::<Worker>("worker", &entry) {
-                    Ok(worker) => self.hold(&worker, entry.revision),
-                    Err(error) => tracing::error!(%error, "a document is ignored"),
-                },
+                Change::Put(entry) => self.take(&entry),
                 Change::Removed { key, .. } => {
                     tracing::error!(key, "a worker's document was removed; it is kept in memory");
                 }
             }
+        }
+    }
+
+    /// Takes what another controller wrote, unless something newer is known.
+    pub fn take(&self, entry: &Entry) {
+        match self.read::<Worker>("worker", entry) {
+            Ok(worker) => self.hold(&worker, entry.revision),
+            Err(error) => tracing::error!(%error, "a document is ignored"),
         }
     }
 

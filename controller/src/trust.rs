@@ -3,14 +3,15 @@
 //! A registry that is missing, new beside servers that exist, or older than what this machine has
 //! seen, decides nothing unasked until a person confirms it (`muster reconcile --confirm`).
 
+use crate::documents::Documents;
 use crate::doubt::Trust;
 use muster_protocol::bus;
-use muster_protocol::bus::bucket::Bucket;
 use muster_protocol::id::{Token, random};
 use muster_protocol::wire::{self, Message};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 const KEY: &str = "identity";
 const ASKED: &str = "asked";
@@ -73,15 +74,15 @@ impl Message for Confirmed {
 /// Keeps what may be believed. All of it is in the bucket, so any controller can be asked.
 #[derive(Debug)]
 pub struct Keeper {
-    bucket: Bucket,
+    bucket: Arc<dyn Documents>,
     path: PathBuf,
 }
 
 impl Keeper {
     /// Keeps what this machine remembers in its data folder.
     #[must_use]
-    pub fn new(bucket: Bucket, data: &std::path::Path) -> Keeper {
-        Keeper { bucket, path: data.join(FILE) }
+    pub fn new(bucket: impl Documents + 'static, data: &Path) -> Keeper {
+        Keeper { bucket: Arc::new(bucket), path: data.join(FILE) }
     }
 
     /// Compares the registry with what this machine remembers; once, when it begins to reconcile.
@@ -186,7 +187,7 @@ impl Keeper {
 
     fn remember(&self, identity: &Identity) -> Result<(), Error> {
         let failed = |source| Error::File { path: self.path.clone(), source };
-        let dir = self.path.parent().unwrap_or(std::path::Path::new("."));
+        let dir = self.path.parent().unwrap_or(Path::new("."));
         std::fs::create_dir_all(dir).map_err(failed)?;
         let text = serde_json::to_vec(identity).expect("an identity is plain JSON");
         let file = tempfile::NamedTempFile::new_in(dir).map_err(failed)?;

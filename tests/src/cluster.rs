@@ -67,6 +67,7 @@ impl Default for Setup {
 pub struct Cluster {
     dir: TempDir,
     controller: Option<Child>,
+    stand_by: Option<Child>,
     nats: PathBuf,
 }
 
@@ -117,7 +118,7 @@ impl Cluster {
     pub fn prepare(setup: &Setup) -> Result<Cluster> {
         let dir = tempfile::Builder::new().prefix("muster-test-").tempdir()?;
         let nats = setup.nats.clone().unwrap_or_else(nats_server);
-        let cluster = Cluster { dir, controller: None, nats };
+        let cluster = Cluster { dir, controller: None, stand_by: None, nats };
         let init = Command::new(program("muster-controller"))
             .args(["init", "--cluster", "test", "--listen", &setup.listen, "--max-store", "1GiB"])
             .arg("--dir")
@@ -167,6 +168,60 @@ impl Cluster {
                 let nats = fs::read_to_string(self.path("config/run/nats.log")).unwrap_or_default();
                 bail!("the controller does not answer:\n{}\nnats-server:\n{nats}", self.log());
             }
+            tokio::time::sleep(POLL).await;
+        }
+    }
+
+    /// Starts a second controller, with a data folder of its own and the first one's workers.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_stand_by(&mut self) -> Result<()> {
+        let servers = self.servers()?;
+        let first = fs::read_to_string(self.path("config/controller.yaml"))?;
+        let (own, shared) = (self.path("data2"), self.path("data/local/here"));
+        let text = first
+            .replace("data: ../data", &format!("data: {own:?}\nnats: {{servers: {servers:?}}}"))
+            .replace("kind: local,", &format!("kind: local, folder: {shared:?},"));
+        let config = self.path("config/stand-by.yaml");
+        fs::write(&config, text)?;
+        let log = fs::File::create(self.path("log2"))?;
+        let child = Command::new(program("muster-controller"))
+            .arg("--config")
+            .arg(config)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        self.stand_by = Some(child);
+        Ok(())
+    }
+
+    /// Stops the nats-server that a killed controller left, and loses all that it stored.
+    ///
+    /// # Errors
+    /// When that cannot be done.
+    pub fn lose_store(&self) -> Result<()> {
+        let stopped = Command::new(program("muster-controller"))
+            .args(["stop-nats", "--dir"])
+            .arg(self.path("config"))
+            .status()?;
+        ensure!(stopped.success(), "nats-server cannot be stopped");
+        Ok(fs::remove_dir_all(self.path("config/store"))?)
+    }
+
+    /// Waits until the controller asks something with these words. Returns all it asks.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn until_asked(&self, bus: &Bus, words: &str) -> Result<Vec<String>> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            let doubts = self.ask(bus, &ClusterShow {}).await?.doubts;
+            if doubts.iter().any(|doubt| doubt.contains(words)) {
+                return Ok(doubts);
+            }
+            ensure!(Instant::now() < until, "{words:?} is not asked: {doubts:?}\n{}", self.log());
             tokio::time::sleep(POLL).await;
         }
     }
@@ -298,14 +353,23 @@ impl Cluster {
     }
 
     fn stop(&mut self) {
-        let Some(mut child) = self.controller.take() else { return };
-        let pid = child.id().to_string();
-        let asked = Command::new("kill").args(["-TERM", &pid]).status();
-        if !asked.is_ok_and(|status| status.success()) {
-            drop(child.kill());
+        if let Some(child) = self.stand_by.take() {
+            end(child);
         }
-        drop(child.wait());
+        if let Some(child) = self.controller.take() {
+            end(child);
+        }
     }
+}
+
+/// Asks a process to end, and waits for it.
+fn end(mut child: Child) {
+    let pid = child.id().to_string();
+    let asked = Command::new("kill").args(["-TERM", &pid]).status();
+    if !asked.is_ok_and(|status| status.success()) {
+        drop(child.kill());
+    }
+    drop(child.wait());
 }
 
 impl Drop for Cluster {

@@ -35,13 +35,12 @@ async fn a_workers_way_is_told_to_hooks_and_kept_in_the_hosts_file() -> Result<(
     let admin = cluster.admin().await?;
     cluster.scale(&admin, 1).await?;
     let workers = cluster.until(&admin, "ready", all(Phase::Ready, 1)).await?;
-    let address = workers[0].addresses[0];
     let block = |lines: &str| {
         format!("127.0.0.1 localhost\n# BEGIN muster test\n{lines}# END muster test\n")
     };
-    let line = format!("{address} test-0001\n");
+    let lines = "127.0.0.1 test-0001\n::1 test-0001\n";
     let is = |lines: &str| fs::read_to_string(&hosts).is_ok_and(|text| text == block(lines));
-    cluster.until(&admin, "in the hosts file", |_| is(&line)).await?;
+    cluster.until(&admin, "in the hosts file", |_| is(lines)).await?;
     let mut failures = cluster.tail(&admin, "muster.event.worker.*.hook_failed").await?;
     let (subject, failed) = next_event(&mut failures).await?;
     assert_eq!(subject, "muster.event.worker.test-0001.hook_failed");

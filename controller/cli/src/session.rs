@@ -79,10 +79,19 @@ impl Session {
 
     /// Asks the controller, and gives its answer or why not.
     pub(crate) async fn ask<Q: Question>(&self, question: &Q) -> Result<Q::Answer> {
+        self.ask_within(question, CALL_TIMEOUT).await
+    }
+
+    /// The same for whoever asks again soon.
+    pub(crate) async fn ask_within<Q: Question>(
+        &self,
+        question: &Q,
+        limit: Duration,
+    ) -> Result<Q::Answer> {
         let subject = subject::api(&self.user, Q::NOUN, Q::VERB);
         let mut state = self.bus.state();
         let answer = tokio::select! {
-            answer = self.bus.request(subject, question, CALL_TIMEOUT) => answer,
+            answer = self.bus.request(subject, question, limit) => answer,
             error = refusal(&mut state) => Err(bus::Error::Refused {
                 name: self.user.to_string(),
                 reason: error,

@@ -193,7 +193,7 @@ impl Core {
         let instances =
             Instances { config: Arc::clone(&self.config), launcher: Arc::clone(&self.launcher) };
         let enrolment = Enrolment {
-            bus: self.bus.clone(),
+            teller: Arc::new(self.bus.clone()),
             keys: Arc::clone(&self.keys),
             registry: Arc::clone(&self.registry),
             instances,

@@ -2,9 +2,11 @@
 //! suite itself.
 //!
 //! One [`Cloud`] is shared by any number of [`Simulated`] providers (clusters, or lives of one
-//! controller). It has a clock of its own, which moves by one millisecond with each call.
+//! controller). It has a clock of its own, which moves by one millisecond with each call, unless it
+//! is given another. It lists the newest server first, as Nova does.
 
 use super::{Error, ErrorKind, Provider, Server, ServerId, ServerSpec, Status};
+use crate::documents::Clock;
 use futures_util::future::BoxFuture;
 use muster_protocol::id::{ClusterName, UnixMillis};
 use std::collections::{BTreeMap, VecDeque};
@@ -43,6 +45,8 @@ pub enum Fault {
     Delay(Duration),
     /// It is never done nor answered.
     Hang,
+    /// Two servers are made, and the answer tells of the second. (`create` only.)
+    Double,
     /// The server is made, and stays in `Building` for ever. (`create` and `rebuild` only.)
     NeverBoot,
     /// The server is made, and ends in `Error` with this text. (`create` and `rebuild` only.)
@@ -60,9 +64,11 @@ pub struct Cloud {
 #[derive(Debug, Default)]
 struct State {
     now: i64,
+    clock: Option<Clock>,
     made: u32,
     quota: Option<usize>,
     boot_calls: u32,
+    listed_after: Duration,
     servers: BTreeMap<ServerId, Simulation>,
     faults: BTreeMap<Call, VecDeque<Fault>>,
     calls: BTreeMap<Call, usize>,
@@ -70,6 +76,8 @@ struct State {
 
 #[derive(Debug)]
 struct Simulation {
+    /// The how-manieth it is.
+    number: u32,
     server: Server,
     spec: ServerSpec,
     /// How many more looks it takes until it is up; `None` for one that never is.
@@ -82,6 +90,13 @@ impl Cloud {
     #[must_use]
     pub fn new() -> Cloud {
         Cloud::default()
+    }
+
+    /// An empty cloud that shares a clock with others.
+    #[must_use]
+    pub fn on(clock: Clock) -> Cloud {
+        let state = State { clock: Some(clock), ..State::default() };
+        Cloud { state: Arc::new(Mutex::new(state)) }
     }
 
     /// A provider of this cloud for one cluster.
@@ -105,6 +120,11 @@ impl Cloud {
         self.lock().boot_calls = calls;
     }
 
+    /// Lets listings, though not the look at one server, miss a new server for so long.
+    pub fn set_listed_after(&self, age: Duration) {
+        self.lock().listed_after = age;
+    }
+
     /// Sets a server's status, as an outage or a person at the cloud's own tools would.
     pub fn set_status(&self, id: &ServerId, status: Status) {
         if let Some(simulation) = self.lock().servers.get_mut(id) {
@@ -113,11 +133,30 @@ impl Cloud {
         }
     }
 
-    /// Moves the cloud's clock on.
+    /// Removes a server, as a person at the cloud's own tools would.
+    pub fn vanish(&self, id: &ServerId) {
+        self.lock().servers.remove(id);
+    }
+
+    /// Lets a server come to the end of its boot, as time would.
+    pub fn settle(&self, id: &ServerId) {
+        if let Some(simulation) = self.lock().servers.get_mut(id)
+            && simulation.boots_in.take().is_some()
+        {
+            simulation.server.status = simulation.fate.clone();
+        }
+    }
+
+    /// A server as it is, without being looked at by a call.
+    #[must_use]
+    pub fn server(&self, id: &ServerId) -> Option<Server> {
+        self.lock().servers.get(id).map(|simulation| simulation.server.clone())
+    }
+
+    /// Moves the cloud's own clock on.
     pub fn advance(&self, by: Duration) {
-        let millis = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
         let mut state = self.lock();
-        state.now = state.now.saturating_add(millis);
+        state.now = state.now.saturating_add(millis(by));
     }
 
     /// All servers of all clusters with what they were made from: what a test compares with.
@@ -172,7 +211,8 @@ impl Simulated {
                 drop(act(&mut self.cloud.lock(), None));
                 return Err(simulated(ErrorKind::Transient));
             }
-            None | Some(Fault::NeverBoot | Fault::BreakServer(_) | Fault::Empty) => {}
+            None
+            | Some(Fault::NeverBoot | Fault::BreakServer(_) | Fault::Empty | Fault::Double) => {}
         }
         act(&mut self.cloud.lock(), fault)
     }
@@ -190,6 +230,9 @@ impl Provider for Simulated {
     fn create(&self, spec: ServerSpec) -> BoxFuture<'_, Result<Server, Error>> {
         Box::pin(self.run(Call::Create, move |state, fault| {
             check(&spec, &self.cluster)?;
+            if fault == Some(Fault::Double) {
+                state.create(spec.clone(), None)?;
+            }
             state.create(spec, fault)
         }))
     }
@@ -222,6 +265,10 @@ impl Provider for Simulated {
                     let message = format!("rebuilding server {id}: there is no such server");
                     Err(Error::new(ErrorKind::Gone, message))
                 }
+                Some(simulation) if simulation.is_busy() => {
+                    let message = format!("rebuilding server {id}: it is being built");
+                    Err(Error::new(ErrorKind::Conflict, message))
+                }
                 Some(simulation) if self.owns(simulation) => {
                     simulation.rebuild(spec, boot_calls, fault);
                     Ok(())
@@ -239,8 +286,12 @@ impl Provider for Simulated {
             if fault == Some(Fault::Empty) {
                 return Ok(Vec::new());
             }
+            let shown = state.now().plus(-millis(state.listed_after));
             let own = state.servers.values_mut().filter(|one| self.owns(one));
-            Ok(own.map(Simulation::look).collect())
+            let old = own.filter(|one| one.server.created_at <= shown);
+            let mut listed: Vec<(u32, Server)> = old.map(|one| (one.number, one.look())).collect();
+            listed.sort_by_key(|(number, _)| std::cmp::Reverse(*number));
+            Ok(listed.into_iter().map(|(_, server)| server).collect())
         }))
     }
 
@@ -253,6 +304,10 @@ impl Provider for Simulated {
 }
 
 impl State {
+    fn now(&self) -> UnixMillis {
+        self.clock.as_ref().map_or(UnixMillis(self.now), Clock::now)
+    }
+
     fn create(&mut self, spec: ServerSpec, fault: Option<Fault>) -> Result<Server, Error> {
         if self.quota.is_some_and(|quota| self.servers.len() >= quota) {
             return Err(simulated(ErrorKind::Quota));
@@ -266,11 +321,12 @@ impl State {
             cluster: spec.cluster.clone(),
             status: Status::Building,
             addresses: vec![IpAddr::V4(host)],
-            created_at: UnixMillis(self.now),
+            created_at: self.now(),
             image: spec.image.clone(),
         };
         let (boots_in, fate) = boot(fault, self.boot_calls);
-        let simulation = Simulation { server: server.clone(), spec, boots_in, fate };
+        let simulation =
+            Simulation { number: self.made, server: server.clone(), spec, boots_in, fate };
         self.servers.insert(server.id.clone(), simulation);
         Ok(server)
     }
@@ -286,6 +342,11 @@ fn boot(fault: Option<Fault>, boot_calls: u32) -> (Option<u32>, Status) {
 }
 
 impl Simulation {
+    /// Whether the cloud still works on it, as Nova's task state says.
+    fn is_busy(&self) -> bool {
+        self.boots_in.is_some_and(|calls| calls > 0)
+    }
+
     fn rebuild(&mut self, spec: ServerSpec, boot_calls: u32, fault: Option<Fault>) {
         self.server.agent_id = spec.agent_id.clone();
         self.server.image = spec.image.clone();
@@ -305,6 +366,10 @@ impl Simulation {
         }
         self.server.clone()
     }
+}
+
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn check(spec: &ServerSpec, cluster: &ClusterName) -> Result<(), Error> {
@@ -379,6 +444,31 @@ mod tests {
         assert_eq!(seen.status, Status::Error("no valid host".to_owned()));
         assert_eq!(cloud.calls(Call::Create), 3);
         assert_eq!(cloud.servers().len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_double_is_another_server_of_the_same_generation() {
+        let cloud = Cloud::new();
+        let provider = cloud.provider(name("home"));
+        cloud.inject(Call::Create, Fault::Double);
+        let told = provider.create(spec("c-1-aaaaaaaaaaaa")).await.unwrap();
+        let listed = provider.list().await.unwrap();
+        assert_eq!((listed.len(), &listed[0].id), (2, &told.id));
+        assert_eq!(listed[0].agent_id, listed[1].agent_id);
+    }
+
+    #[tokio::test]
+    async fn a_new_server_is_listed_late() {
+        let cloud = Cloud::new();
+        let provider = cloud.provider(name("home"));
+        cloud.set_listed_after(Duration::from_secs(5));
+        let server = provider.create(spec("c-1-aaaaaaaaaaaa")).await.unwrap();
+        assert!(provider.list().await.unwrap().is_empty());
+        assert!(provider.get(&server.id).await.unwrap().is_some());
+        cloud.advance(Duration::from_secs(5));
+        assert_eq!(provider.list().await.unwrap().len(), 1);
+        cloud.vanish(&server.id);
+        assert!(provider.list().await.unwrap().is_empty());
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use super::Caller;
 use crate::confirm::confirm;
 use crate::failure::{Exit, Result};
-use crate::output::{Cell, Table, note};
+use crate::output::{Cell, Table, clean, note};
 use muster_protocol::api::{ClusterShow, ReconcileConfirm};
 use serde::Serialize;
 
@@ -52,6 +52,10 @@ fn tell(args: &Args, doubts: &[String], confirmed: &[String], caller: &Caller) -
         return caller.output.line("nothing is in doubt");
     }
     if args.confirm {
+        // The controller confirms what it asks then, not what was shown here.
+        for doubt in confirmed.iter().filter(|doubt| !doubts.contains(doubt)) {
+            note(&format!("came in between, and is confirmed too: {}", clean(doubt)));
+        }
         return caller.output.show(&confirmed, || column("CONFIRMED", confirmed));
     }
     caller.output.show(&doubts, || column("IN DOUBT", doubts))?;

@@ -5,7 +5,7 @@ mod goal;
 pub(crate) use goal::{Goal, Lives};
 
 use super::Caller;
-use crate::failure::{Exit, Failure, Result};
+use crate::failure::{Exit, Result};
 use crate::interrupt::Interrupt;
 use crate::output::{Progress, Table, clean, duration, note, span};
 use crate::session::Session;
@@ -20,6 +20,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, timeout_at};
 pub(crate) const TIMEOUT: &str = "10m";
 /// Between two looks.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How long the controller may take to tell of its workers, before another one is asked.
+const LOOK_TIMEOUT: Duration = Duration::from_secs(5);
 /// Where no line can be drawn in place, one is written this often.
 const NOTE_EVERY: Duration = Duration::from_secs(15);
 /// What the progress line names.
@@ -124,27 +126,29 @@ impl Watch {
     async fn until(&mut self, session: &Session, deadline: Instant) -> Result<Stand> {
         let mut look = interval(LOOK_EVERY);
         look.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut last: Result<Stand> =
-            Err(Failure::say("the controller did not answer in time", "give a longer --timeout"));
+        let (mut last, mut failed) = (self.goal.unseen(), None::<String>);
         loop {
             let looked = timeout_at(deadline, async {
                 look.tick().await;
                 look_at(session, &self.goal).await
             });
             match looked.await {
-                Err(_) => return last,
+                Err(_) => {
+                    // What was seen before says more than that the last look failed.
+                    self.progress.clear();
+                    failed.iter().for_each(|failure| note(&clean(failure)));
+                    return Ok(last);
+                }
                 Ok(Ok(seen)) => {
-                    let stand = self.goal.judge(&seen);
-                    if stand.is_over() {
-                        return Ok(stand);
+                    (last, failed) = (self.goal.judge(&seen), None);
+                    if last.is_over() {
+                        return Ok(last);
                     }
-                    self.tell(&line(&self.goal, &stand));
-                    last = Ok(stand);
+                    self.tell(&line(&self.goal, &last));
                 }
                 Ok(Err(failure)) if failure.is_passing() => {
                     self.tell(&format!("trying again: {}", failure.text()));
-                    // What was seen before says more than that the last look failed.
-                    last = last.or(Err(failure));
+                    failed = Some(failure.text());
                 }
                 Ok(Err(failure)) => return Err(failure),
             }
@@ -194,11 +198,11 @@ async fn named(session: &Session, lives: &Lives) -> Result<Vec<WorkerView>> {
 }
 
 async fn workers(session: &Session, target: Option<Target>) -> Result<Vec<WorkerView>> {
-    session.ask(&WorkerList { target, all: false }).await
+    session.ask_within(&WorkerList { target, all: false }, LOOK_TIMEOUT).await
 }
 
 async fn pool_view(session: &Session, name: &PoolName) -> Result<Option<PoolView>> {
-    let pools = session.ask(&PoolList {}).await?;
+    let pools = session.ask_within(&PoolList {}, LOOK_TIMEOUT).await?;
     Ok(pools.into_iter().find(|pool| pool.name == *name))
 }
 
@@ -250,7 +254,7 @@ mod tests {
 
     #[test]
     fn progress_names_the_first_few() {
-        let goal = Goal::Empty(5);
+        let goal = Goal::Empty(Vec::new());
         let text = line(&goal, &stand(&["a", "b", "c", "d"], &[]));
         let expected = "1 of 5 gone; waiting for a (booting), b (booting), c (booting), ...";
         assert_eq!(text, expected);
@@ -268,9 +272,12 @@ not in time: a: booting
         assert_eq!(text, expected);
         let done = Stand { total: 2, reached: 2, ..Stand::default() };
         assert_eq!(summary(&goal, &done, 900), "2 of 2 rebuilt after 900 ms\n");
-        assert_eq!(summary(&Goal::Empty(0), &Stand::default(), 9), "none is left, after 9 ms\n");
+        assert_eq!(
+            summary(&Goal::Empty(Vec::new()), &Stand::default(), 9),
+            "none is left, after 9 ms\n"
+        );
         let stand = Stand { total: 0, ..stand(&["x"], &[]) };
-        let text = summary(&Goal::Empty(0), &stand, 9);
+        let text = summary(&Goal::Empty(Vec::new()), &stand, 9);
         assert!(text.ends_with("\nnot in time: x: booting\n"), "{text}");
     }
 

@@ -22,7 +22,7 @@ pub(super) async fn run(yes: bool, timeout: Duration, caller: &Caller) -> Result
         names.iter().for_each(|name| table.row([Cell::text(name)]));
         table
     };
-    let goal = Goal::Empty(names.len());
+    let goal = Goal::Empty(names.clone());
     let exit = Wait::always(timeout).end(&session, caller, goal, &names, table).await?;
     session.close().await;
     Ok(exit)

@@ -33,8 +33,8 @@ pub(crate) enum Goal {
     },
     /// A pool has its size, and all its workers are ready.
     Sized(PoolName),
-    /// So many workers of all pools have ended, and no cloud shows a server.
-    Empty(usize),
+    /// These workers and all others have ended, and no cloud shows a server.
+    Empty(Vec<WorkerName>),
 }
 
 /// What the controller tells now.
@@ -98,8 +98,25 @@ impl Goal {
             Goal::Rebuilt(lives) => each(lives, seen, rebuilt),
             Goal::Launched { before, count, .. } => launched(before, *count, seen),
             Goal::Sized(_) => sized(seen),
-            Goal::Empty(total) => empty(*total, seen),
+            Goal::Empty(names) => empty(names.len(), seen),
         }
+    }
+
+    /// How far it is as long as nobody has told anything.
+    pub(crate) fn unseen(&self) -> Stand {
+        let open = |name: &dyn ToString| Open::new(name.to_string(), "nothing is known of it");
+        let waiting: Vec<Open> = match self {
+            Goal::Gone(lives) | Goal::Rebuilt(lives) => {
+                lives.keys().map(|name| open(name)).collect()
+            }
+            Goal::Launched { pool, .. } | Goal::Sized(pool) => {
+                vec![open(&format!("pool {pool}"))]
+            }
+            Goal::Empty(names) => {
+                names.iter().map(|name| open(name)).chain([open(&"the cloud")]).collect()
+            }
+        };
+        Stand { total: waiting.len(), waiting, ..Stand::default() }
     }
 }
 

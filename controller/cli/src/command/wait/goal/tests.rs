@@ -5,6 +5,8 @@ use crate::command::pool::example as pool;
 use crate::command::worker::example;
 use muster_protocol::worker::AfterDrain;
 
+const CLOUD: &str = "the cloud: nothing is known of it";
+
 fn worker(name: &str, generation: u32, phase: Phase) -> WorkerView {
     let mut worker = example();
     worker.name = name.parse().unwrap();
@@ -115,7 +117,10 @@ fn a_pool_that_is_frozen_is_not_waited_for() {
 
 #[test]
 fn nothing_is_left_only_when_the_cloud_says_so_too() {
-    let goal = Goal::Empty(3);
+    let names = ["a", "b", "c"].map(|name| name.parse().unwrap());
+    let goal = Goal::Empty(names.into());
+    assert_eq!(told(&goal.unseen().waiting)[2..], ["c: nothing is known of it", CLOUD]);
+    assert_eq!(told(&Goal::Empty(Vec::new()).unseen().waiting), [CLOUD]);
     let mut now = seen(vec![worker("a", 1, Phase::Terminating)]);
     let stand = goal.judge(&now);
     assert_eq!((stand.total, stand.reached), (3, 2));
