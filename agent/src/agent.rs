@@ -4,7 +4,7 @@ use crate::alarm::Alarms;
 use crate::apply::{self, Applier, Records, Requests};
 use crate::bootstrap::Bootstrap;
 use crate::clock::Clock;
-use crate::commands::Answerer;
+use crate::commands::{Answerer, Remembered};
 use crate::engine::Engine;
 use crate::enrolment::Claimant;
 use crate::files::{self, Lasting};
@@ -17,7 +17,6 @@ use crate::tasks::Tasks;
 use crate::{desired, facts, sampling, session};
 use anyhow::Context;
 use muster_protocol::bus::{Bus, Credential};
-use muster_protocol::command::Seen;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -148,9 +147,14 @@ impl Agent {
     /// An image of an enrolled machine brings what was its own: none of it is this machine's.
     fn forget_earlier_generation(&self) -> anyhow::Result<()> {
         let data = &self.data;
-        for path in
-            [data.identity(), data.desired(), data.applied(), data.journal(), data.states_journal()]
-        {
+        for path in [
+            data.identity(),
+            data.desired(),
+            data.applied(),
+            data.journal(),
+            data.states_journal(),
+            data.commands(),
+        ] {
             files::remove(&path)?;
         }
         match std::fs::remove_dir_all(data.spool()) {
@@ -243,7 +247,11 @@ impl Session {
             outbox: outbox.clone(),
             alarms: alarms.clone(),
             started: self.started,
-            seen: Seen::default(),
+            seen: Remembered::open(
+                identity.agent_id.clone(),
+                self.data.commands(),
+                self.clock.now(),
+            )?,
             programs: JoinSet::new(),
         };
         tasks.spawn_endless("commands", answerer.run(commands, stop.clone()));

@@ -80,11 +80,8 @@ impl Bootstrap {
         let Some(bytes) = files::read_secret(path)? else { return Ok(None) };
         let content = |place| Error::Content { path: path.display().to_string(), place };
         let text = str::from_utf8(&bytes).map_err(|_| content("it is no text".to_owned()))?;
-        // Through a plain value: the YAML parser made for one more type is 60 KB of binary.
-        let value: serde_json::Value = serde_saphyr::from_str(text).map_err(|error| {
-            let place = error.location().map(|at| format!("near line {}", at.line()));
-            content(place.unwrap_or_else(|| "near its end".to_owned()))
-        })?;
+        let value = muster_states::read_yaml(text)
+            .map_err(|error| content(format!("near line {}", error.line)))?;
         let bootstrap: Bootstrap =
             serde_json::from_value(value).map_err(|error| content(field_of(&error)))?;
         let field =

@@ -1,5 +1,7 @@
 //! Commands of the controller: checked, answered at once, done elsewhere.
 
+mod seen;
+
 use crate::alarm::Alarms;
 use crate::apply::{Job, Requests};
 use crate::clock::Clock;
@@ -9,13 +11,15 @@ use crate::identity::Identity;
 use crate::outbox::{Lane, Outbox};
 use crate::paths::Root;
 use muster_protocol::bus::{Call, Commands, Incoming};
-use muster_protocol::command::{Command, Reply, Seen, Verb, Void};
+use muster_protocol::command::{Command, Reply, Verb, Void};
 use muster_protocol::seal::Signed;
 use muster_protocol::{subject, wire};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+pub(crate) use seen::Remembered;
 
 /// Programs that run at once.
 const PROGRAMS_MAX: usize = 8;
@@ -43,7 +47,7 @@ pub(crate) struct Answerer {
     pub(crate) outbox: Arc<Outbox>,
     pub(crate) alarms: Arc<Alarms>,
     pub(crate) started: Instant,
-    pub(crate) seen: Seen,
+    pub(crate) seen: Remembered,
     pub(crate) programs: JoinSet<()>,
 }
 
@@ -100,7 +104,7 @@ impl Answerer {
         if subject != subject::command(me, command.verb.name()) {
             return Err(Denied::Forged(format!("it says {} inside", command.verb.name())));
         }
-        self.seen.admit(me, &command, now).map_err(Denied::Void)?;
+        self.seen.admit(&command, now).map_err(Denied::Void)?;
         Ok(command)
     }
 

@@ -13,8 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How often the server may refuse the bootstrap credential before the agent gives up: its account
-/// may not have reached a server that has just started.
+/// How often a refusal must come that may pass: of the credential, whose account may not have
+/// reached a server that has just started; or by an answer that does not name the question.
 const REFUSALS_MAX: u32 = 8;
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 const WAIT_FIRST: Duration = Duration::from_millis(200);
@@ -61,6 +61,9 @@ enum Later {
     Nonce,
     #[error("the controller says: {0}")]
     Told(String),
+    /// Signed, but not fresh: it may be an old one, shown again.
+    #[error("the controller refuses: {0}")]
+    Refused(String),
 }
 
 /// What a machine claims with.
@@ -87,17 +90,28 @@ impl Claimant<'_> {
                 Ok(identity) => return Ok(identity),
                 Err(later) => later,
             };
-            if let Later::Bus(bus::Error::Refused { reason, .. }) = &later {
+            if let Some(refused) = self.refused(&later) {
                 refusals += 1;
                 bus = None;
                 if refusals >= REFUSALS_MAX {
-                    let agent_id = self.bootstrap.agent_id.clone();
-                    return Err(Error::Credential { agent_id, reason: reason.clone() });
+                    return Err(refused);
                 }
             }
             let attempt = backoff.attempts() + 1;
             tracing::warn!(attempt, error = %crate::chain(&later), "not enrolled yet");
             tokio::time::sleep(backoff.next(random())).await;
+        }
+    }
+
+    /// What it means if this happens again and again; none if it may pass.
+    fn refused(&self, later: &Later) -> Option<Error> {
+        let agent_id = self.bootstrap.agent_id.clone();
+        match later {
+            Later::Bus(bus::Error::Refused { reason, .. }) => {
+                Some(Error::Credential { agent_id, reason: reason.clone() })
+            }
+            Later::Refused(reason) => Some(Error::Refused { agent_id, reason: reason.clone() }),
+            Later::Bus(_) | Later::Answer(_) | Later::Nonce | Later::Told(_) => None,
         }
     }
 
@@ -206,7 +220,7 @@ fn open(
     if opened.nonce != *nonce {
         // A claim that the controller cannot read is refused without its nonce.
         return Err(match opened.verdict {
-            Verdict::Refused(reason) => Later::Told(reason),
+            Verdict::Refused(reason) => Later::Refused(reason),
             Verdict::Admitted(_) | Verdict::Later(_) => Later::Nonce,
         });
     }

@@ -32,7 +32,7 @@ pub(crate) fn facts(root: &Root) -> anyhow::Result<()> {
 fn read_pillar(path: &Path) -> anyhow::Result<Map<String, Value>> {
     let context = || format!("reading the pillar {}", path.display());
     let text = std::fs::read_to_string(path).with_context(context)?;
-    match serde_saphyr::from_str(&text).with_context(context)? {
+    match muster_states::read_yaml(&text).with_context(context)? {
         Value::Object(pillar) => Ok(pillar),
         Value::Null => Ok(Map::new()),
         _ => anyhow::bail!("the pillar {} is no map of names and values", path.display()),

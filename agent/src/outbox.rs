@@ -200,7 +200,7 @@ impl Outbox {
             if outcome == Outcome::Stored { inner.queue.take_given_up() } else { 0 }
         };
         if given_up > 0 {
-            let what = format!("{given_up} events were given up: no stream took them for too long");
+            let what = format!("{given_up} messages were given up: no stream took them");
             self.say(Lane::Alarm, &Alarm { who: self.agent_id.to_string(), what });
         }
     }

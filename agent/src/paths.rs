@@ -98,6 +98,11 @@ impl Data {
         self.0.join("states.journal")
     }
 
+    /// The commands of the last minute.
+    pub(crate) fn commands(&self) -> PathBuf {
+        self.0.join("commands")
+    }
+
     /// Files by their hash.
     pub(crate) fn blobs(&self) -> PathBuf {
         self.0.join("blobs")

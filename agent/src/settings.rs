@@ -52,7 +52,7 @@ pub(crate) enum Error {
     Content {
         /// The file.
         path: String,
-        /// What is wrong, with line and column.
+        /// What is wrong, with the line where one is known.
         reason: String,
     },
     /// An interval out of bounds.
@@ -101,9 +101,21 @@ impl Given {
 fn parse(path: &Path, bytes: &[u8]) -> Result<Given, Error> {
     let wrong = |reason| Error::Content { path: path.display().to_string(), reason };
     let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
+    let given = muster_states::read_yaml(text).map_err(|error| wrong(error.to_string()))?;
     let given: Option<Given> =
-        serde_saphyr::from_str(text).map_err(|error| wrong(error.to_string()))?;
+        serde_json::from_value(given).map_err(|error| wrong(with_line(&error, text)))?;
     Ok(given.unwrap_or_default())
+}
+
+/// The error, with the line of the field that it names.
+fn with_line(error: &serde_json::Error, text: &str) -> String {
+    let error = error.to_string();
+    let field = error.split('`').nth(1).unwrap_or_default();
+    let named = |line: &str| !field.is_empty() && line.trim_start().starts_with(field);
+    match text.lines().position(named) {
+        Some(at) => format!("{error}; line {}", at + 1),
+        None => error,
+    }
 }
 
 #[cfg(test)]
@@ -127,7 +139,8 @@ mod tests {
     #[test]
     fn an_unknown_setting_is_refused_with_its_name() {
         let error = given("# one\nexce: true\n").unwrap_err().to_string();
-        assert!(error.contains("exce") && error.contains(paths::SETTINGS), "{error}");
+        assert!(error.contains("`exce`") && error.contains(paths::SETTINGS), "{error}");
+        assert!(error.ends_with("; line 2"), "{error}");
         assert!(given("interval_secs: 0\n").unwrap().settle(Given::default()).is_err());
     }
 

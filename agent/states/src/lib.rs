@@ -45,3 +45,4 @@ pub use journal::{Interrupted, JournalError, interrupted};
 pub use report::{Report, StateReturn, Summary};
 pub use run::{Options, run};
 pub use tree::{Tree, TreeError};
+pub use yaml::{YamlError, read_yaml};

@@ -38,9 +38,19 @@ pub(crate) enum Data {
 /// Why a document could not be read.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("{reason}; line {line}")]
-pub(crate) struct YamlError {
-    pub(crate) line: u32,
-    pub(crate) reason: String,
+pub struct YamlError {
+    /// Where, from 1.
+    pub line: u32,
+    /// What is wrong.
+    pub reason: String,
+}
+
+/// Reads one document as JSON, for whoever keeps small files in YAML.
+///
+/// # Errors
+/// When it is no YAML, or too large.
+pub fn read_yaml(text: &str) -> Result<Value, YamlError> {
+    parse(text).map(|node| node.to_json())
 }
 
 /// Reads one document; an empty text is null.

@@ -1,6 +1,7 @@
 //! Unified diffs as Python's difflib prints them.
 
-use similar::{ChangeTag, TextDiff};
+use similar::algorithms::{Capture, Compact, Replace, myers};
+use similar::{ChangeTag, DiffOp, DiffableStr, group_diff_ops};
 
 /// Bytes of a file above which no diff is made.
 const DIFF_MAX: usize = 1 << 20;
@@ -51,13 +52,13 @@ pub(super) fn joined(old: &str, new: &str) -> String {
 }
 
 fn hunks(old: &str, new: &str, end: &str, emit: &mut dyn FnMut(&str)) {
-    let diff = TextDiff::from_lines(old, new);
-    for group in diff.grouped_ops(3) {
+    let (old, new) = (old.tokenize_lines(), new.tokenize_lines());
+    for group in group_diff_ops(operations(&old, &new), 3) {
         let (Some(first), Some(last)) = (group.first(), group.last()) else { continue };
         let old_range = range(first.old_range().start, last.old_range().end);
         let new_range = range(first.new_range().start, last.new_range().end);
         emit(&format!("@@ -{old_range} +{new_range} @@{end}"));
-        for change in group.iter().flat_map(|op| diff.iter_changes(op)) {
+        for change in group.iter().flat_map(|op| op.iter_changes(&old[..], &new[..])) {
             let sign = match change.tag() {
                 ChangeTag::Equal => ' ',
                 ChangeTag::Delete => '-',
@@ -66,6 +67,13 @@ fn hunks(old: &str, new: &str, end: &str, emit: &mut dyn FnMut(&str)) {
             emit(&format!("{sign}{}", change.value()));
         }
     }
+}
+
+/// By Myers' algorithm alone: the crate's `TextDiff` brings all that it knows, 250 kB of them.
+fn operations(old: &[&str], new: &[&str]) -> Vec<DiffOp> {
+    let mut found = Compact::new(Replace::new(Capture::new()), old, new);
+    let Ok(()) = myers::diff(&mut found, old, 0..old.len(), new, 0..new.len());
+    found.into_inner().into_inner().into_ops()
 }
 
 fn range(start: usize, end: usize) -> String {
