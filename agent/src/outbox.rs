@@ -96,6 +96,11 @@ impl Outbox {
         self.wake.notify_one();
     }
 
+    /// A connection that came back may be to a server that has lost what was announced.
+    pub(crate) fn announce_again(&self) {
+        self.inner().pending.forget_announced();
+    }
+
     /// How many samples were given up unsent.
     pub(crate) fn samples_dropped(&self) -> u64 {
         self.inner().pending.dropped()

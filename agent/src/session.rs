@@ -149,6 +149,7 @@ pub(crate) async fn watch(
                 if told.elapsed() >= TOLD_INTERVAL {
                     told = Instant::now();
                     say_started(&outbox, revision(), false);
+                    outbox.announce_again();
                 }
             }
             State::Connected | State::Disconnected => {}

@@ -45,6 +45,11 @@ impl Pending {
         Pending { boot, rows, points: 0, next: 0, dropped: 0, announced: None }
     }
 
+    /// The stream of events may have lost what was announced: it is announced again.
+    pub fn forget_announced(&mut self) {
+        self.announced = None;
+    }
+
     /// Adds a sample; gives up the oldest if there are too many.
     pub fn push(&mut self, reading: Reading) {
         self.points += reading.row.values.len();
