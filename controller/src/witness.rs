@@ -2,7 +2,8 @@
 
 use crate::lifecycle::Input;
 use crate::registry::{self, Registry};
-use muster_protocol::bus::stream::{Consumer, Delivery};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use muster_protocol::bus::stream::{Consumer, Delivery, by_source};
 use muster_protocol::bus::{self};
 use muster_protocol::event::{Alarm, Applied, Event};
 use muster_protocol::id::AgentId;
@@ -14,6 +15,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Events that are taken at once.
 const BATCH_MAX: usize = 256;
+/// Agents whose events are taken at once: the registry waits for the disk.
+const TAKING_MAX: usize = 32;
 /// The wait before an event comes again that the registry could not take.
 const RETRY: Duration = Duration::from_secs(2);
 
@@ -39,13 +42,20 @@ impl Witness {
                 batch = events.next_batch(BATCH_MAX) => batch?,
                 () = cancel.cancelled() => return Ok(()),
             };
-            for delivery in &batch {
-                match self.take(delivery).await {
-                    true => delivery.ack().await?,
-                    false => delivery.retry_after(RETRY).await?,
-                }
+            let agents = stream::iter(by_source(batch)).map(Ok);
+            agents.try_for_each_concurrent(TAKING_MAX, |events| self.take_all(events)).await?;
+        }
+    }
+
+    /// Takes one agent's events, in their order.
+    async fn take_all(&self, events: Vec<Delivery>) -> Result<(), bus::Error> {
+        for delivery in &events {
+            match self.take(delivery).await {
+                true => delivery.ack().await?,
+                false => delivery.retry_after(RETRY).await?,
             }
         }
+        Ok(())
     }
 
     /// Whether the event is dealt with.

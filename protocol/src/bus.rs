@@ -208,12 +208,13 @@ impl Bus {
         Ok(Bus { client, role, name, state: watcher, violations })
     }
 
-    /// Proves by a round trip that the server has accepted the credential.
+    /// Proves by a round trip that the server has accepted the credential. Whoever should answer
+    /// may just have died: ask again, on the same connection.
     ///
     /// # Errors
     /// When it has not, or does not answer.
     pub async fn probe(&self, subject: &str) -> Result<(), Error> {
-        match self.ask(subject.to_owned(), HeaderMap::new(), Vec::new(), CONNECT_TIMEOUT).await {
+        match self.ask(subject.to_owned(), HeaderMap::new(), Vec::new(), REQUEST_TIMEOUT).await {
             // The server itself says that nobody listens: it has let us in.
             Ok(_) | Err(Error::NoResponders { .. }) => Ok(()),
             Err(error) => Err(error),

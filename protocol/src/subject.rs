@@ -15,8 +15,8 @@
 //! | `muster.feed.<user>.<lease>` | BUS (push consumer) | BUS | PEOPLE | stream |
 //!
 //! A *shared* import makes the server write who calls into `Nats-Request-Info`; on the others it
-//! removes that header. The reply of a call is chosen by its caller and is not checked by NATS:
-//! see [`crate::bus`] for the mark that every receiver checks.
+//! writes only the account, and removes what a caller wrote there. The reply of a call is chosen by
+//! its caller and is not checked by NATS: see [`crate::bus`] for the mark that every receiver checks.
 
 use crate::api;
 use crate::id::{AgentId, Hash, Token, UserName};

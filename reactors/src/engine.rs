@@ -2,18 +2,22 @@
 
 use crate::rule::{Action, Rule};
 use futures_util::future::BoxFuture;
-use muster_protocol::bus::stream::{Consumer, Delivery};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use muster_protocol::bus::stream::{Consumer, Delivery, by_source};
 use muster_protocol::bus::{self};
 use muster_protocol::event::Event;
 use muster_protocol::id::Token;
 use muster_protocol::wire;
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 /// Events that are taken at once.
 const BATCH_MAX: usize = 256;
+/// Sources whose events are acted on at once: an action waits for disks and networks.
+const ACTING_MAX: usize = 32;
 /// Ids of events that were acted on: those that could come again.
 const REMEMBERED_MAX: usize = 20_000;
 /// How often an action that may succeed later is tried.
@@ -47,14 +51,14 @@ pub trait Actions: Send + Sync + fmt::Debug {
 pub struct Engine<A> {
     rules: Vec<Rule>,
     actions: A,
-    done: Done,
+    done: Mutex<Done>,
 }
 
 impl<A: Actions> Engine<A> {
     /// An engine over these rules.
     #[must_use]
     pub fn new(rules: Vec<Rule>, actions: A) -> Engine<A> {
-        Engine { rules, actions, done: Done::default() }
+        Engine { rules, actions, done: Mutex::default() }
     }
 
     /// Takes events until it is cancelled.
@@ -62,7 +66,7 @@ impl<A: Actions> Engine<A> {
     /// # Errors
     /// When the consumer is gone.
     pub async fn run(
-        mut self,
+        self,
         mut events: Consumer,
         cancel: CancellationToken,
     ) -> Result<(), bus::Error> {
@@ -71,13 +75,24 @@ impl<A: Actions> Engine<A> {
                 batch = events.next_batch(BATCH_MAX) => batch?,
                 () = cancel.cancelled() => return Ok(()),
             };
-            for delivery in &batch {
-                self.take(delivery).await?;
-            }
+            let sources = stream::iter(by_source(batch)).map(Ok);
+            sources.try_for_each_concurrent(ACTING_MAX, |events| self.take_all(events)).await?;
         }
     }
 
-    async fn take(&mut self, delivery: &Delivery) -> Result<(), bus::Error> {
+    /// Takes one source's events, in their order.
+    async fn take_all(&self, events: Vec<Delivery>) -> Result<(), bus::Error> {
+        for delivery in &events {
+            self.take(delivery).await?;
+        }
+        Ok(())
+    }
+
+    fn done(&self) -> MutexGuard<'_, Done> {
+        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn take(&self, delivery: &Delivery) -> Result<(), bus::Error> {
         let event: Event = match wire::decode(&delivery.payload) {
             Ok(event) => event,
             Err(error) => {
@@ -85,7 +100,7 @@ impl<A: Actions> Engine<A> {
                 return delivery.ack().await;
             }
         };
-        if self.done.has(&event.id) {
+        if self.done().has(&event.id) {
             return delivery.ack().await;
         }
         match self.react(&delivery.subject, &event).await {
@@ -99,7 +114,7 @@ impl<A: Actions> Engine<A> {
             }
             Ok(()) => {}
         }
-        self.done.add(event.id);
+        self.done().add(event.id);
         delivery.ack().await
     }
 

@@ -9,6 +9,7 @@ use async_nats::jetstream::message::AckKind;
 use async_nats::jetstream::stream::{Compression, Config, DiscardPolicy, PersistenceMode};
 use async_nats::jetstream::{self, Context};
 use futures_util::{FutureExt, StreamExt};
+use std::collections::HashMap;
 use std::time::Duration;
 
 /// The stream of events.
@@ -18,8 +19,10 @@ pub const STATS: &str = "STATS";
 /// The stream of blobs' pieces.
 pub const BLOBS: &str = "BLOBS";
 
-/// How long a consumer may hold a message before it is delivered again.
+/// How long a consumer may hold a message before it is delivered again: a sink may be slow.
 const ACK_WAIT: Duration = Duration::from_secs(60);
+/// The same for events: so long waits what was on its way to a controller that was killed.
+const EVENT_ACK_WAIT: Duration = Duration::from_secs(15);
 /// Messages that a consumer may hold unacknowledged.
 const ACK_PENDING_MAX: i64 = 2048;
 /// A reader that nobody pulls from ends after this.
@@ -140,7 +143,7 @@ impl JetStream {
         let config = pull::Config {
             durable_name: Some(name.into()),
             deliver_policy: DeliverPolicy::All,
-            ..consuming(filter)
+            ..consuming(of, filter)
         };
         Consumer::open(self.context.clone(), of.to_owned(), config).await
     }
@@ -160,7 +163,7 @@ impl JetStream {
             inactive_threshold: READER_INACTIVE,
             memory_storage: true,
             num_replicas: 1,
-            ..consuming(filter)
+            ..consuming(of, filter)
         };
         Consumer::open(self.context.clone(), of.to_owned(), config).await
     }
@@ -258,11 +261,11 @@ pub fn at_least(version: &str, (major, minor): (u32, u32)) -> bool {
     (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0)) >= (major, minor)
 }
 
-fn consuming(filter: &str) -> pull::Config {
+fn consuming(of: &str, filter: &str) -> pull::Config {
     pull::Config {
         filter_subject: filter.into(),
         ack_policy: AckPolicy::Explicit,
-        ack_wait: ACK_WAIT,
+        ack_wait: if of == EVENTS { EVENT_ACK_WAIT } else { ACK_WAIT },
         max_ack_pending: ACK_PENDING_MAX,
         ..pull::Config::default()
     }
@@ -372,6 +375,30 @@ where
     Ok(Delivery { subject, payload, sequence, attempt, message })
 }
 
+/// The deliveries of a batch by their source (the subject without its last token), each source's
+/// in their order: one source's events must not overtake each other, others need not wait.
+#[must_use]
+pub fn by_source(batch: Vec<Delivery>) -> Vec<Vec<Delivery>> {
+    grouped(batch, |delivery| source(&delivery.subject).to_owned())
+}
+
+fn source(subject: &str) -> &str {
+    subject.rsplit_once('.').map_or(subject, |(source, _)| source)
+}
+
+fn grouped<T>(items: Vec<T>, key: impl Fn(&T) -> String) -> Vec<Vec<T>> {
+    let mut places: HashMap<String, usize> = HashMap::new();
+    let mut groups: Vec<Vec<T>> = Vec::new();
+    for item in items {
+        let place = *places.entry(key(&item)).or_insert(groups.len());
+        if place == groups.len() {
+            groups.push(Vec::new());
+        }
+        groups[place].push(item);
+    }
+    groups
+}
+
 impl Delivery {
     /// It is done, and will not come again.
     ///
@@ -393,6 +420,14 @@ impl Delivery {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_source_keeps_its_order_and_its_own_group() {
+        let subjects = ["e.agent.a.started", "e.agent.b.started", "e.agent.a.applied", "x"];
+        let groups = grouped(subjects.to_vec(), |subject| source(subject).to_owned());
+        let [a, b, x] = ["e.agent.a.started", "e.agent.b.started", "x"];
+        assert_eq!(groups, [vec![a, "e.agent.a.applied"], vec![b], vec![x]]);
+    }
 
     #[test]
     fn versions_compare_by_number() {
