@@ -238,9 +238,11 @@ fn reborn(next: &mut Worker, agent_id: &AgentId, bootstrap: &Bootstrap) {
 
 fn working(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Refused> {
     match (input, next.phase) {
-        (Input::Enrolled { keys, facts }, Phase::Launching | Phase::Booting)
-            if next.keys.is_none() =>
-        {
+        // A rebuilt machine may enrol before the cloud's answer is read.
+        (
+            Input::Enrolled { keys, facts },
+            Phase::Launching | Phase::Booting | Phase::Rebuilding,
+        ) if next.keys.is_none() => {
             next.keys = Some(keys.clone());
             next.facts = facts.clone();
             next.milestones.enrolled = Some(now);
