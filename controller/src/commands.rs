@@ -1,9 +1,11 @@
 //! The small subcommands: what they print, and on which stream.
 
 use crate::init;
+use crate::keys::Keys;
 use crate::nats;
 use crate::provider::local::{self, SandboxCommand};
 use anyhow::{Context, bail};
+use muster_protocol::id::UnixMillis;
 use std::io::Write;
 use std::path::Path;
 
@@ -55,6 +57,18 @@ pub fn make(args: &init::Args) -> anyhow::Result<()> {
         eprintln!("made {}", report.dir.join(file).display());
     }
     eprintln!("the first person's context is {}", report.context.display());
+    Ok(())
+}
+
+/// Makes a new command key. What the old one signed stays good until its own end.
+///
+/// # Errors
+/// When the root key is not there, or files cannot be written.
+pub fn rotate(dir: &Path) -> anyhow::Result<()> {
+    Keys::rotate_command_key(dir, UnixMillis::now())?;
+    eprintln!(
+        "made a new command key; restart the controllers: until then they sign with the old key"
+    );
     Ok(())
 }
 

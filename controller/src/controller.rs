@@ -11,6 +11,7 @@ use crate::keys::Keys;
 use crate::nats;
 use anyhow::{Context, bail};
 use core::Core;
+use muster_protocol::id::UnixMillis;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 /// How long tasks may take to stop.
 const STOP_GRACE: Duration = Duration::from_secs(15);
+/// So long before its end the command key is warned of.
+const KEY_WARNING_MILLIS: i64 = 14 * 86_400_000;
+
 type Tasks = JoinSet<(&'static str, anyhow::Result<()>)>;
 
 /// Runs the controller until a signal or the end of a task; or only checks its configuration.
@@ -39,6 +43,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let cancel = CancellationToken::new();
     let signalled = signals(cancel.clone())?;
     let keys = Arc::new(Keys::load(&config.keys)?);
+    warn_of_the_end(&keys);
     let (embedded, servers, own) = start_nats(&config).await?;
     let nats_stop = CancellationToken::new();
     let (mut tasks, mut nats) = (Tasks::new(), Tasks::new());
@@ -52,6 +57,18 @@ async fn run(config: Config) -> anyhow::Result<()> {
     nats_stop.cancel();
     finish(&mut nats, STOP_GRACE).await;
     result
+}
+
+/// Without a new command key in time, every agent refuses what this controller signs.
+fn warn_of_the_end(keys: &Keys) {
+    let left = keys.signer().certificate().until.since(UnixMillis::now());
+    if left < KEY_WARNING_MILLIS {
+        let days = left / 86_400_000;
+        tracing::warn!(
+            days,
+            "the command key ends soon; run `muster-controller rotate-command-key`"
+        );
+    }
 }
 
 /// Works until a task ends; NATS outlives all others, since they still have something to say.

@@ -44,6 +44,12 @@ enum Command {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// Makes a new command key, signed by the root key; then restart the controllers
+    RotateCommandKey {
+        /// The folder that `init` made
+        #[arg(long)]
+        dir: PathBuf,
+    },
     /// Stops the nats-server that a killed controller left
     StopNats {
         /// The folder that `init` made
@@ -66,6 +72,7 @@ fn main() -> ExitCode {
         Command::Init(args) => commands::make(&args),
         Command::Isolations { output } => commands::isolations(&output),
         Command::LocalSweep { dir } => commands::sweep(&dir),
+        Command::RotateCommandKey { dir } => commands::rotate(&dir),
         Command::StopNats { dir } => commands::stop_nats(&dir),
     };
     match done {
