@@ -37,13 +37,27 @@ pub fn sweep(folder: &Path) -> Result<usize, Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(failed(error)),
     };
-    let ids: Vec<String> =
-        names(&folder).map_err(failed)?.into_iter().filter(|name| is_id(name)).collect();
+    let all = names(&folder).map_err(failed)?;
+    // A wrong folder is somebody's: the servers of a running provider may lie below it.
+    if let Some(other) = all.iter().find(|name| !is_id(name) && !is_between(name)) {
+        let text = format!(
+            "{} holds {other:?}, which is no server; name the folder of the provider's servers, \
+             e.g. /var/lib/muster/local/<provider>",
+            folder.display()
+        );
+        return Err(Error::new(ErrorKind::Invalid, text));
+    }
+    let ids: Vec<String> = all.into_iter().filter(|name| is_id(name)).collect();
     for id in &ids {
         remove(&Folder::new(folder.join(id)))?;
     }
     remove_tree(&folder).map_err(failed)?;
     Ok(ids.len())
+}
+
+/// Whether a name is one of a folder that is about to be a server, or is none any more.
+fn is_between(name: &str) -> bool {
+    name.starts_with(NEW) || name.starts_with(GONE)
 }
 
 /// Removes one server, wherever its life or an earlier removal was broken off.
