@@ -26,6 +26,8 @@ const OVERLAP_MILLIS: i64 = 10_000;
 const AWAY_MAX: Duration = Duration::from_secs(600);
 /// Between two attempts.
 const REOPEN_PAUSE: Duration = Duration::from_secs(1);
+/// One attempt: a call that comes back before the controller does is answered by nobody.
+const REOPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Which events.
 #[derive(Debug, clap::Args)]
@@ -133,15 +135,19 @@ impl<'a> Follow<'a> {
                 State::Refused(_) => return Err(self.session.lost()),
                 State::Disconnected if late => return Err(self.session.lost()),
                 State::Disconnected => {}
-                State::Connected => match self.session.tail(&self.filter, Some(from)).await {
-                    Ok(tail) => {
-                        (self.tail, self.away) = (tail, None);
-                        note("the connection is back");
-                        return Ok(());
+                State::Connected => {
+                    let tail = self.session.tail(&self.filter, Some(from));
+                    match tokio::time::timeout(REOPEN_TIMEOUT, tail).await {
+                        Ok(Ok(tail)) => {
+                            (self.tail, self.away) = (tail, None);
+                            note("the connection is back");
+                            return Ok(());
+                        }
+                        Ok(Err(failure)) if late => return Err(failure),
+                        Err(_) if late => return Err(self.session.lost()),
+                        Ok(Err(_)) | Err(_) => {}
                     }
-                    Err(failure) if late => return Err(failure),
-                    Err(_) => {}
-                },
+                }
             }
             tokio::time::sleep(REOPEN_PAUSE).await;
         }

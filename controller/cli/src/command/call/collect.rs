@@ -1,8 +1,8 @@
 //! One call: listen, ask, collect until each worker has answered or the time is over.
 
 use super::tally::{Report, Tally};
+use crate::command::events::Follow;
 use crate::failure::{Failure, Result};
-use crate::output::note;
 use crate::session::Session;
 use muster_protocol::api::{CommandRun, Target};
 use muster_protocol::command::Verb;
@@ -45,7 +45,8 @@ impl Watcher for () {
     }
 }
 
-/// Asks, and gives what came. The call's name is unguessable, so nobody else's results are ours.
+/// Asks, and gives what came, also if the server went away in between. The call's name is
+/// unguessable, so nobody else's results are ours.
 pub(crate) async fn collect(
     session: &Session,
     asked: &Asked,
@@ -53,7 +54,7 @@ pub(crate) async fn collect(
 ) -> Result<Report> {
     let call = Token::random(random());
     let filter = format!("{EVENT_PREFIX}{}.{call}.>", Source::Api.name());
-    let mut tail = session.tail(&filter, None).await?;
+    let mut follow = Follow::open(session, filter, None).await?;
     let begun = Instant::now();
     let deadline = begun + Duration::from_secs(asked.timeout_secs.into()) + PATIENCE;
     let Asked { target, verb, timeout_secs } = asked.clone();
@@ -68,23 +69,9 @@ pub(crate) async fn collect(
     let mut tally = Tally::new(call, &workers);
     watcher.asked(&tally)?;
     while !tally.is_complete() {
-        let Ok(incoming) = timeout_at(deadline, tail.feed.next()).await else { break };
-        let (subject, event) = match incoming {
-            None => return Err(session.lost()),
-            Some(Ok(incoming)) => incoming,
-            Some(Err(unmarked)) => {
-                note(&format!("dropped: {unmarked}"));
-                continue;
-            }
-        };
-        let result = match (subject.ends_with(".result"), event) {
-            (true, Ok(event)) => event.read::<CommandResult>(),
-            (true, Err(error)) => {
-                note(&format!("a result cannot be read: {error}"));
-                None
-            }
-            (false, _) => None,
-        };
+        let Ok(next) = timeout_at(deadline, follow.next()).await else { break };
+        let (subject, event) = next?;
+        let result = subject.ends_with(".result").then(|| event.read::<CommandResult>()).flatten();
         if let Some(result) = result.filter(|result| tally.take(result)) {
             watcher.came(&result, &tally)?;
         }
