@@ -2,6 +2,7 @@
 //! its own, on ports of the kernel's choice. Nothing of it is left when it is dropped.
 
 pub mod command;
+pub mod events;
 pub mod samples;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -311,7 +312,24 @@ impl Cluster {
     where
         F: Fn(&[WorkerView]) -> bool,
     {
-        let until = Instant::now() + PATIENCE;
+        self.until_within(PATIENCE, bus, what, wanted).await
+    }
+
+    /// Waits for so long at most.
+    ///
+    /// # Errors
+    /// As [`Cluster::until`].
+    pub async fn until_within<F>(
+        &self,
+        patience: Duration,
+        bus: &Bus,
+        what: &str,
+        wanted: F,
+    ) -> Result<Vec<WorkerView>>
+    where
+        F: Fn(&[WorkerView]) -> bool,
+    {
+        let until = Instant::now() + patience;
         loop {
             let workers = self.workers(bus).await?;
             if wanted(&workers) {

@@ -2,5 +2,7 @@
 
 pub mod cluster;
 pub mod demo;
+pub mod figures;
 pub mod host;
 pub mod house;
+pub mod machines;

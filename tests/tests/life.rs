@@ -133,7 +133,8 @@ async fn a_stand_by_takes_over_within_ten_seconds() -> Result<()> {
         if view.is_ok_and(|view| !view.leader.is_empty() && view.leader != first) {
             break killed.elapsed();
         }
-        ensure!(killed.elapsed() < PATIENCE, "nobody took over");
+        let log = || std::fs::read_to_string(cluster.path("log2")).unwrap_or_default();
+        ensure!(killed.elapsed() < PATIENCE, "nobody took over:\n{}", log());
         tokio::task::yield_now().await;
     };
     ensure!(taken_over < Duration::from_secs(10), "only after {taken_over:?}");

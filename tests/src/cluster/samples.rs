@@ -59,12 +59,30 @@ impl Cluster {
     pub fn ensure_gapless(&self, interval_secs: f64) -> Result<()> {
         for (agent, series) in self.samples()? {
             for pair in series.windows(2) {
-                let gap = pair[1].1 - pair[0].1;
-                // A sample may be late on a busy machine, and is never early; none is there twice.
-                let fits = pair[0].0 < pair[1].0 && gap > 0.0 && gap < 1.95 * interval_secs;
-                ensure!(fits, "{agent}: {pair:?} are {gap:.2} s apart: {series:#?}");
+                ensure!(pair[0].0 < pair[1].0, "{agent}: doubled, or out of order: {series:#?}");
             }
+            let missing = gap(&series, interval_secs);
+            ensure!(missing.is_none(), "{agent}: {missing:?}: {series:#?}");
         }
         Ok(())
     }
+
+    /// Whether no sample is missing; some may be there twice.
+    ///
+    /// # Errors
+    /// When the file cannot be read.
+    pub fn is_complete(&self, interval_secs: f64) -> Result<bool> {
+        let complete = |mut series: Series| {
+            series.sort_by(|a, b| a.0.cmp(&b.0));
+            gap(&series, interval_secs).is_none()
+        };
+        Ok(self.samples()?.into_values().all(complete))
+    }
+}
+
+/// Two neighbours between which there must have been another. A sample may be late on a busy
+/// machine, and is never early.
+fn gap(series: &Series, interval_secs: f64) -> Option<String> {
+    let far = |pair: &&[(String, f64)]| pair[1].1 - pair[0].1 > 1.95 * interval_secs;
+    series.windows(2).find(far).map(|pair| format!("nothing between {pair:?}"))
 }
