@@ -32,7 +32,7 @@ test: tools build ## Run all tests (some: ARGS="-p muster-protocol")
 
 test-labs: tools build ## Run the tests that need a real carbon-cache (as root on Debian: installs it)
 	@packaging/tools/labs
-	@cargo test -p muster-tests --features labs $(ARGS)
+	@cargo test -p muster-tests --features labs $(or $(ARGS),--test 'labs_*')
 
 # The agent is built alone, so that it has only the features it asks for.
 bench: tools ## Measure the figures (slow: optimised builds)
