@@ -151,7 +151,8 @@ impl Hooks {
             }
             Err(failed) => {
                 let error = &failed.what;
-                tracing::warn!(%worker, %point, hook = name, elapsed_ms = millis, error, "hook failed");
+                let elapsed_ms = millis;
+                tracing::warn!(%worker, %point, hook = name, elapsed_ms, error, "hook failed");
                 self.tell(view, name, failed, millis).await;
             }
         }

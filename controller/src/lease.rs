@@ -2,8 +2,8 @@
 //!
 //! It is one document, written anew every [`BEAT`] by its holder. Clocks of machines are not
 //! compared: a stand-by watches, by its own monotonic clock, how long the document stays the same.
-//! The holder counts from *before* it wrote, and stops acting in time: a call to a cloud begins only
-//! when enough of the lease remains, and is given up before it ends ([`Fence`]).
+//! The holder counts from *before* it wrote, and stops acting in time: a call to a cloud begins
+//! only when enough of the lease remains, and is given up before it ends ([`Fence`]).
 
 use crate::documents::Documents;
 use muster_protocol::bus;
@@ -173,7 +173,7 @@ impl Contender {
                 Ok(())
             }
             Err(bus::Error::Conflict { .. }) => {
-                // Another was faster, or our own write landed without an answer: the next look tells.
+                // Another was faster, or our own write landed without an answer: we look again.
                 Ok(())
             }
             Err(error) => Err(error),

@@ -1,8 +1,9 @@
 //! What a pool needs, as a pure function: `plan(pool, workers, now) -> plan`.
 //!
-//! A pool launches what it lacks, bounded. Failures in a row open its breaker: a pause that doubles,
-//! then one launch at a time as a probe, until one succeeds. It gives up only what no job can run
-//! on: what is not ready yet, and what is idle; never what is busy, held, or nobody knows of.
+//! A pool launches what it lacks, bounded. Failures in a row open its breaker: a pause that
+//! doubles, then one launch at a time as a probe, until one succeeds. It gives up only what no job
+//! can run on: what is not ready yet, and what is idle; never what is busy, held, or nobody knows
+//! of.
 
 use muster_protocol::id::{UnixMillis, WorkerName};
 use muster_protocol::worker::{AfterDrain, FailureKind, Occupancy, Phase, PoolState, Worker};

@@ -16,7 +16,8 @@
 //!
 //! A *shared* import makes the server write who calls into `Nats-Request-Info`; on the others it
 //! writes only the account, and removes what a caller wrote there. The reply of a call is chosen by
-//! its caller and is not checked by NATS: see [`crate::bus`] for the mark that every receiver checks.
+//! its caller and is not checked by NATS: see [`crate::bus`] for the mark that every receiver
+//! checks.
 
 use crate::api;
 use crate::id::{AgentId, Hash, Token, UserName};

@@ -1,5 +1,5 @@
-//! The whole chain in each isolation of the local provider: what a worker's states change is seen by
-//! the worker, not by this machine, and goes with it.
+//! The whole chain in each isolation of the local provider: what a worker's states change is seen
+//! by the worker, not by this machine, and goes with it.
 
 use anyhow::{Context, Result, ensure};
 use muster_protocol::api::{Target, WorkerTerminate, WorkerView};

@@ -1,5 +1,5 @@
-//! What becomes of workers after they are ready: busy, drained, held, rebuilt, scaled down; and what
-//! the registry's loss does not do to them.
+//! What becomes of workers after they are ready: busy, drained, held, rebuilt, scaled down; and
+//! what the registry's loss does not do to them.
 
 use anyhow::{Context, Result, ensure};
 use muster_protocol::api::{

@@ -1,5 +1,5 @@
-//! The tasks of the one controller that reconciles: they begin when it gains the lease, and end when
-//! it loses it.
+//! The tasks of the one controller that reconciles: they begin when it gains the lease, and end
+//! when it loses it.
 
 use super::core::Core;
 use super::{STOP_GRACE, Tasks};

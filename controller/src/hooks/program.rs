@@ -1,4 +1,5 @@
-//! Runs a program of the head node: no shell, its input given, its time limited, nothing of it left.
+//! Runs a program of the head node: no shell, its input given, its time limited, nothing left of
+//! it.
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;

@@ -160,8 +160,8 @@ async fn a_failure_is_an_event_and_a_hook_that_hangs_holds_back_no_other_worker(
     let (log, hang) = (site.path("log"), site.path("hang"));
     fs::write(&hang, "").unwrap();
     let script = format!(
-        "read line; case $line in *compute-0001*) while [ -e {} ]; do read -t 1 x </dev/null; done;; \
-         *compute-0002*) echo sorry; exit 4;; esac; echo \"$line\" >>{}",
+        "read line; case $line in *compute-0001*) while [ -e {} ]; do read -t 1 x </dev/null; \
+         done;; *compute-0002*) echo sorry; exit 4;; esac; echo \"$line\" >>{}",
         hang.display(),
         log.display()
     );

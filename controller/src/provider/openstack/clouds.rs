@@ -42,7 +42,8 @@ pub(super) enum Error {
     #[error("{path} has no cloud {cloud:?}, only: {known}")]
     NoCloud { path: PathBuf, cloud: String, known: String },
     #[error(
-        "neither a cloud nor OS_CLOUD nor OS_AUTH_URL is given; set cloud to an entry of clouds.yaml"
+        "neither a cloud nor OS_CLOUD nor OS_AUTH_URL is given; \
+         set cloud to an entry of clouds.yaml"
     )]
     Nothing,
     #[error("{from}: {what}")]

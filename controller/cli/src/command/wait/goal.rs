@@ -275,8 +275,8 @@ fn empty(total: usize, seen: &Seen) -> Stand {
     Stand { total, reached: total - open, waiting, failed: Vec::new() }
 }
 
-/// Whether a row is of a worker that is not over, of a server that is there, or of a cloud that does
-/// not answer.
+/// Whether a row is of a worker that is not over, of a server that is there, or of a cloud that
+/// does not answer.
 fn remains(view: &CloudView) -> bool {
     let there = view.server.is_some() && view.status.as_deref() != Some(DELETED);
     match (view.phase, &view.server) {
