@@ -1,6 +1,6 @@
 //! `controller.yaml`: its fields, their defaults, and errors that say where and what to do.
 
-use crate::provider::openstack as nova;
+use crate::provider::kind;
 use muster_protocol::id::{ClusterName, PoolName};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -30,7 +30,7 @@ pub struct Config {
     pub states: States,
     /// The clouds, by a name that pools use.
     #[serde(default)]
-    pub providers: BTreeMap<String, Provider>,
+    pub providers: BTreeMap<String, kind::Config>,
     /// The pools, by name.
     #[serde(default)]
     pub pools: BTreeMap<PoolName, Pool>,
@@ -126,49 +126,6 @@ pub struct States {
     pub pillar: Option<PathBuf>,
 }
 
-/// One cloud.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Provider {
-    /// Workers as sandboxes on this machine.
-    Local {
-        /// `root`, `user` or `none`; the best that this machine supports if absent.
-        #[serde(default)]
-        isolation: Option<crate::provider::local::Isolation>,
-        /// The agent's binary; the one beside the controller's if absent. A worker that fetches
-        /// its agent (`agent.install: url`) does not see it.
-        #[serde(default)]
-        agent: Option<PathBuf>,
-        /// The folder of all workers; one in the controller's data folder if absent. Controllers
-        /// that stand by for each other share it.
-        #[serde(default)]
-        folder: Option<PathBuf>,
-    },
-    /// Servers of an OpenStack cloud.
-    #[serde(rename = "openstack")]
-    OpenStack(Box<nova::Settings>),
-}
-
-/// Which driver a provider is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProviderKind {
-    /// Sandboxes on this machine.
-    Local,
-    /// A real cloud.
-    Cloud,
-}
-
-impl Provider {
-    /// Which driver it is.
-    #[must_use]
-    pub fn kind(&self) -> ProviderKind {
-        match self {
-            Provider::Local { .. } => ProviderKind::Local,
-            Provider::OpenStack(_) => ProviderKind::Cloud,
-        }
-    }
-}
-
 /// One pool.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -234,6 +191,8 @@ pub enum AgentInstall {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Timeouts {
+    /// From the cloud's yes until the cloud has built the server.
+    pub build_secs: u32,
     /// From the cloud's yes until the agent has enrolled.
     pub boot_secs: u32,
     /// From enrolment until the first highstate has succeeded.
@@ -253,6 +212,7 @@ pub struct Timeouts {
 impl Default for Timeouts {
     fn default() -> Timeouts {
         Timeouts {
+            build_secs: 600,
             boot_secs: 900,
             configure_secs: 1800,
             lost_secs: 60,
@@ -318,9 +278,7 @@ impl Config {
         }
         config.states.pillar = config.states.pillar.map(|pillar| base.join(pillar));
         for provider in config.providers.values_mut() {
-            if let Provider::OpenStack(settings) = provider {
-                settings.resolve(base);
-            }
+            provider.resolve(base);
         }
         crate::stats::resolve(&mut config.sinks, base);
         crate::hooks::config::resolve(&mut config.hooks, base);
@@ -391,7 +349,7 @@ mod tests {
         let cloud = "{kind: openstack, cloud: ci, clouds_file: clouds.yaml, server: {key: k}}";
         let text = GOOD.replace("{kind: local}", cloud);
         let config = Config::parse(&text, Path::new("c.yaml")).unwrap();
-        assert!(matches!(&config.providers["here"], Provider::OpenStack(found) if
+        assert!(matches!(&config.providers["here"], kind::Config::OpenStack(found) if
             found.cloud.as_deref() == Some("ci") && found.server.key.as_deref() == Some("k")));
         let bad = text.replace("cloud: ci", "clod: ci");
         let error = Config::parse(&bad, Path::new("c.yaml")).unwrap_err().to_string();

@@ -1,8 +1,9 @@
 //! What is known here against what the clouds show, as pure functions; and what may be done about a
 //! difference without a person's word.
 //!
-//! Nothing is destroyed on doubt: a listing that failed says nothing, an empty one is not believed, a
-//! registry that is new or restored decides nothing, and what would hit many at once is asked first.
+//! Nothing is destroyed on doubt: a listing that failed says nothing, an empty one is not believed,
+//! a registry that is new or restored decides nothing, an agent that answers has a server, and what
+//! would hit many at once is asked first.
 
 use crate::provider::{Server, ServerId, Status};
 use muster_protocol::id::{AgentId, UnixMillis, WorkerName};
@@ -28,6 +29,10 @@ pub struct Sight<'a> {
     pub now: UnixMillis,
     /// A server that nobody knows is left alone until it is so old.
     pub grace_millis: i64,
+    /// A server that is still being built after so long is given up.
+    pub build_millis: i64,
+    /// Agents that were heard just now: whatever the cloud says, they live.
+    pub answering: &'a HashSet<AgentId>,
 }
 
 /// What does not fit.
@@ -37,8 +42,14 @@ pub struct Findings {
     pub missing: Vec<WorkerName>,
     /// Workers whose server is there and down.
     pub stopped: Vec<WorkerName>,
-    /// Workers whose server failed, with the cloud's reason.
+    /// Workers whose server failed before anything ran on it, with the cloud's reason.
     pub broken: Vec<(WorkerName, String)>,
+    /// Workers that could have jobs and whose server failed, with the cloud's reason.
+    pub failing: Vec<(WorkerName, String)>,
+    /// Workers whose server is still being built after too long.
+    pub stuck: Vec<WorkerName>,
+    /// Workers whose server is down or failed by the cloud's word, and whose agents answer.
+    pub contradicted: Vec<(WorkerName, Status)>,
     /// Servers beside the registered one of the same generation.
     pub doubles: Vec<ServerId>,
     /// Servers of no worker's present generation, past their grace.
@@ -57,7 +68,7 @@ pub fn compare(sight: Sight<'_>) -> Findings {
     }
     for worker in sight.workers {
         let servers = by_agent.remove(&worker.agent_id).unwrap_or_default();
-        known(worker, &servers, sight.now, &mut findings);
+        known(worker, &servers, sight, &mut findings);
     }
     let mut unknown: Vec<&Server> = by_agent.into_values().flatten().collect();
     unknown.sort_by(|a, b| a.id.cmp(&b.id));
@@ -72,7 +83,7 @@ pub fn compare(sight: Sight<'_>) -> Findings {
 }
 
 /// What one worker's generation has in the cloud, and what it should have.
-fn known(worker: &Worker, servers: &[&Server], now: UnixMillis, findings: &mut Findings) {
+fn known(worker: &Worker, servers: &[&Server], sight: Sight<'_>, findings: &mut Findings) {
     let registered = worker.provider_id.as_ref().map(ServerId::new);
     let keep = registered
         .clone()
@@ -84,16 +95,31 @@ fn known(worker: &Worker, servers: &[&Server], now: UnixMillis, findings: &mut F
     if !is_expected(worker) {
         return;
     }
+    let (name, age) = (worker.name.clone(), sight.now.since(worker.since));
+    let answers = can_have_jobs(worker) && sight.answering.contains(&worker.agent_id);
     match servers.iter().find(|server| Some(&server.id) == registered.as_ref()) {
-        // Clouds show a new server late.
-        None if now.since(worker.since) < SETTLE_MILLIS => {}
-        None => findings.missing.push(worker.name.clone()),
+        // Clouds show a new server late, and an agent that answers has a server.
+        None if age < SETTLE_MILLIS || answers => {}
+        None => findings.missing.push(name),
         Some(server) => match &server.status {
-            Status::Stopped => findings.stopped.push(worker.name.clone()),
-            Status::Error(why) => findings.broken.push((worker.name.clone(), why.clone())),
+            status @ (Status::Stopped | Status::Error(_)) if answers => {
+                findings.contradicted.push((name, status.clone()));
+            }
+            Status::Stopped => findings.stopped.push(name),
+            Status::Error(why) if can_have_jobs(worker) => {
+                findings.failing.push((name, why.clone()));
+            }
+            Status::Error(why) => findings.broken.push((name, why.clone())),
+            Status::Building if worker.phase == Phase::Booting && age > sight.build_millis => {
+                findings.stuck.push(name);
+            }
             Status::Building | Status::Active | Status::Deleted | Status::Unknown => {}
         },
     }
+}
+
+fn can_have_jobs(worker: &Worker) -> bool {
+    matches!(worker.phase, Phase::Ready | Phase::Lost | Phase::Draining)
 }
 
 /// Whether a worker's server must be in the cloud now.
@@ -141,21 +167,47 @@ pub fn judge(findings: Findings, sight: Sight<'_>, trust: &Trust) -> Verdict {
         verdict.act.missing = findings.missing.iter().filter(confirmed).cloned().collect();
         return verdict;
     }
-    // Broken servers say so themselves, and doubles are two of what was asked for once.
+    // Before anything ran on them, broken servers are no loss; doubles are two of what was asked
+    // for once.
     verdict.act.broken = findings.broken;
+    verdict.act.stuck = findings.stuck;
     verdict.act.doubles = findings.doubles;
     verdict.act.young = findings.young;
-    let workers = findings.missing.len() + findings.stopped.len();
+    let workers = findings.missing.len() + findings.stopped.len() + findings.failing.len();
     let names = |names: &[WorkerName]| names.iter().map(ToString::to_string).collect();
     let lost = Bulk { what: "workers without a server", count: workers, limit };
     verdict.act.missing = lost.pass(findings.missing, names, &mut verdict, trust);
     verdict.act.stopped = lost.pass(findings.stopped, names, &mut verdict, trust);
+    let firsts = |all: &[(WorkerName, String)]| all.iter().map(|(n, _)| n.to_string()).collect();
+    let failing = lost.pass(findings.failing, firsts, &mut verdict, trust);
+    verdict.act.broken.extend(failing);
+    contradict(findings.contradicted, &mut verdict, trust);
     let orphans = Bulk { what: "servers of nobody", count: findings.orphans.len(), limit };
     let ids = |all: &[(ServerId, AgentId)]| all.iter().map(|(id, _)| id.to_string()).collect();
     verdict.act.orphans = orphans.pass(findings.orphans, ids, &mut verdict, trust);
     verdict.doubts.sort();
     verdict.doubts.dedup();
     verdict
+}
+
+/// The cloud says that a server is down, its agent says otherwise: a person decides.
+fn contradict(found: Vec<(WorkerName, Status)>, verdict: &mut Verdict, trust: &Trust) {
+    for (name, status) in found {
+        if !trust.confirmed.contains(name.as_str()) {
+            let word = match &status {
+                Status::Error(why) => format!("failed ({why})"),
+                _ => "is stopped".to_owned(),
+            };
+            verdict.doubts.push(format!(
+                "the cloud says that the server of {name} {word}, and its agent is not silent"
+            ));
+            verdict.asked.insert(name.to_string());
+        } else if let Status::Error(why) = status {
+            verdict.act.broken.push((name, why));
+        } else {
+            verdict.act.stopped.push(name);
+        }
+    }
 }
 
 /// Removals of one kind within one look.
@@ -202,6 +254,7 @@ mod tests {
 
     const NOW: UnixMillis = UnixMillis(1_000_000);
     const GRACE: i64 = 60_000;
+    const BUILD: i64 = 300_000;
 
     fn worker(number: usize, server: &str) -> Worker {
         let name: WorkerName = format!("compute-{number:04}").parse().unwrap();
@@ -231,7 +284,17 @@ mod tests {
     }
 
     fn look(workers: &[Worker], servers: &[Server], trust: &Trust) -> Verdict {
-        let sight = Sight { workers, servers, now: NOW, grace_millis: GRACE };
+        look_hearing(workers, servers, trust, &HashSet::new())
+    }
+
+    fn look_hearing(
+        workers: &[Worker],
+        servers: &[Server],
+        trust: &Trust,
+        answering: &HashSet<AgentId>,
+    ) -> Verdict {
+        let (grace_millis, build_millis) = (GRACE, BUILD);
+        let sight = Sight { workers, servers, now: NOW, grace_millis, build_millis, answering };
         judge(compare(sight), sight, trust)
     }
 
@@ -257,6 +320,46 @@ mod tests {
         assert_eq!((verdict.act.missing.len(), verdict.asked.len()), (0, 4));
         let trust = Trust { confirmed: verdict.asked, ..Trust::default() };
         assert_eq!(look(&workers, &servers[..16], &trust).act.missing.len(), 4);
+    }
+
+    #[test]
+    fn what_answers_is_not_removed_for_what_the_cloud_says() {
+        let (workers, mut servers) = fleet(3);
+        servers[0].status = Status::Stopped;
+        servers[1].status = Status::Error("live migration failed".into());
+        servers.pop();
+        let answering: HashSet<AgentId> = workers.iter().map(|w| w.agent_id.clone()).collect();
+        let trust = Trust::default();
+        let verdict = look_hearing(&workers, &servers, &trust, &answering);
+        assert_eq!((&verdict.act, verdict.doubts.len()), (&Findings::default(), 2));
+        let failed = "compute-0001 failed (live migration failed), and its agent is";
+        assert!(verdict.doubts.iter().any(|doubt| doubt.contains(failed)), "{verdict:?}");
+        let trust = Trust { confirmed: verdict.asked, ..trust };
+        let act = look_hearing(&workers, &servers, &trust, &answering).act;
+        assert_eq!((act.stopped.len(), act.broken.len()), (1, 1));
+        let act = look(&workers, &servers, &Trust::default()).act;
+        assert_eq!((act.missing.len(), act.stopped.len(), act.broken.len()), (1, 1, 1));
+    }
+
+    #[test]
+    fn many_that_fail_at_once_are_asked_about_unless_nothing_ran_on_them() {
+        let (mut workers, mut servers) = fleet(4);
+        servers.iter_mut().for_each(|server| server.status = Status::Error("no disk".into()));
+        let verdict = look(&workers, &servers, &Trust::default());
+        assert_eq!((verdict.act.broken.len(), verdict.asked.len()), (0, 4));
+        workers.iter_mut().for_each(|worker| worker.phase = Phase::Booting);
+        assert_eq!(look(&workers, &servers, &Trust::default()).act.broken.len(), 4);
+    }
+
+    #[test]
+    fn a_server_that_is_built_for_ever_is_given_up() {
+        let (mut workers, mut servers) = fleet(1);
+        (workers[0].phase, servers[0].status) = (Phase::Booting, Status::Building);
+        workers[0].since = NOW.plus(-BUILD);
+        assert_eq!(look(&workers, &servers, &Trust::default()), Verdict::default());
+        workers[0].since = NOW.plus(-BUILD - 1);
+        let act = look(&workers, &servers, &Trust::default()).act;
+        assert_eq!(act.stuck, [workers[0].name.clone()]);
     }
 
     #[test]

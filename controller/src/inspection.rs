@@ -5,7 +5,7 @@
 
 use crate::config::Config;
 use crate::doubt::{self, Findings, Sight, Trust};
-use crate::launcher::{Cloud, Launcher};
+use crate::launcher::{self, Cloud, Launcher};
 use crate::lifecycle::Input;
 use crate::provider::{Server, ServerId, Status};
 use crate::reconciler::Hearing;
@@ -14,7 +14,7 @@ use crate::trust::{self, Keeper};
 use muster_protocol::api::CloudView;
 use muster_protocol::id::{AgentId, WorkerName};
 use muster_protocol::worker::{FailureKind, Phase, Worker};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 /// An agent that was heard within so long answers: its server is no orphan.
@@ -66,11 +66,14 @@ impl Inspector {
     async fn compare(&self, cloud: &Cloud, servers: &[Server]) -> Result<(), trust::Error> {
         let workers = self.workers_of(cloud);
         self.locate(&workers, servers).await;
+        let answering = self.answering(&workers);
         let sight = Sight {
             workers: &workers,
             servers,
             now: self.registry.now(),
             grace_millis: i64::from(self.config.timeouts.orphan_secs) * 1000,
+            build_millis: i64::from(self.config.timeouts.build_secs) * 1000,
+            answering: &answering,
         };
         let mut findings = doubt::compare(sight);
         let trust = self.keeper.trust().await?;
@@ -104,6 +107,14 @@ impl Inspector {
         self.hearing.silence(agent, self.registry.now()) < ANSWERS_MILLIS
     }
 
+    /// Workers' agents that were heard within half of the time after which they are lost: soon
+    /// enough to say that they live, and not so long ago that what is gone is kept for minutes.
+    fn answering(&self, workers: &[Worker]) -> HashSet<AgentId> {
+        let (now, limit) = (self.registry.now(), i64::from(self.config.timeouts.lost_secs) * 500);
+        let agents = workers.iter().map(|worker| &worker.agent_id);
+        agents.filter(|agent| self.hearing.silence(agent, now) < limit).cloned().collect()
+    }
+
     fn workers_of(&self, cloud: &Cloud) -> Vec<Worker> {
         let of_it = |worker: &Worker| {
             self.config.pools.get(&worker.pool).is_some_and(|pool| pool.provider == cloud.name)
@@ -132,7 +143,13 @@ impl Inspector {
             self.failed(&name, FailureKind::Gone, reason).await;
         }
         for (name, reason) in act.broken {
-            self.failed(&name, FailureKind::Cloud, format!("its server failed: {reason}")).await;
+            let kind = launcher::failure(cloud.provider.fault_kind(&reason));
+            self.failed(&name, kind, format!("its server failed: {reason}")).await;
+        }
+        for name in act.stuck {
+            let secs = self.config.timeouts.build_secs;
+            let reason = format!("its server was not built within {secs} s");
+            self.failed(&name, FailureKind::Cloud, reason).await;
         }
         let orphans = act.orphans.into_iter().map(|(id, _)| (id, "a server of nobody"));
         let doubles = act.doubles.into_iter().map(|id| (id, "a double of a server"));

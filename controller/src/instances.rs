@@ -1,7 +1,7 @@
-//! Whether a machine that wants to enrol is the server that was launched: the cloud is asked, and the
-//! address is the one that the NATS server reports, never the machine's word.
+//! Whether a machine that wants to enrol is the server that was launched: the cloud is asked, and
+//! the address is the one that the NATS server reports, never the machine's word.
 
-use crate::config::{Config, Policy, ProviderKind};
+use crate::config::{Config, Policy};
 use crate::launcher::{Cloud, Launcher};
 use crate::provider::{Server, ServerId, Status};
 use muster_protocol::bus::Caller;
@@ -62,7 +62,9 @@ impl Instances {
             return self.launcher.server(cloud, &ServerId::new(id.clone())).await.map_err(chain);
         }
         let servers = self.launcher.list(cloud).await.map_err(chain)?;
-        Ok(servers.into_iter().find(|server| server.agent_id == worker.agent_id))
+        let of_it = servers.into_iter().filter(|server| server.agent_id == worker.agent_id);
+        // Of doubles the oldest stays, and the others must not be admitted before they go.
+        Ok(of_it.min_by_key(|server| (server.created_at, server.id.clone())))
     }
 }
 
@@ -93,8 +95,7 @@ impl Config {
         if let Some(verify) = self.verify_instance.get(provider) {
             return *verify;
         }
-        let local =
-            self.providers.get(provider).is_some_and(|one| one.kind() == ProviderKind::Local);
+        let local = self.providers.get(provider).is_some_and(|one| one.is_this_machine());
         match local {
             true => crate::config::Verify { policy: Policy::Off, nat: false },
             false => crate::config::Verify::default(),

@@ -6,12 +6,16 @@
 //! `Launching` is looked for by its agent id, never asked for again, and when the cloud never shows
 //! it, its generation is fenced and another is made.
 
+mod error;
+
+pub use error::Error;
+
 use crate::config;
-use crate::keys::{self, Keys};
+use crate::keys::Keys;
 use crate::lease::Fence;
 use crate::lifecycle::Input;
 use crate::provider::{self, ErrorKind, Provider, Secret, Server, ServerId, ServerSpec, Status};
-use crate::registry::{self, Registry};
+use crate::registry::Registry;
 use crate::user_data::{self, AgentSettings, Install, UserData};
 use futures_util::future::BoxFuture;
 use muster_protocol::id::{AgentId, Generation, PoolName, Token, UnixMillis, WorkerName, random};
@@ -32,44 +36,6 @@ pub const CALLS_MAX: usize = 32;
 const FENCE_MIN: Duration = Duration::from_secs(2);
 /// What remains of the lease when such a call is given up.
 const FENCE_SPARE: Duration = Duration::from_millis(500);
-
-/// Why a worker could not be launched or removed now; all are tried again.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The registry.
-    #[error(transparent)]
-    Registry(#[from] registry::Error),
-    /// The keys.
-    #[error(transparent)]
-    Keys(#[from] keys::Error),
-    /// The user-data.
-    #[error(transparent)]
-    UserData(#[from] user_data::Error),
-    /// The cloud.
-    #[error("the cloud: {0}")]
-    Provider(#[from] provider::Error),
-    /// What ties a worker to the bus could not be undone.
-    #[error("{0}")]
-    Ties(String),
-    /// The cloud did not answer in time.
-    #[error("the cloud did not answer within {0:?}")]
-    Slow(Duration),
-    /// Another controller reconciles, or the lease ends too soon.
-    #[error("the lease of this controller does not last long enough")]
-    Fenced,
-    /// A pool or provider that the configuration does not have any more.
-    #[error("the configuration has no pool {0} with a provider; add it, or end its workers there")]
-    NoPool(PoolName),
-    /// A launch whose answer was lost is not seen in the cloud yet.
-    #[error("the cloud does not show the server of {0} yet")]
-    NotSeen(AgentId),
-    /// The server is still there after its removal.
-    #[error("server {0} is not gone yet")]
-    StillThere(ServerId),
-    /// An agent's key has no seed.
-    #[error("making a bootstrap key")]
-    Seed(#[source] nkeys::error::Error),
-}
 
 /// What ties a worker to the bus besides its document: its credentials and its desired state.
 pub trait Ties: fmt::Debug + Send + Sync {
@@ -191,6 +157,7 @@ impl Launcher {
         let about = Worker { image: image.clone(), ..worker.clone() };
         self.ties.before(Before::Launch, &about).await;
         let call = self.permit(&cloud).await?;
+        self.prepare(&cloud, &spec).await;
         let agent = &worker.agent_id;
         self.registry.happen_to(agent, &Input::LaunchBegins { image }).await?;
         let answer = self.change(cloud.provider.create(spec)).await;
@@ -260,6 +227,7 @@ impl Launcher {
         let next = self.registry.happen_to(&worker.agent_id, &begins).await?;
         let spec = self.spec(&next, pool, &image, &seed)?;
         let call = self.permit(&cloud).await?;
+        self.prepare(&cloud, &spec).await;
         let answer = self.change(cloud.provider.rebuild(&id, spec)).await;
         drop(call);
         let input = match answer {
@@ -390,6 +358,13 @@ impl Launcher {
         })?)
     }
 
+    /// A call that changes a cloud must end within the lease: what it needs is looked up before.
+    async fn prepare(&self, cloud: &Cloud, spec: &ServerSpec) {
+        if let Err(error) = self.in_time(cloud.provider.prepare(spec)).await {
+            tracing::debug!(%error, "the call itself will tell");
+        }
+    }
+
     async fn permit(&self, cloud: &Cloud) -> Result<tokio::sync::OwnedSemaphorePermit, Error> {
         Arc::clone(&cloud.calls).acquire_owned().await.map_err(|_| Error::Fenced)
     }
@@ -436,7 +411,8 @@ fn is_pending(worker: Worker) -> bool {
     worker.phase == Phase::Pending
 }
 
-fn failure(kind: ErrorKind) -> FailureKind {
+/// What kind of failure a launch is that a cloud refuses, or breaks, so.
+pub(crate) fn failure(kind: ErrorKind) -> FailureKind {
     match kind {
         ErrorKind::Capacity | ErrorKind::Quota => FailureKind::Capacity,
         ErrorKind::Rate

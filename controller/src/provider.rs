@@ -7,6 +7,7 @@
 //! must do is told by [`conformance`], which runs on all of them.
 
 pub mod conformance;
+pub mod kind;
 pub mod local;
 pub mod openstack;
 pub mod simulated;
@@ -29,6 +30,12 @@ pub const METADATA_POOL: &str = "muster_pool";
 pub trait Provider: fmt::Debug + Send + Sync {
     /// The driver's name in logs and in the configuration: `local`, `openstack`, `simulated`.
     fn name(&self) -> &'static str;
+
+    /// Looks up, and remembers for a while, what [`Provider::create`] and [`Provider::rebuild`]
+    /// will need: those have a short time, this one has not. Changes nothing.
+    fn prepare<'a>(&'a self, _spec: &'a ServerSpec) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
 
     /// Asks for a new server; returns once the cloud has taken the request. Not idempotent.
     fn create(&self, spec: ServerSpec) -> BoxFuture<'_, Result<Server, Error>>;

@@ -3,7 +3,7 @@
 
 use super::Tasks;
 use crate::api::Api;
-use crate::config::{AgentInstall, Config, Provider as ProviderConfig};
+use crate::config::{AgentInstall, Config};
 use crate::documents::Clock;
 use crate::enrolment::Enrolment;
 use crate::hooks::Hooks;
@@ -15,8 +15,7 @@ use crate::keys::Keys;
 use crate::launcher::{Cloud, Launcher};
 use crate::lease::{Contender, Fence};
 use crate::membership;
-use crate::provider::openstack::OpenStack;
-use crate::provider::{Provider, local};
+use crate::provider::kind::Site;
 use crate::registry::{self, Registry};
 use crate::results;
 use crate::revocations::Revocations;
@@ -89,14 +88,9 @@ impl Core {
         let cluster = buckets.cluster.clone();
         let revocations = Revocations::new(cluster.clone(), Arc::clone(&keys), pusher);
         let registry = Arc::new(open_registry(&bus, &buckets, &keys).await?);
-        let states = States::new(
-            config.states.clone(),
-            bus.clone(),
-            jetstream.clone(),
-            buckets.desired.clone(),
-            Arc::clone(&keys),
-            Arc::clone(&registry),
-        );
+        let (tree, desired) = (config.states.clone(), buckets.desired.clone());
+        let (own_keys, known) = (Arc::clone(&keys), Arc::clone(&registry));
+        let states = States::new(tree, bus.clone(), jetstream.clone(), desired, own_keys, known);
         states.publish_tree().await.context("publishing the state tree")?;
         let states = Arc::new(states);
         let parts = stats::Parts::new(&config, &bus, &jetstream, &registry);
@@ -312,42 +306,20 @@ fn own_name(data: &Path) -> anyhow::Result<String> {
 
 async fn clouds(config: &Config) -> anyhow::Result<BTreeMap<String, Cloud>> {
     let mut clouds = BTreeMap::new();
+    let agent = beside("muster-agent");
     for (name, provider) in &config.providers {
-        let provider = provider_of(config, name, provider).await?;
-        clouds.insert(name.clone(), Cloud::new(name.clone(), provider));
+        let site = Site {
+            name,
+            cluster: &config.cluster,
+            data: &config.data,
+            keys: &config.keys,
+            agent: agent.as_deref(),
+            agent_in_image: config.agent.install == AgentInstall::Image,
+        };
+        let opened = provider.open(site).await.with_context(|| format!("provider {name}"))?;
+        clouds.insert(name.clone(), Cloud::new(name.clone(), opened));
     }
     Ok(clouds)
-}
-
-async fn provider_of(
-    config: &Config,
-    name: &str,
-    provider: &ProviderConfig,
-) -> anyhow::Result<Arc<dyn Provider>> {
-    let (isolation, agent, folder) = match provider {
-        ProviderConfig::Local { isolation, agent, folder } => (isolation, agent, folder),
-        ProviderConfig::OpenStack(settings) => {
-            let opened = OpenStack::open((**settings).clone(), config.cluster.clone());
-            return Ok(Arc::new(opened.with_context(|| format!("provider {name}"))?));
-        }
-    };
-    let sandbox = local::SandboxCommand::current().context("finding this program")?;
-    let isolation = match isolation {
-        Some(isolation) => *isolation,
-        None => local::default_isolation(&local::support(&sandbox).await),
-    };
-    // A worker that fetches its agent has an image without one.
-    let in_image = config.agent.install == AgentInstall::Image;
-    let agent_binary = agent.clone().or_else(|| beside("muster-agent")).filter(|_| in_image);
-    let own = config.data.join("local").join(name);
-    Ok(Arc::new(local::Local::open(local::Config {
-        folder: folder.clone().unwrap_or(own),
-        cluster: config.cluster.clone(),
-        isolation,
-        agent_binary,
-        hidden: vec![config.keys.clone(), config.data.clone()],
-        sandbox,
-    })?))
 }
 
 /// A program in this program's folder.

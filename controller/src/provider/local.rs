@@ -9,10 +9,12 @@
 
 mod rebuild;
 mod removal;
+mod settings;
 mod support;
 
 pub use crate::sandbox::record::Isolation;
 pub use removal::sweep;
+pub use settings::Settings;
 pub use support::{default_isolation, support};
 
 use super::{Error, ErrorKind, Provider, Server, ServerId, ServerSpec, Status};

@@ -338,6 +338,13 @@ impl Provider for OpenStack {
         "openstack"
     }
 
+    fn prepare<'a>(&'a self, spec: &'a ServerSpec) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(async move {
+            let settings = self.inner.settings.server_of(&spec.pool);
+            self.inner.ids("preparing a launch", spec, &settings).await.map(drop)
+        })
+    }
+
     fn create(&self, spec: ServerSpec) -> BoxFuture<'_, Result<Server, Error>> {
         Box::pin(async move { self.inner.create(&spec).await })
     }

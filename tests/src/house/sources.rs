@@ -23,7 +23,10 @@ const SLEEPS: &[&str] =
 /// Crates, as code names them, and the paths that alone may.
 const HOMES: &[(&str, &[&str])] = &[
     (concat!("async", "_nats::"), &["protocol/src/bus", "tests/"]),
-    (concat!("open", "stack::"), &["controller/src/provider/openstack", "tests/"]),
+    (
+        concat!("open", "stack::"),
+        &["controller/src/provider/openstack", "controller/src/provider/kind.rs", "tests/"],
+    ),
     (concat!("os", "auth::"), &["controller/src/provider/openstack", "tests/"]),
 ];
 

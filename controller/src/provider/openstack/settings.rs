@@ -1,10 +1,16 @@
 //! What `controller.yaml` says of one OpenStack cloud, and of the servers that are made there.
 
+use super::OpenStack;
+use crate::provider::kind::{Kind, Site, resolve};
+use crate::provider::{Error, Provider};
+use futures_util::future::BoxFuture;
 use muster_protocol::id::{PoolName, WorkerName};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use std::future::ready;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// In a port's name, what stands for the worker's.
 pub(super) const WORKER: &str = "{worker}";
@@ -142,13 +148,6 @@ impl Settings {
         }
     }
 
-    /// Makes relative paths relative to a folder: that of `controller.yaml`.
-    pub(crate) fn resolve(&mut self, base: &Path) {
-        for path in [&mut self.clouds_file, &mut self.ca].into_iter().flatten() {
-            *path = base.join(&*path);
-        }
-    }
-
     /// What makes no sense, and what to do about it.
     pub(super) fn check(&self) -> Result<(), String> {
         if self.request_secs == 0 {
@@ -159,6 +158,20 @@ impl Settings {
             server.check().map_err(|what| format!("{place}: {what}"))?;
         }
         Ok(())
+    }
+}
+
+impl Kind for Settings {
+    const THIS_MACHINE: bool = false;
+
+    fn resolve(&mut self, base: &Path) {
+        resolve(&mut self.clouds_file, base);
+        resolve(&mut self.ca, base);
+    }
+
+    fn open<'a>(&'a self, site: Site<'a>) -> BoxFuture<'a, Result<Arc<dyn Provider>, Error>> {
+        let opened = OpenStack::open(self.clone(), site.cluster.clone());
+        Box::pin(ready(opened.map(|opened| Arc::new(opened) as Arc<dyn Provider>)))
     }
 }
 
