@@ -90,6 +90,14 @@ pub enum Error {
         /// The key.
         key: String,
     },
+    /// The servers of a cluster have not found each other yet, or too few are there.
+    #[error("{what}: the NATS servers are not ready ({description})")]
+    NotReady {
+        /// What was tried.
+        what: String,
+        /// The server's word.
+        description: String,
+    },
     /// JetStream could not do it.
     #[error("{what}")]
     JetStream {
@@ -115,6 +123,7 @@ impl Error {
             Error::Connect { .. }
             | Error::NoResponders { .. }
             | Error::Timeout { .. }
+            | Error::NotReady { .. }
             | Error::JetStream { .. } => true,
             // 10077 message size, 10049 subject, ... never pass; storage and leader troubles do.
             Error::Rejected { code, .. } => *code == 503 || *code == 500,

@@ -180,7 +180,10 @@ fn explain(error: bus::Error, servers: &str) -> Failure {
         Error::Wire(_) => "muster and the controller are of different releases: upgrade the \
              older one"
             .to_owned(),
-        Error::Rejected { .. } | Error::Conflict { .. } | Error::JetStream { .. } => {
+        Error::Rejected { .. }
+        | Error::Conflict { .. }
+        | Error::NotReady { .. }
+        | Error::JetStream { .. } => {
             "look at the controller's log: journalctl -u muster-controller".to_owned()
         }
     };

@@ -45,6 +45,8 @@ const NATS_VERSION_MIN: (u32, u32) = (2, 11);
 const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
 /// The wait between two tries.
 const CONNECT_PAUSE: Duration = Duration::from_millis(500);
+/// Where JetStream tells of itself.
+const JETSTREAM_INFO: &str = "$JS.API.INFO";
 /// Holds this controller's own name, which outlives its restarts.
 const NAME_FILE: &str = "controller.name";
 
@@ -84,7 +86,7 @@ impl Core {
     ) -> anyhow::Result<Core> {
         let config = Arc::new(config);
         let (bus, pusher) = open_buses(&keys, own).await?;
-        let (jetstream, buckets) = Box::pin(store::open(&bus, &config.store)).await?;
+        let (jetstream, buckets) = Box::pin(open_store(&bus, &config)).await?;
         let cluster = buckets.cluster.clone();
         let revocations = Revocations::new(cluster.clone(), Arc::clone(&keys), pusher);
         let registry = Arc::new(open_registry(&bus, &buckets, &keys).await?);
@@ -225,9 +227,32 @@ async fn open_buses(keys: &Keys, servers: &[String]) -> anyhow::Result<(Bus, Bus
     let name: UserName = "controller".parse().context("naming the controller")?;
     let credential = keys.controller(&name, &Stamp::fresh())?;
     let bus = connect(keys, name.as_str(), credential, servers).await?;
-    check_version(&bus).await?;
+    check_version(&bus)?;
     let pusher = connect(keys, PUSHER, keys.pusher(&Stamp::fresh())?, servers).await?;
     Ok((bus, pusher))
+}
+
+/// The servers of a cluster need some seconds to find each other: then they answer, or answer that
+/// they are not ready.
+async fn open_store(bus: &Bus, config: &Config) -> anyhow::Result<(JetStream, Buckets)> {
+    let deadline = tokio::time::Instant::now() + CONNECT_DEADLINE;
+    loop {
+        let ready = bus.probe(JETSTREAM_INFO).await;
+        let opened = match ready {
+            Ok(()) => Box::pin(store::open(bus, &config.store)).await,
+            Err(error) => Err(error),
+        };
+        let error = match opened {
+            Ok(opened) => return Ok(opened),
+            Err(error) => error,
+        };
+        let passing = matches!(error, bus::Error::NotReady { .. } | bus::Error::Timeout { .. });
+        if !passing || tokio::time::Instant::now() > deadline {
+            return Err(error).context("opening streams and buckets");
+        }
+        tracing::warn!(error = crate::chain(&error), "NATS is not ready yet");
+        tokio::time::sleep(CONNECT_PAUSE).await;
+    }
 }
 
 async fn open_registry(
@@ -249,8 +274,7 @@ fn hooks(config: &Config, bus: &Bus) -> anyhow::Result<Arc<Hooks>> {
     Ok(Arc::new(Hooks::new(hooks, cluster, Arc::new(bus.clone()))?))
 }
 
-async fn check_version(bus: &Bus) -> anyhow::Result<()> {
-    bus.probe("$JS.API.INFO").await.context("asking NATS for JetStream")?;
+fn check_version(bus: &Bus) -> anyhow::Result<()> {
     let version = bus.server_version();
     if at_least(&version, NATS_VERSION_MIN) {
         return Ok(());

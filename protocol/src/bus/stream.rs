@@ -1,12 +1,15 @@
 //! Streams inside account BUS: made and migrated, read by consumers, delivered to feeds.
 
+mod make;
+
+pub use make::Spec;
+
 use super::{Bus, Delivered, Error};
 use crate::event::Event;
 use crate::id::UnixMillis;
 use crate::wire;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull, push};
 use async_nats::jetstream::message::AckKind;
-use async_nats::jetstream::stream::{Compression, Config, DiscardPolicy, PersistenceMode};
 use async_nats::jetstream::{self, Context};
 use futures_util::{FutureExt, StreamExt};
 use std::collections::HashMap;
@@ -41,25 +44,6 @@ pub(super) fn failed(
     source: impl std::error::Error + Send + Sync + 'static,
 ) -> Error {
     Error::JetStream { what: what.into(), source: Box::new(source) }
-}
-
-/// A stream as Muster wants it.
-#[derive(Clone, Debug)]
-pub struct Spec {
-    /// Its name.
-    pub name: &'static str,
-    /// What it stores.
-    pub subject: &'static str,
-    /// The most bytes; the oldest messages go first.
-    pub bytes_max: u64,
-    /// The most messages of one subject: nobody flushes another's.
-    pub per_subject_max: i64,
-    /// The greatest age; none for ever.
-    pub age_max: Option<Duration>,
-    /// Servers that hold it.
-    pub replicas: usize,
-    /// May lose the last seconds at a power cut, and is faster by ten for it.
-    pub asynchronous: bool,
 }
 
 /// JetStream, for those inside account BUS.
@@ -108,33 +92,6 @@ impl Bus {
 }
 
 impl JetStream {
-    /// Makes a stream, or gives it the limits that it should have.
-    ///
-    /// # Errors
-    /// When the server does not.
-    pub async fn ensure_stream(&self, spec: &Spec, server_version: &str) -> Result<(), Error> {
-        // Older servers refuse a field that they do not know.
-        let knows_persistence = at_least(server_version, (2, 12));
-        let config = Config {
-            name: spec.name.into(),
-            subjects: vec![spec.subject.into()],
-            max_bytes: i64::try_from(spec.bytes_max).unwrap_or(i64::MAX),
-            max_messages_per_subject: spec.per_subject_max,
-            max_age: spec.age_max.unwrap_or_default(),
-            discard: DiscardPolicy::Old,
-            num_replicas: spec.replicas,
-            allow_direct: true,
-            duplicate_window: DUPLICATE_WINDOW,
-            compression: Some(Compression::S2),
-            persist_mode: (spec.asynchronous && knows_persistence)
-                .then_some(PersistenceMode::Async),
-            ..Config::default()
-        };
-        let made = self.context.create_or_update_stream(config).await;
-        made.map_err(|error| failed(format!("making stream {}", spec.name), error))?;
-        Ok(())
-    }
-
     /// A consumer that remembers, under its name, what it has acknowledged.
     ///
     /// # Errors
