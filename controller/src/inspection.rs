@@ -38,6 +38,10 @@ pub struct Inspector {
 impl Inspector {
     /// Looks at all clouds once, and does what may be done.
     pub async fn look(&self) {
+        if let Err(error) = self.keeper.advance().await {
+            let error = crate::chain(&error);
+            tracing::warn!(error, "the registry's age could not be noted");
+        }
         for cloud in self.launcher.clouds.values() {
             match self.launcher.list(cloud).await {
                 Ok(servers) => {
@@ -76,7 +80,8 @@ impl Inspector {
             answering: &answering,
         };
         let mut findings = doubt::compare(sight);
-        let trust = self.keeper.trust().await?;
+        let trust = self.keeper.trust(&cloud.name).await?;
+        let found = findings.names();
         let alive = self.take_alive(&mut findings, &trust);
         let mut verdict = doubt::judge(findings, sight, &trust);
         if !alive.is_empty() {
@@ -87,7 +92,7 @@ impl Inspector {
         for doubt in &verdict.doubts {
             tracing::warn!(cloud = cloud.name, doubt, "somebody must say what is right");
         }
-        self.keeper.ask(&cloud.name, verdict.doubts, verdict.asked).await?;
+        self.keeper.ask(&cloud.name, verdict.doubts, verdict.asked, &found).await?;
         self.act(cloud, verdict.act).await;
         Ok(())
     }
@@ -122,14 +127,17 @@ impl Inspector {
         self.registry.workers().into_iter().filter(of_it).collect()
     }
 
-    /// Takes addresses that the cloud tells late.
+    /// Takes what the cloud tells late: the id of a server whose agent enrolled while the
+    /// controller that had asked for it was killed, and addresses.
     async fn locate(&self, workers: &[Worker], servers: &[Server]) {
-        let servers: HashMap<&AgentId, &Server> =
-            servers.iter().map(|server| (&server.agent_id, server)).collect();
-        for worker in workers {
-            let Some(server) = servers.get(&worker.agent_id) else { continue };
-            if server.addresses != worker.addresses && !worker.phase.is_over() {
-                self.happen(&worker.agent_id, &Input::Located(server.addresses.clone())).await;
+        let mut by_agent: HashMap<&AgentId, Vec<&Server>> = HashMap::new();
+        for server in servers.iter().filter(|server| server.status != Status::Deleted) {
+            by_agent.entry(&server.agent_id).or_default().push(server);
+        }
+        for worker in workers.iter().filter(|worker| !worker.phase.is_over()) {
+            let Some(servers) = by_agent.get(&worker.agent_id) else { continue };
+            if let Some(told) = told(worker, servers) {
+                self.happen(&worker.agent_id, &told).await;
             }
         }
     }
@@ -198,6 +206,20 @@ impl Inspector {
         }
         views
     }
+}
+
+/// What a worker's servers tell of it that is not known yet.
+fn told(worker: &Worker, servers: &[&Server]) -> Option<Input> {
+    let Some(known) = worker.provider_id.as_ref().map(ServerId::new) else {
+        // Of doubles the oldest stays.
+        let server = servers.iter().min_by_key(|server| (server.created_at, &server.id))?;
+        let addresses = server.addresses.clone();
+        let created = Input::Created { id: server.id.to_string(), addresses };
+        return worker.keys.is_some().then_some(created);
+    };
+    let server = servers.iter().find(|server| server.id == known)?;
+    let moved = server.addresses != worker.addresses;
+    moved.then(|| Input::Located(server.addresses.clone()))
 }
 
 fn silent(provider: &str, why: &str) -> CloudView {

@@ -189,7 +189,12 @@ fn launching(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Re
         // It may enrol before the cloud's answer is read, or be unwanted meanwhile.
         (
             Input::Created { id, addresses },
-            Phase::Configuring | Phase::Ready | Phase::Terminating | Phase::Failed,
+            Phase::Configuring
+            | Phase::Ready
+            | Phase::Lost
+            | Phase::Draining
+            | Phase::Terminating
+            | Phase::Failed,
         ) if next.provider_id.is_none() => {
             next.provider_id = Some(id.clone());
             next.addresses.clone_from(addresses);
