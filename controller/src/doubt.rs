@@ -58,6 +58,19 @@ pub struct Findings {
     pub young: Vec<ServerId>,
 }
 
+impl Findings {
+    /// The workers and servers that a person may be asked about.
+    #[must_use]
+    pub fn names(&self) -> HashSet<String> {
+        let workers = self.missing.iter().chain(&self.stopped);
+        let failing = self.failing.iter().map(|(name, _)| name);
+        let contradicted = self.contradicted.iter().map(|(name, _)| name);
+        let workers = workers.chain(failing).chain(contradicted).map(ToString::to_string);
+        let orphans = self.orphans.iter().map(|(id, _)| id.to_string());
+        workers.chain(orphans).collect()
+    }
+}
+
 /// Compares both sides.
 #[must_use]
 pub fn compare(sight: Sight<'_>) -> Findings {

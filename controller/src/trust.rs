@@ -17,6 +17,8 @@ const KEY: &str = "identity";
 const ASKED: &str = "asked";
 const CONFIRMED: &str = "confirmed";
 const FILE: &str = "registry.json";
+/// How often a change of the identity is tried that others were faster than.
+const TRIES_MAX: u32 = 10;
 
 /// What the registry bears, and this machine remembers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,10 +63,10 @@ impl Message for Asked {
     const NAME: &'static str = "asked";
 }
 
-/// What a person has said may go.
+/// What a person has said may go; by provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Confirmed {
-    about: BTreeSet<String>,
+    about: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Message for Confirmed {
@@ -88,37 +90,75 @@ impl Keeper {
     /// Compares the registry with what this machine remembers; once, when it begins to reconcile.
     ///
     /// `all_clouds_empty`: whether all clouds were asked, and none has a server of this cluster:
-    /// then there is nothing that a registry which knows nothing could get wrong.
+    /// then there is nothing that a registry which knows nothing could get wrong. It is only asked
+    /// in doubt, because a cloud may be slow to answer.
     ///
     /// # Errors
     /// When either cannot be read or written; then nothing may be reconciled.
-    pub async fn settle(&self, all_clouds_empty: bool) -> Result<(), Error> {
+    pub async fn settle(&self, all_clouds_empty: impl Future<Output = bool>) -> Result<(), Error> {
         let mut next = settled(self.read::<Identity>(KEY).await?, self.remembered()?);
-        if all_clouds_empty {
+        if next.doubt.is_some() && all_clouds_empty.await {
             next.doubt = None;
         }
         if let Some(doubt) = &next.doubt {
             tracing::warn!(doubt, "nothing is removed unasked; see `muster reconcile`");
         }
-        self.bucket.put(KEY, wire::encode(&next)).await?;
-        self.remember(&next)
+        self.store(&next).await
     }
 
-    /// What may be believed.
+    /// Makes the registry older than any copy of it that was taken before; often, while it
+    /// reconciles: so a copy that is put back is known for one.
+    ///
+    /// # Errors
+    /// When it cannot be read or written.
+    pub async fn advance(&self) -> Result<(), Error> {
+        let older = |identity: Identity| Identity { epoch: identity.epoch + 1, ..identity };
+        match self.change_identity(older).await? {
+            Some(identity) => self.remember(&identity),
+            None => Ok(()),
+        }
+    }
+
+    /// By compare-and-set: a person's word and the leader's count may come at once.
+    async fn change_identity(
+        &self,
+        change: impl Fn(Identity) -> Identity,
+    ) -> Result<Option<Identity>, Error> {
+        let mut tries = 0;
+        loop {
+            let Some(entry) = self.bucket.get(KEY).await? else { return Ok(None) };
+            let next = change(wire::decode(&entry.value).map_err(bus::Error::from)?);
+            match self.bucket.update(KEY, wire::encode(&next), entry.revision).await {
+                Ok(_) => return Ok(Some(next)),
+                Err(bus::Error::Conflict { .. }) if tries < TRIES_MAX => tries += 1,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// First in the registry: what this machine remembers must not be ahead of it.
+    async fn store(&self, identity: &Identity) -> Result<(), Error> {
+        self.bucket.put(KEY, wire::encode(identity)).await?;
+        self.remember(identity)
+    }
+
+    /// What may be believed about one provider.
     ///
     /// # Errors
     /// When the bucket cannot be read; then nothing may be removed.
-    pub async fn trust(&self) -> Result<Trust, Error> {
+    pub async fn trust(&self, provider: &str) -> Result<Trust, Error> {
         let identity = self.read::<Identity>(KEY).await?;
         let registry = match identity {
             Some(identity) => identity.doubt,
             None => Some("the registry has lost its identity".to_owned()),
         };
-        let confirmed = self.read::<Confirmed>(CONFIRMED).await?.unwrap_or_default();
-        Ok(Trust { registry, confirmed: confirmed.about.into_iter().collect() })
+        let mut confirmed = self.read::<Confirmed>(CONFIRMED).await?.unwrap_or_default();
+        let about = confirmed.about.remove(provider).unwrap_or_default();
+        Ok(Trust { registry, confirmed: about.into_iter().collect() })
     }
 
-    /// Takes what one provider's last look left to ask.
+    /// Takes what one provider's last look left to ask, and forgets what was confirmed of things
+    /// that this look has not `found`: a person's word is about what was asked, once.
     ///
     /// # Errors
     /// When it cannot be stored.
@@ -127,7 +167,9 @@ impl Keeper {
         provider: &str,
         doubts: Vec<String>,
         about: HashSet<String>,
+        found: &HashSet<String>,
     ) -> Result<(), Error> {
+        self.forget_confirmed(provider, found).await?;
         let before = self.read::<Asked>(ASKED).await?.unwrap_or_default();
         let mut asked = before.clone();
         asked.doubts.insert(provider.to_owned(), doubts);
@@ -136,6 +178,19 @@ impl Keeper {
         asked.about.retain(|_, about| !about.is_empty());
         if asked != before {
             self.bucket.put(ASKED, wire::encode(&asked)).await?;
+        }
+        Ok(())
+    }
+
+    async fn forget_confirmed(&self, provider: &str, found: &HashSet<String>) -> Result<(), Error> {
+        let Some(mut confirmed) = self.read::<Confirmed>(CONFIRMED).await? else { return Ok(()) };
+        let before = confirmed.clone();
+        if let Some(about) = confirmed.about.get_mut(provider) {
+            about.retain(|one| found.contains(one));
+        }
+        confirmed.about.retain(|_, about| !about.is_empty());
+        if confirmed != before {
+            self.bucket.put(CONFIRMED, wire::encode(&confirmed)).await?;
         }
         Ok(())
     }
@@ -161,13 +216,10 @@ impl Keeper {
     pub async fn confirm(&self) -> Result<Vec<String>, Error> {
         let told = self.doubts().await?;
         let asked = self.read::<Asked>(ASKED).await?.unwrap_or_default();
-        let about = asked.about.into_values().flatten().collect();
+        let about = asked.about;
         self.bucket.put(CONFIRMED, wire::encode(&Confirmed { about })).await?;
         self.bucket.put(ASKED, wire::encode(&Asked::default())).await?;
-        if let Some(mut identity) = self.read::<Identity>(KEY).await? {
-            identity.doubt = None;
-            self.bucket.put(KEY, wire::encode(&identity)).await?;
-        }
+        self.change_identity(|identity| Identity { doubt: None, ..identity }).await?;
         Ok(told)
     }
 
@@ -226,6 +278,8 @@ fn settled(stored: Option<Identity>, known: Option<Identity>) -> Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::documents::tests::Memory;
+    use std::future::ready;
 
     fn identity(id: u8, epoch: u64) -> Identity {
         Identity { id: Token::random([id; 26]), epoch, doubt: None }
@@ -247,5 +301,46 @@ mod tests {
         let doubtful = settled(None, Some(identity(1, 5)));
         let again = settled(Some(doubtful.clone()), Some(doubtful));
         assert!(again.doubt.is_some());
+    }
+
+    fn keeper(bucket: &Memory, folder: &Path) -> Keeper {
+        Keeper::new(bucket.clone(), folder)
+    }
+
+    fn names(of: &[&str]) -> HashSet<String> {
+        of.iter().map(ToString::to_string).collect()
+    }
+
+    #[tokio::test]
+    async fn a_copy_from_before_the_last_look_is_known_for_one() {
+        let (bucket, folder) = (Memory::default(), tempfile::tempdir().unwrap());
+        let leader = keeper(&bucket, folder.path());
+        leader.settle(ready(true)).await.unwrap();
+        let copy = bucket.get(KEY).await.unwrap().unwrap().value;
+        leader.settle(ready(false)).await.unwrap();
+        assert_eq!(leader.trust("c").await.unwrap().registry, None);
+        leader.advance().await.unwrap();
+        bucket.put(KEY, copy).await.unwrap();
+        leader.settle(ready(false)).await.unwrap();
+        let doubt = leader.trust("c").await.unwrap().registry.unwrap();
+        assert!(doubt.contains("older copy"), "{doubt}");
+        leader.confirm().await.unwrap();
+        assert_eq!(leader.trust("c").await.unwrap().registry, None);
+    }
+
+    #[tokio::test]
+    async fn a_persons_word_is_about_what_was_asked_and_once() {
+        let (bucket, folder) = (Memory::default(), tempfile::tempdir().unwrap());
+        let leader = keeper(&bucket, folder.path());
+        leader.settle(ready(true)).await.unwrap();
+        for cloud in ["a", "b"] {
+            let about = names(&[cloud]);
+            leader.ask(cloud, vec!["?".into()], about.clone(), &about).await.unwrap();
+        }
+        assert_eq!(leader.confirm().await.unwrap(), ["a: ?", "b: ?"]);
+        assert_eq!(leader.trust("a").await.unwrap().confirmed, names(&["a"]));
+        leader.ask("a", Vec::new(), names(&[]), &names(&["x"])).await.unwrap();
+        assert_eq!(leader.trust("a").await.unwrap().confirmed, names(&[]));
+        assert_eq!(leader.trust("b").await.unwrap().confirmed, names(&["b"]));
     }
 }

@@ -81,7 +81,15 @@ async fn a_killed_nats_server_costs_no_event_and_no_sample() -> Result<()> {
     cluster.more_samples(2, 2).await?;
     cluster.ensure_gapless(INTERVAL_SECS)?;
     each_result_once(&cluster).await?;
-    cluster.finish(&["nats-server ended", "nats-server does not start", "could not be planned"])
+    cluster.finish(&[
+        "nats-server ended",
+        "nats-server does not start",
+        "could not be planned",
+        "could not be read or written",
+        "age could not be noted",
+        // On a busy machine the server may be away for longer than the lease lasts.
+        "the lease is lost",
+    ])
 }
 
 /// Kills the server while both agents apply, lets them finish while it is away, and brings it back.

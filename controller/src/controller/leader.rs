@@ -29,7 +29,7 @@ pub(super) async fn run(core: Arc<Core>) -> anyhow::Result<()> {
         super::finish(&mut tasks, STOP_GRACE).await;
         result?;
         if !core.cancel.is_cancelled() {
-            tracing::warn!("another controller reconciles; this one stands by");
+            tracing::warn!("the lease is lost, to another controller or with NATS: standing by");
         }
     }
     Ok(())
@@ -65,7 +65,7 @@ async fn take_over(
 ) -> anyhow::Result<()> {
     core.registry.reload().await?;
     core.revocations.take_over().await.context("pushing the accounts' claims")?;
-    let empty = core.inspector.all_empty().await;
+    let empty = core.inspector.all_empty();
     core.keeper.settle(empty).await.context("settling whether the registry is the known one")?;
     start_witness(core, stop, tasks).await?;
     start_reactors(core, stop, tasks).await?;
