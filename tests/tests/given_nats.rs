@@ -8,7 +8,7 @@ use muster_tests::cluster::{Cluster, Setup, nats_server, program};
 use muster_tests::host::{self, run};
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
@@ -60,12 +60,15 @@ async fn a_nats_server_that_others_run_from_the_configuration_of_init() -> Resul
     cluster.finish(&["NATS is not reached yet"])
 }
 
+fn oldest() -> PathBuf {
+    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/nats-server-2.11");
+    std::env::var_os("MUSTER_NATS_SERVER_211").map_or(fetched, PathBuf::from)
+}
+
 /// Guards: no stream, bucket or claim uses what 2.11 does not know.
 #[tokio::test]
 async fn the_chain_works_with_the_oldest_server_that_is_supported() -> Result<()> {
-    let fetched = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/nats-server-2.11");
-    let nats = std::env::var_os("MUSTER_NATS_SERVER_211").map_or(fetched, PathBuf::from);
-    let cluster = Cluster::start(&Setup { nats: Some(nats), ..Setup::default() }).await?;
+    let cluster = Cluster::start(&Setup { nats: Some(oldest()), ..Setup::default() }).await?;
     let admin = cluster.admin().await?;
     let version = cluster.ask(&admin, &ClusterShow {}).await?.nats_version;
     ensure!(version.starts_with("2.11."), "{version}");
@@ -75,6 +78,30 @@ async fn the_chain_works_with_the_oldest_server_that_is_supported() -> Result<()
     let applied = cluster.muster(&["apply", "*", "-o", "json"]).await?.with_code(0)?.json()?;
     ensure!(applied["summary"]["succeeded"] == 1, "{applied:#}");
     cluster.finish(&[])
+}
+
+/// Guards: a stream keeps the way in which it is written; a newer server has others.
+#[tokio::test]
+async fn a_newer_server_takes_over_the_store_of_an_older_one() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let nats = dir.path().join("nats-server");
+    symlink(fs::canonicalize(oldest())?, &nats)?;
+    let setup = Setup { nats: Some(nats.clone()), ..Setup::default() };
+    let mut cluster = Cluster::start(&setup).await?;
+    let admin = cluster.admin().await?;
+    cluster.scale(&admin, 1).await?;
+    let before = cluster.until(&admin, "ready", ready(1)).await?;
+    cluster.kill_controller()?;
+    fs::remove_file(&nats)?;
+    symlink(fs::canonicalize(nats_server())?, &nats)?;
+    cluster.start_controller().await?;
+    let admin = cluster.admin().await?;
+    let version = cluster.ask(&admin, &ClusterShow {}).await?.nats_version;
+    ensure!(!version.starts_with("2.11."), "{version}");
+    cluster.more_samples(1, 1).await?;
+    let after = cluster.until(&admin, "ready", ready(1)).await?;
+    assert_eq!(before[0].agent_id, after[0].agent_id);
+    cluster.finish(&["nats-server"])
 }
 
 /// What the controller says that is given this as its nats-server.
