@@ -6,11 +6,15 @@
 //! `Launching` is looked for by its agent id, never asked for again, and when the cloud never shows
 //! it, its generation is fenced and another is made.
 
+mod cloud;
+
+pub use cloud::{CALLS_MAX, Cloud};
+
 use crate::config;
 use crate::keys::{self, Keys};
 use crate::lease::Fence;
 use crate::lifecycle::Input;
-use crate::provider::{self, ErrorKind, Provider, Secret, Server, ServerId, ServerSpec, Status};
+use crate::provider::{self, ErrorKind, Secret, Server, ServerId, ServerSpec, Status};
 use crate::registry::{self, Registry};
 use crate::user_data::{self, AgentSettings, Install, UserData};
 use futures_util::future::BoxFuture;
@@ -24,10 +28,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
-/// Calls to one cloud at once.
-pub const CALLS_MAX: usize = 32;
 /// A call that changes a cloud begins only with so much of the lease left, and ends before it does.
 const FENCE_MIN: Duration = Duration::from_secs(2);
 /// What remains of the lease when such a call is given up.
@@ -90,24 +91,6 @@ pub enum Before {
     Launch,
     /// Its server is removed.
     Terminate,
-}
-
-/// A cloud with the calls to it that are under way.
-#[derive(Clone, Debug)]
-pub struct Cloud {
-    /// Its name in the configuration.
-    pub name: String,
-    /// Its driver.
-    pub provider: Arc<dyn Provider>,
-    calls: Arc<Semaphore>,
-}
-
-impl Cloud {
-    /// A cloud without calls.
-    #[must_use]
-    pub fn new(name: String, provider: Arc<dyn Provider>) -> Cloud {
-        Cloud { name, provider, calls: Arc::new(Semaphore::new(CALLS_MAX)) }
-    }
 }
 
 /// Launches and removes workers.
@@ -183,14 +166,12 @@ impl Launcher {
 
     async fn launch_with(&self, worker: &Worker, seed: &str) -> Result<(), Error> {
         let (pool, cloud) = self.pool_of(worker)?;
-        if self.fence.remaining().is_none_or(|left| left <= FENCE_MIN) {
-            return Err(Error::Fenced);
-        }
+        self.lasting()?;
         let image = self.image_of(&worker.pool, pool).await?;
         let spec = self.spec(worker, pool, &image, seed)?;
         let about = Worker { image: image.clone(), ..worker.clone() };
         self.ties.before(Before::Launch, &about).await;
-        let call = self.permit(&cloud).await?;
+        let call = cloud.permit().await?;
         let agent = &worker.agent_id;
         self.registry.happen_to(agent, &Input::LaunchBegins { image }).await?;
         let answer = self.change(cloud.provider.create(spec)).await;
@@ -213,7 +194,7 @@ impl Launcher {
     /// When the cloud cannot be asked, or does not show it yet; nothing is concluded then.
     pub async fn look(&self, worker: &Worker) -> Result<(), Error> {
         let (_, cloud) = self.pool_of(worker)?;
-        let servers = self.in_time(cloud.provider.list()).await?;
+        let servers = cloud.servers(self.patience()).await?;
         let of_it = servers.iter().filter(|server| server.agent_id == worker.agent_id);
         if let Some(server) = of_it.min_by_key(|server| (server.created_at, &server.id)) {
             return self.created(&worker.agent_id, server).await;
@@ -259,7 +240,7 @@ impl Launcher {
         let begins = Input::RebuildBegins { agent_id, bootstrap, image: image.clone() };
         let next = self.registry.happen_to(&worker.agent_id, &begins).await?;
         let spec = self.spec(&next, pool, &image, &seed)?;
-        let call = self.permit(&cloud).await?;
+        let call = cloud.permit().await?;
         let answer = self.change(cloud.provider.rebuild(&id, spec)).await;
         drop(call);
         let input = match answer {
@@ -295,7 +276,7 @@ impl Launcher {
     /// # Errors
     /// When that is not certain.
     pub async fn delete(&self, cloud: &Cloud, id: &ServerId) -> Result<(), Error> {
-        let call = self.permit(cloud).await?;
+        let call = cloud.permit().await?;
         self.change(cloud.provider.delete(id)).await?;
         drop(call);
         let left = self.in_time(cloud.provider.get(id)).await?;
@@ -307,9 +288,9 @@ impl Launcher {
 
     /// Every server that was made for this generation: the known one, and what a lost answer left.
     async fn servers_of(&self, worker: &Worker, cloud: &Cloud) -> Result<Vec<ServerId>, Error> {
-        let servers = self.in_time(cloud.provider.list()).await?;
-        let of_it = servers.into_iter().filter(|server| server.agent_id == worker.agent_id);
-        let mut ids: Vec<ServerId> = of_it.map(|server| server.id).collect();
+        let servers = cloud.servers(self.patience()).await?;
+        let of_it = servers.iter().filter(|server| server.agent_id == worker.agent_id);
+        let mut ids: Vec<ServerId> = of_it.map(|server| server.id.clone()).collect();
         if let Some(known) = worker.provider_id.as_ref().map(ServerId::new)
             && !ids.contains(&known)
         {
@@ -331,7 +312,7 @@ impl Launcher {
     /// # Errors
     /// When the cloud cannot be asked.
     pub async fn list(&self, cloud: &Cloud) -> Result<Vec<Server>, Error> {
-        self.in_time(cloud.provider.list()).await
+        Ok(cloud.servers(self.patience()).await?.to_vec())
     }
 
     fn pool_of(&self, worker: &Worker) -> Result<(&config::Pool, Cloud), Error> {
@@ -390,18 +371,18 @@ impl Launcher {
         })?)
     }
 
-    async fn permit(&self, cloud: &Cloud) -> Result<tokio::sync::OwnedSemaphorePermit, Error> {
-        Arc::clone(&cloud.calls).acquire_owned().await.map_err(|_| Error::Fenced)
-    }
-
     /// A call that changes a cloud: it ends before the lease does.
     async fn change<T>(
         &self,
         call: impl Future<Output = Result<T, provider::Error>>,
     ) -> Result<T, Error> {
-        let left = self.fence.remaining().filter(|left| *left > FENCE_MIN);
-        let left = left.ok_or(Error::Fenced)? - FENCE_SPARE;
+        let left = self.lasting()? - FENCE_SPARE;
         limited(call, left.min(self.patience())).await
+    }
+
+    /// What remains of the lease, if a call that changes a cloud may begin.
+    fn lasting(&self) -> Result<Duration, Error> {
+        self.fence.remaining().filter(|left| *left > FENCE_MIN).ok_or(Error::Fenced)
     }
 
     /// A call that only reads.
