@@ -172,9 +172,18 @@ impl Launcher {
         let about = Worker { image: image.clone(), ..worker.clone() };
         self.ties.before(Before::Launch, &about).await;
         let call = cloud.permit().await?;
+        // A controller that is killed up to here leaves no doubt: the worker is still pending.
+        let prepared = match self.in_time(cloud.provider.prepare(&spec)).await {
+            Err(Error::Slow(limit)) => return Err(Error::Slow(limit)),
+            prepared => prepared,
+        };
+        self.lasting()?;
         let agent = &worker.agent_id;
         self.registry.happen_to(agent, &Input::LaunchBegins { image }).await?;
-        let answer = self.change(cloud.provider.create(spec)).await;
+        let answer = match prepared {
+            Ok(()) => self.change(cloud.provider.create(spec)).await,
+            Err(error) => Err(error),
+        };
         drop(call);
         match answer {
             Ok(server) => self.created(agent, &server).await,

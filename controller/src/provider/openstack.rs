@@ -85,6 +85,13 @@ impl OpenStack {
 }
 
 impl Inner {
+    /// Logs in, and looks up what a spec names: it is remembered when the server is asked for.
+    async fn prepare(&self, spec: &ServerSpec) -> Result<(), Error> {
+        let doing = format!("creating {}", spec.name);
+        let ids = self.ids(&doing, spec, &self.settings.server_of(&spec.pool)).await;
+        ids.map(drop).map_err(Error::nothing_was_done)
+    }
+
     async fn create(&self, spec: &ServerSpec) -> Result<Server, Error> {
         let doing = format!("creating {}", spec.name);
         self.check(&doing, spec)?;
@@ -336,6 +343,10 @@ impl Inner {
 impl Provider for OpenStack {
     fn name(&self) -> &'static str {
         "openstack"
+    }
+
+    fn prepare<'a>(&'a self, spec: &'a ServerSpec) -> BoxFuture<'a, Result<(), Error>> {
+        Box::pin(self.inner.prepare(spec))
     }
 
     fn create(&self, spec: ServerSpec) -> BoxFuture<'_, Result<Server, Error>> {
