@@ -6,15 +6,17 @@
 //! `Launching` is looked for by its agent id, never asked for again, and when the cloud never shows
 //! it, its generation is fenced and another is made.
 
+mod cloud;
 mod error;
 
+pub use cloud::{CALLS_MAX, Cloud};
 pub use error::Error;
 
 use crate::config;
 use crate::keys::Keys;
 use crate::lease::Fence;
 use crate::lifecycle::Input;
-use crate::provider::{self, ErrorKind, Provider, Secret, Server, ServerId, ServerSpec, Status};
+use crate::provider::{self, ErrorKind, Secret, Server, ServerId, ServerSpec, Status};
 use crate::registry::Registry;
 use crate::user_data::{self, AgentSettings, Install, UserData};
 use futures_util::future::BoxFuture;
@@ -28,10 +30,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Semaphore;
 
-/// Calls to one cloud at once.
-pub const CALLS_MAX: usize = 32;
 /// A call that changes a cloud begins only with so much of the lease left, and ends before it does.
 const FENCE_MIN: Duration = Duration::from_secs(2);
 /// What remains of the lease when such a call is given up.
@@ -56,24 +55,6 @@ pub enum Before {
     Launch,
     /// Its server is removed.
     Terminate,
-}
-
-/// A cloud with the calls to it that are under way.
-#[derive(Clone, Debug)]
-pub struct Cloud {
-    /// Its name in the configuration.
-    pub name: String,
-    /// Its driver.
-    pub provider: Arc<dyn Provider>,
-    calls: Arc<Semaphore>,
-}
-
-impl Cloud {
-    /// A cloud without calls.
-    #[must_use]
-    pub fn new(name: String, provider: Arc<dyn Provider>) -> Cloud {
-        Cloud { name, provider, calls: Arc::new(Semaphore::new(CALLS_MAX)) }
-    }
 }
 
 /// Launches and removes workers.
@@ -149,18 +130,24 @@ impl Launcher {
 
     async fn launch_with(&self, worker: &Worker, seed: &str) -> Result<(), Error> {
         let (pool, cloud) = self.pool_of(worker)?;
-        if self.fence.remaining().is_none_or(|left| left <= FENCE_MIN) {
-            return Err(Error::Fenced);
-        }
+        self.lasting()?;
         let image = self.image_of(&worker.pool, pool).await?;
         let spec = self.spec(worker, pool, &image, seed)?;
         let about = Worker { image: image.clone(), ..worker.clone() };
         self.ties.before(Before::Launch, &about).await;
-        let call = self.permit(&cloud).await?;
-        self.prepare(&cloud, &spec).await;
+        let call = cloud.permit().await?;
+        // A controller that is killed up to here leaves no doubt: the worker is still pending.
+        let prepared = match self.in_time(cloud.provider.prepare(&spec)).await {
+            Err(Error::Slow(limit)) => return Err(Error::Slow(limit)),
+            prepared => prepared,
+        };
+        self.lasting()?;
         let agent = &worker.agent_id;
         self.registry.happen_to(agent, &Input::LaunchBegins { image }).await?;
-        let answer = self.change(cloud.provider.create(spec)).await;
+        let answer = match prepared {
+            Ok(()) => self.change(cloud.provider.create(spec)).await,
+            Err(error) => Err(error),
+        };
         drop(call);
         match answer {
             Ok(server) => self.created(agent, &server).await,
@@ -180,7 +167,7 @@ impl Launcher {
     /// When the cloud cannot be asked, or does not show it yet; nothing is concluded then.
     pub async fn look(&self, worker: &Worker) -> Result<(), Error> {
         let (_, cloud) = self.pool_of(worker)?;
-        let servers = self.in_time(cloud.provider.list()).await?;
+        let servers = cloud.servers(self.patience()).await?;
         let of_it = servers.iter().filter(|server| server.agent_id == worker.agent_id);
         if let Some(server) = of_it.min_by_key(|server| (server.created_at, &server.id)) {
             return self.created(&worker.agent_id, server).await;
@@ -226,8 +213,10 @@ impl Launcher {
         let begins = Input::RebuildBegins { agent_id, bootstrap, image: image.clone() };
         let next = self.registry.happen_to(&worker.agent_id, &begins).await?;
         let spec = self.spec(&next, pool, &image, &seed)?;
-        let call = self.permit(&cloud).await?;
-        self.prepare(&cloud, &spec).await;
+        let call = cloud.permit().await?;
+        if let Err(error) = self.in_time(cloud.provider.prepare(&spec)).await {
+            tracing::debug!(%error, "the rebuild itself will tell");
+        }
         let answer = self.change(cloud.provider.rebuild(&id, spec)).await;
         drop(call);
         let input = match answer {
@@ -263,7 +252,7 @@ impl Launcher {
     /// # Errors
     /// When that is not certain.
     pub async fn delete(&self, cloud: &Cloud, id: &ServerId) -> Result<(), Error> {
-        let call = self.permit(cloud).await?;
+        let call = cloud.permit().await?;
         self.change(cloud.provider.delete(id)).await?;
         drop(call);
         let left = self.in_time(cloud.provider.get(id)).await?;
@@ -275,9 +264,9 @@ impl Launcher {
 
     /// Every server that was made for this generation: the known one, and what a lost answer left.
     async fn servers_of(&self, worker: &Worker, cloud: &Cloud) -> Result<Vec<ServerId>, Error> {
-        let servers = self.in_time(cloud.provider.list()).await?;
-        let of_it = servers.into_iter().filter(|server| server.agent_id == worker.agent_id);
-        let mut ids: Vec<ServerId> = of_it.map(|server| server.id).collect();
+        let servers = cloud.servers(self.patience()).await?;
+        let of_it = servers.iter().filter(|server| server.agent_id == worker.agent_id);
+        let mut ids: Vec<ServerId> = of_it.map(|server| server.id.clone()).collect();
         if let Some(known) = worker.provider_id.as_ref().map(ServerId::new)
             && !ids.contains(&known)
         {
@@ -299,7 +288,7 @@ impl Launcher {
     /// # Errors
     /// When the cloud cannot be asked.
     pub async fn list(&self, cloud: &Cloud) -> Result<Vec<Server>, Error> {
-        self.in_time(cloud.provider.list()).await
+        Ok(cloud.servers(self.patience()).await?.to_vec())
     }
 
     fn pool_of(&self, worker: &Worker) -> Result<(&config::Pool, Cloud), Error> {
@@ -358,25 +347,18 @@ impl Launcher {
         })?)
     }
 
-    /// A call that changes a cloud must end within the lease: what it needs is looked up before.
-    async fn prepare(&self, cloud: &Cloud, spec: &ServerSpec) {
-        if let Err(error) = self.in_time(cloud.provider.prepare(spec)).await {
-            tracing::debug!(%error, "the call itself will tell");
-        }
-    }
-
-    async fn permit(&self, cloud: &Cloud) -> Result<tokio::sync::OwnedSemaphorePermit, Error> {
-        Arc::clone(&cloud.calls).acquire_owned().await.map_err(|_| Error::Fenced)
-    }
-
     /// A call that changes a cloud: it ends before the lease does.
     async fn change<T>(
         &self,
         call: impl Future<Output = Result<T, provider::Error>>,
     ) -> Result<T, Error> {
-        let left = self.fence.remaining().filter(|left| *left > FENCE_MIN);
-        let left = left.ok_or(Error::Fenced)? - FENCE_SPARE;
+        let left = self.lasting()? - FENCE_SPARE;
         limited(call, left.min(self.patience())).await
+    }
+
+    /// What remains of the lease, if a call that changes a cloud may begin.
+    fn lasting(&self) -> Result<Duration, Error> {
+        self.fence.remaining().filter(|left| *left > FENCE_MIN).ok_or(Error::Fenced)
     }
 
     /// A call that only reads.

@@ -110,12 +110,15 @@ pub fn breaker(workers: &[&Worker], now: UnixMillis) -> Option<Breaker> {
     let all: Vec<_> = counted.collect();
     let last = all.iter().max_by_key(|failures| failures.at)?;
     let failures = all.iter().map(|failures| failures.count).sum();
+    // Launches that failed side by side are one failure more, as a probe is: a probe takes the first
+    // name that is free again, so its failures are counted there.
+    let in_turn = all.iter().map(|failures| failures.count).max().unwrap_or_default();
     let breaker =
         Breaker { until: last.at, failures, kind: last.kind, reason: last.reason.clone() };
     let pause = if breaker.is_open() {
         let beyond = match last.kind {
-            FailureKind::Capacity => failures - 1,
-            _ => failures - FAILURES_MAX,
+            FailureKind::Capacity => in_turn.saturating_sub(1),
+            _ => in_turn.saturating_sub(FAILURES_MAX),
         };
         (PAUSE_MILLIS_FIRST << beyond.min(16)).min(PAUSE_MILLIS_MAX)
     } else {
@@ -244,6 +247,10 @@ mod tests {
         assert_eq!((until(1), until(2)), (PAUSE_MILLIS_SHORT, PAUSE_MILLIS_SHORT));
         assert_eq!((until(3), until(5)), (PAUSE_MILLIS_FIRST, PAUSE_MILLIS_FIRST * 4));
         assert_eq!(until(60), PAUSE_MILLIS_MAX);
+        let side_by_side: Vec<Worker> =
+            (1..=200).map(|n| failed(n, 1, FailureKind::Cloud)).collect();
+        let all: Vec<&Worker> = side_by_side.iter().collect();
+        assert_eq!(breaker(&all, NOW).unwrap().until.since(NOW), PAUSE_MILLIS_FIRST);
         let success = Worker { last_ready: Some(NOW.plus(1)), ..worker(2, Phase::Ready) };
         assert_eq!(breaker(&[&failed(1, 9, FailureKind::Boot), &success], NOW.plus(2)), None);
     }

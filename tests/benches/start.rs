@@ -5,11 +5,13 @@ use anyhow::{Context, Result, ensure};
 use muster_protocol::bus::Bus;
 use muster_protocol::worker::{Milestones, Phase};
 use muster_tests::cluster::{Cluster, Setup, next_event, program};
-use muster_tests::figures::{Part, Spent, cpu, memory, millis, say, tell_median, title};
+use muster_tests::figures::{
+    Part, Spent, cpu, memory, millis, say, since_midnight, tell_median, time_of_day, title,
+};
 use muster_tests::machines::{Machine, Yard};
 use std::collections::BTreeMap;
 use std::process::Command;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 /// Agents that are started by hand, one after the other.
 const STARTS: u32 = 15;
@@ -127,20 +129,6 @@ fn steps(log: &str, begin: Duration) -> Result<Vec<f64>> {
         last = at;
     }
     Ok(steps)
-}
-
-fn since_midnight() -> Duration {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    let now = now.expect("the clock is past 1970");
-    Duration::new(now.as_secs() % 86_400, now.subsec_nanos())
-}
-
-/// The time of a line that begins `2026-01-31T23:59:59.123456Z`.
-fn time_of_day(line: &str) -> Option<Duration> {
-    let time = line.split_once('T')?.1.split_once('Z')?.0;
-    let mut parts = time.split(':').map(str::parse::<f64>);
-    let mut next = || parts.next()?.ok();
-    Some(Duration::from_secs_f64(next()? * 3600.0 + next()? * 60.0 + next()?))
 }
 
 async fn by_the_provider(isolation: &'static str) -> Result<()> {

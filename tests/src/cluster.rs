@@ -35,6 +35,10 @@ pub struct Setup {
     pub agent: Option<String>,
     /// Files of the state tree: path and text.
     pub tree: Vec<(&'static str, String)>,
+    /// The cluster's name.
+    pub name: String,
+    /// The provider `here`; the local one if absent.
+    pub provider: Option<String>,
     /// More settings of the pool `test`, e.g. `, launches_max: 100`.
     pub pool: &'static str,
     /// More lines of `controller.yaml`.
@@ -55,6 +59,8 @@ impl Default for Setup {
             isolation: "none",
             agent: None,
             tree,
+            name: "test".to_owned(),
+            provider: None,
             pool: "",
             config: String::new(),
             listen,
@@ -121,7 +127,8 @@ impl Cluster {
         let nats = setup.nats.clone().unwrap_or_else(nats_server);
         let cluster = Cluster { dir, controller: None, stand_by: None, nats };
         let init = Command::new(program("muster-controller"))
-            .args(["init", "--cluster", "test", "--listen", &setup.listen, "--max-store", "1GiB"])
+            .args(["init", "--cluster", &setup.name, "--listen", &setup.listen])
+            .args(["--max-store", "1GiB"])
             .arg("--dir")
             .arg(cluster.path("config"))
             .output()?;
@@ -146,17 +153,7 @@ impl Cluster {
     /// # Errors
     /// With its log.
     pub async fn start_controller(&mut self) -> Result<()> {
-        let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log"))?;
-        let child = Command::new(program("muster-controller"))
-            .arg("run")
-            .arg("--config")
-            .arg(self.path("config/controller.yaml"))
-            .env("MUSTER_NATS_SERVER", &self.nats)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone()?)
-            .stderr(log)
-            .spawn()?;
-        self.controller = Some(child);
+        self.spawn_controller()?;
         let until = Instant::now() + PATIENCE;
         loop {
             if let Ok(bus) = self.admin().await
@@ -171,6 +168,25 @@ impl Cluster {
             }
             tokio::time::sleep(POLL).await;
         }
+    }
+
+    /// Starts the controller, and waits for nothing.
+    ///
+    /// # Errors
+    /// When it cannot be executed.
+    pub fn spawn_controller(&mut self) -> Result<()> {
+        let log = fs::OpenOptions::new().create(true).append(true).open(self.path("log"))?;
+        let child = Command::new(program("muster-controller"))
+            .arg("run")
+            .arg("--config")
+            .arg(self.path("config/controller.yaml"))
+            .env("MUSTER_NATS_SERVER", &self.nats)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()?;
+        self.controller = Some(child);
+        Ok(())
     }
 
     /// Starts a second controller, with a data folder of its own and the first one's workers.
@@ -236,6 +252,13 @@ impl Cluster {
         child.kill()?;
         child.wait()?;
         Ok(())
+    }
+
+    /// Asks the controller to end, with its nats-server, and waits for it.
+    pub fn stop_controller(&mut self) {
+        if let Some(child) = self.controller.take() {
+            end(child);
+        }
     }
 
     /// What the controller has logged.
@@ -374,9 +397,7 @@ impl Cluster {
         if let Some(child) = self.stand_by.take() {
             end(child);
         }
-        if let Some(child) = self.controller.take() {
-            end(child);
-        }
+        self.stop_controller();
     }
 }
 
@@ -422,14 +443,18 @@ pub async fn next_event(feed: &mut Feed) -> Result<(String, Event)> {
 }
 
 fn config(setup: &Setup, cluster: &Cluster) -> String {
-    let agent = setup.agent.clone();
-    let agent = agent.unwrap_or_else(|| program("muster-agent").display().to_string());
-    let (isolation, pool, more) = (setup.isolation, setup.pool, &setup.config);
+    let local = || {
+        let agent = setup.agent.clone();
+        let agent = agent.unwrap_or_else(|| program("muster-agent").display().to_string());
+        format!("{{kind: local, isolation: {}, agent: {agent:?}}}", setup.isolation)
+    };
+    let provider = setup.provider.clone().unwrap_or_else(local);
+    let (name, pool, more) = (&setup.name, setup.pool, &setup.config);
     let samples = cluster.path("samples.jsonl");
     let mut text = format!(
-        "cluster: test\nkeys: .\ndata: ../data\nstates: {{tree: ../tree}}\n\
+        "cluster: {name}\nkeys: .\ndata: ../data\nstates: {{tree: ../tree}}\n\
          store: {{bytes_max: 900000000}}\n\
-         providers:\n  here: {{kind: local, isolation: {isolation}, agent: {agent:?}}}\n\
+         providers:\n  here: {provider}\n\
          pools:\n  test: {{provider: here, max: 200{pool}}}\n\
          sinks:\n  - {{kind: json_lines, name: samples, path: {samples:?}}}\n"
     );

@@ -10,7 +10,7 @@ use std::fs;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Prints one line of a bench's result.
 pub fn say(line: &str) {
@@ -68,6 +68,26 @@ pub fn quantile(sorted: &[f64], part: f64) -> f64 {
 #[must_use]
 pub fn millis(time: Duration) -> f64 {
     time.as_secs_f64() * 1000.0
+}
+
+/// The present time of the day, in UTC, as logs tell it.
+///
+/// # Panics
+/// When the clock stands before 1970.
+#[must_use]
+pub fn since_midnight() -> Duration {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let now = now.expect("the clock is past 1970");
+    Duration::new(now.as_secs() % 86_400, now.subsec_nanos())
+}
+
+/// The time of a line that begins `2026-01-31T23:59:59.123456Z`.
+#[must_use]
+pub fn time_of_day(line: &str) -> Option<Duration> {
+    let time = line.split_once('T')?.1.split_once('Z')?.0;
+    let mut parts = time.split(':').map(str::parse::<f64>);
+    let mut next = || parts.next()?.ok();
+    Some(Duration::from_secs_f64(next()? * 3600.0 + next()? * 60.0 + next()?))
 }
 
 /// The CPU time of this process, all its threads.

@@ -5,4 +5,5 @@ pub mod demo;
 pub mod figures;
 pub mod host;
 pub mod house;
+pub mod joiner;
 pub mod machines;

@@ -2,20 +2,14 @@
 //! or speaks the protocol instead of an agent.
 
 use crate::cluster::{Cluster, PATIENCE, program};
+use crate::joiner::{Joined, Joiner};
 use anyhow::{Context, Result, bail};
-use muster_protocol::bus::{Bus, Credential, Options};
-use muster_protocol::enrol::{Answer, Claim, Request, Verdict};
-use muster_protocol::id::{AgentId, Token, random};
-use muster_protocol::seal::Signed;
-use muster_protocol::subject::{self, Role};
-use nkeys::{KeyPair, XKey};
-use serde::Deserialize;
-use std::collections::BTreeMap;
+use muster_protocol::bus::Bus;
+use muster_protocol::id::AgentId;
 use std::fs::{self, File, Permissions};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use tempfile::TempDir;
 
 const BOOTSTRAP: &str = "etc/muster/bootstrap.yaml";
@@ -75,39 +69,31 @@ impl Yard {
 
     fn machine(&self, left: &Path) -> Result<Machine> {
         let text = fs::read_to_string(left)?;
-        let user_data: UserData = serde_saphyr::from_str(&text)?;
-        let root = self.0.path().join(user_data.agent_id.as_str());
+        let joiner = Joiner::of(&text)?;
+        let agent_id = joiner.agent_id().as_str();
+        let root = self.0.path().join(agent_id);
         fs::create_dir_all(root.join("etc/muster"))?;
         let bootstrap = root.join(BOOTSTRAP);
         fs::write(&bootstrap, text)?;
         fs::set_permissions(&bootstrap, Permissions::from_mode(0o600))?;
         // Without one the agent would take this host's, which all of them share.
-        fs::write(root.join("etc/muster/server_id"), user_data.agent_id.as_str())?;
-        Ok(Machine { root, user_data })
+        fs::write(root.join("etc/muster/server_id"), agent_id)?;
+        Ok(Machine { root, joiner })
     }
-}
-
-#[derive(Debug, Deserialize)]
-struct UserData {
-    agent_id: AgentId,
-    servers: Vec<String>,
-    root_public_key: String,
-    jwt: String,
-    seed: String,
 }
 
 /// A launched machine: a folder that stands for its `/`, and what user-data told it.
 #[derive(Debug)]
 pub struct Machine {
     root: PathBuf,
-    user_data: UserData,
+    joiner: Joiner,
 }
 
 impl Machine {
     /// Whose it is.
     #[must_use]
     pub fn agent_id(&self) -> &AgentId {
-        &self.user_data.agent_id
+        self.joiner.agent_id()
     }
 
     /// The folder that stands for its `/`.
@@ -146,40 +132,10 @@ impl Machine {
     /// # Errors
     /// When it is not admitted.
     pub async fn enrol(&self, cluster: &Cluster) -> Result<Bus> {
-        let (seed, key, xkey) = (&self.user_data.seed, KeyPair::new_user(), XKey::new());
-        let boot = self.connect(cluster, Role::Bootstrap, seed, &self.user_data.jwt).await?;
-        let claim = Claim {
-            agent_id: self.agent_id().clone(),
-            public_key: key.public_key(),
-            xkey: xkey.public_key(),
-            server_id: None,
-            facts: BTreeMap::new(),
-            nonce: Token::random(random()),
-            version: "bench".into(),
-        };
-        let request = Request::sign(&claim, &KeyPair::from_seed(seed)?, &key)?;
-        let to = subject::enrol(self.agent_id());
-        let signed: Signed = boot.request(to, &request, PATIENCE).await?;
-        boot.close().await;
-        let root_key = &self.user_data.root_public_key;
-        let answer: Answer = signed.open(root_key, self.agent_id().as_str(), None)?;
-        let Verdict::Admitted(admission) = answer.verdict else {
-            bail!("not admitted: {:?}", answer.verdict);
-        };
-        let agent = self.connect(cluster, Role::Agent, &key.seed()?, &admission.jwt).await?;
-        agent.probe(&subject::rpc(self.agent_id(), "hello")).await?;
-        Ok(agent)
-    }
-
-    async fn connect(&self, cluster: &Cluster, role: Role, seed: &str, jwt: &str) -> Result<Bus> {
-        Ok(Bus::connect(Options {
-            role,
-            name: self.agent_id().to_string(),
-            servers: self.user_data.servers.clone(),
-            ca: Some(cluster.path("config/ca.pem")),
-            credential: Credential::new(Arc::new(KeyPair::from_seed(seed)?), jwt.to_owned()),
-        })
-        .await?)
+        match self.joiner.enrol(&cluster.path("config/ca.pem"), PATIENCE).await? {
+            Joined::Admitted(bus) => Ok(bus),
+            Joined::Refused(why) | Joined::Later(why) => bail!("not admitted: {why}"),
+        }
     }
 }
 

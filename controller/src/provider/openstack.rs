@@ -85,6 +85,13 @@ impl OpenStack {
 }
 
 impl Inner {
+    /// Logs in, and looks up what a spec names: it is remembered when the server is asked for.
+    async fn prepare(&self, spec: &ServerSpec) -> Result<(), Error> {
+        let doing = format!("creating {}", spec.name);
+        let ids = self.ids(&doing, spec, &self.settings.server_of(&spec.pool)).await;
+        ids.map(drop).map_err(Error::nothing_was_done)
+    }
+
     async fn create(&self, spec: &ServerSpec) -> Result<Server, Error> {
         let doing = format!("creating {}", spec.name);
         self.check(&doing, spec)?;
@@ -339,10 +346,7 @@ impl Provider for OpenStack {
     }
 
     fn prepare<'a>(&'a self, spec: &'a ServerSpec) -> BoxFuture<'a, Result<(), Error>> {
-        Box::pin(async move {
-            let settings = self.inner.settings.server_of(&spec.pool);
-            self.inner.ids("preparing a launch", spec, &settings).await.map(drop)
-        })
+        Box::pin(self.inner.prepare(spec))
     }
 
     fn create(&self, spec: ServerSpec) -> BoxFuture<'_, Result<Server, Error>> {

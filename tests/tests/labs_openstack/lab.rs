@@ -160,13 +160,17 @@ impl Lab {
 
     /// The user-data that Nova's metadata service gives to a server.
     pub(crate) fn metadata(&self, server: &Server) -> String {
+        self.metadata_of(server).expect("the server is there and has user-data")
+    }
+
+    /// The same, of a server that may be gone meanwhile.
+    pub(crate) fn metadata_of(&self, server: &Server) -> Option<String> {
         let output = Command::new(home().join("venv/bin/python"))
             .arg(folder().join("metadata.py"))
-            .args([server.id.as_str(), &self.project, &server.addresses[0].to_string()])
+            .args([server.id.as_str(), &self.project, &server.addresses.first()?.to_string()])
             .output()
             .unwrap();
-        assert!(output.status.success(), "{output:?}");
-        String::from_utf8(output.stdout).unwrap()
+        output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
     }
 
     pub(crate) fn killed(&self, service: &'static str) -> Outage {
@@ -212,22 +216,27 @@ impl Lab {
         self.admin(Method::DELETE, &format!("{NOVA}/servers/{id}"), Value::Null).await;
     }
 
-    /// How many servers the cloud has of this test's cluster, by their metadata, whatever their
-    /// tags; a server that is being deleted counts until it is gone.
+    /// How many servers the cloud has of this test's cluster.
     pub(crate) async fn servers(&self) -> usize {
-        let mut count = 0;
+        self.all_servers().await.len()
+    }
+
+    /// The servers of this test's cluster as the administrator sees them: by their metadata,
+    /// whatever their tags; one that is being deleted counts until it is gone.
+    pub(crate) async fn all_servers(&self) -> Vec<Value> {
+        let mut own = Vec::new();
         let mut marker = String::new();
         loop {
             let url = format!("{NOVA}/servers/detail?limit=20{marker}");
             let page = self.admin_get(&url).await;
             let servers = page["servers"].as_array().unwrap();
-            let own = |server: &&Value| {
+            let is_own = |server: &&Value| {
                 server["metadata"]["muster_cluster"].as_str() == Some(self.cluster.as_str())
             };
-            count += servers.iter().filter(own).count();
+            own.extend(servers.iter().filter(is_own).cloned());
             match servers.last() {
                 Some(last) => marker = format!("&marker={}", last["id"].as_str().unwrap()),
-                None => return count,
+                None => return own,
             }
         }
     }
