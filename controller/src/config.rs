@@ -199,6 +199,8 @@ pub struct Timeouts {
     pub configure_secs: u32,
     /// Without a frame for so long, a ready worker is lost.
     pub lost_secs: u32,
+    /// An idle worker that is lost for so long is replaced; one that may have jobs is not.
+    pub lost_idle_secs: u32,
     /// One call to a cloud.
     pub cloud_secs: u32,
     /// How long an agent's credential lives.
@@ -216,6 +218,7 @@ impl Default for Timeouts {
             boot_secs: 900,
             configure_secs: 1800,
             lost_secs: 60,
+            lost_idle_secs: 600,
             cloud_secs: 60,
             credential_secs: 86_400,
             reconcile_secs: 30,

@@ -7,7 +7,7 @@
 
 use crate::provider::{Server, ServerId, Status};
 use muster_protocol::id::{AgentId, UnixMillis, WorkerName};
-use muster_protocol::worker::{Phase, Worker};
+use muster_protocol::worker::{Occupancy, Phase, Worker};
 use std::collections::{HashMap, HashSet};
 
 /// So many at once are never too many.
@@ -31,6 +31,8 @@ pub struct Sight<'a> {
     pub grace_millis: i64,
     /// A server that is still being built after so long is given up.
     pub build_millis: i64,
+    /// An idle worker that is lost for so long is given up.
+    pub lost_idle_millis: i64,
     /// Agents that were heard just now: whatever the cloud says, they live.
     pub answering: &'a HashSet<AgentId>,
 }
@@ -48,6 +50,8 @@ pub struct Findings {
     pub failing: Vec<(WorkerName, String)>,
     /// Workers whose server is still being built after too long.
     pub stuck: Vec<WorkerName>,
+    /// Idle workers that are lost for too long, though the cloud shows nothing wrong.
+    pub silent: Vec<WorkerName>,
     /// Workers whose server is down or failed by the cloud's word, and whose agents answer.
     pub contradicted: Vec<(WorkerName, Status)>,
     /// Servers beside the registered one of the same generation.
@@ -62,7 +66,7 @@ impl Findings {
     /// The workers and servers that a person may be asked about.
     #[must_use]
     pub fn names(&self) -> HashSet<String> {
-        let workers = self.missing.iter().chain(&self.stopped);
+        let workers = self.missing.iter().chain(&self.stopped).chain(&self.silent);
         let failing = self.failing.iter().map(|(name, _)| name);
         let contradicted = self.contradicted.iter().map(|(name, _)| name);
         let workers = workers.chain(failing).chain(contradicted).map(ToString::to_string);
@@ -126,9 +130,19 @@ fn known(worker: &Worker, servers: &[&Server], sight: Sight<'_>, findings: &mut 
             Status::Building if worker.phase == Phase::Booting && age > sight.build_millis => {
                 findings.stuck.push(name);
             }
-            Status::Building | Status::Active | Status::Deleted | Status::Unknown => {}
+            Status::Building | Status::Active | Status::Deleted | Status::Unknown => {
+                if is_given_up(worker, age, sight.lost_idle_millis) {
+                    findings.silent.push(name);
+                }
+            }
         },
     }
+}
+
+/// Whether nobody hears it any more and no job can be on it.
+fn is_given_up(worker: &Worker, age: i64, limit: i64) -> bool {
+    let spare = worker.occupancy == Occupancy::Idle && !worker.held;
+    worker.phase == Phase::Lost && spare && age > limit
 }
 
 fn can_have_jobs(worker: &Worker) -> bool {
@@ -186,11 +200,13 @@ pub fn judge(findings: Findings, sight: Sight<'_>, trust: &Trust) -> Verdict {
     verdict.act.stuck = findings.stuck;
     verdict.act.doubles = findings.doubles;
     verdict.act.young = findings.young;
-    let workers = findings.missing.len() + findings.stopped.len() + findings.failing.len();
+    let gone = findings.missing.len() + findings.stopped.len();
+    let workers = gone + findings.failing.len() + findings.silent.len();
     let names = |names: &[WorkerName]| names.iter().map(ToString::to_string).collect();
-    let lost = Bulk { what: "workers without a server", count: workers, limit };
+    let lost = Bulk { what: "workers that are gone or silent", count: workers, limit };
     verdict.act.missing = lost.pass(findings.missing, names, &mut verdict, trust);
     verdict.act.stopped = lost.pass(findings.stopped, names, &mut verdict, trust);
+    verdict.act.silent = lost.pass(findings.silent, names, &mut verdict, trust);
     let firsts = |all: &[(WorkerName, String)]| all.iter().map(|(n, _)| n.to_string()).collect();
     let failing = lost.pass(findings.failing, firsts, &mut verdict, trust);
     verdict.act.broken.extend(failing);
@@ -268,6 +284,7 @@ mod tests {
     const NOW: UnixMillis = UnixMillis(1_000_000);
     const GRACE: i64 = 60_000;
     const BUILD: i64 = 300_000;
+    const LOST: i64 = 600_000;
 
     fn worker(number: usize, server: &str) -> Worker {
         let name: WorkerName = format!("compute-{number:04}").parse().unwrap();
@@ -306,8 +323,16 @@ mod tests {
         trust: &Trust,
         answering: &HashSet<AgentId>,
     ) -> Verdict {
-        let (grace_millis, build_millis) = (GRACE, BUILD);
-        let sight = Sight { workers, servers, now: NOW, grace_millis, build_millis, answering };
+        let (grace_millis, build_millis, lost_idle_millis) = (GRACE, BUILD, LOST);
+        let sight = Sight {
+            workers,
+            servers,
+            now: NOW,
+            grace_millis,
+            build_millis,
+            lost_idle_millis,
+            answering,
+        };
         judge(compare(sight), sight, trust)
     }
 
@@ -362,6 +387,26 @@ mod tests {
         assert_eq!((verdict.act.broken.len(), verdict.asked.len()), (0, 4));
         workers.iter_mut().for_each(|worker| worker.phase = Phase::Booting);
         assert_eq!(look(&workers, &servers, &Trust::default()).act.broken.len(), 4);
+    }
+
+    #[test]
+    fn of_the_lost_only_the_idle_are_given_up_and_late() {
+        let (mut workers, servers) = fleet(4);
+        for (worker, occupancy) in workers.iter_mut().zip([
+            Occupancy::Idle,
+            Occupancy::Idle,
+            Occupancy::Busy,
+            Occupancy::Unknown,
+        ]) {
+            worker.phase = Phase::Lost;
+            worker.occupancy = occupancy;
+            worker.since = NOW.plus(-LOST - 1);
+        }
+        workers[1].held = true;
+        let act = look(&workers, &servers, &Trust::default()).act;
+        assert_eq!(act.silent, [workers[0].name.clone()]);
+        workers[0].since = NOW.plus(-LOST);
+        assert_eq!(look(&workers, &servers, &Trust::default()), Verdict::default());
     }
 
     #[test]

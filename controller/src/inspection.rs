@@ -77,6 +77,7 @@ impl Inspector {
             now: self.registry.now(),
             grace_millis: i64::from(self.config.timeouts.orphan_secs) * 1000,
             build_millis: i64::from(self.config.timeouts.build_secs) * 1000,
+            lost_idle_millis: i64::from(self.config.timeouts.lost_idle_secs) * 1000,
             answering: &answering,
         };
         let mut findings = doubt::compare(sight);
@@ -153,6 +154,13 @@ impl Inspector {
         for (name, reason) in act.broken {
             let kind = launcher::failure(cloud.provider.fault_kind(&reason));
             self.failed(&name, kind, format!("its server failed: {reason}")).await;
+        }
+        for name in act.silent {
+            let secs = self.config.timeouts.lost_idle_secs;
+            let reason = format!("it was idle, and lost for more than {secs} s");
+            if let Some(worker) = self.registry.worker(&name) {
+                self.happen(&worker.agent_id, &Input::Terminate(reason)).await;
+            }
         }
         for name in act.stuck {
             let secs = self.config.timeouts.build_secs;
