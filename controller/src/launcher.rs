@@ -143,11 +143,12 @@ impl Launcher {
         };
         self.lasting()?;
         let agent = &worker.agent_id;
-        self.registry.happen_to(agent, &Input::LaunchBegins { image }).await?;
-        let answer = match prepared {
-            Ok(()) => self.change(cloud.provider.create(spec)).await,
-            Err(error) => Err(error),
+        let begun = self.registry.happen_untold(agent, &Input::LaunchBegins { image }).await?;
+        let asking = async {
+            prepared?;
+            self.change(cloud.provider.create(spec)).await
         };
+        let ((), answer) = tokio::join!(self.registry.tell_of(&begun), asking);
         drop(call);
         match answer {
             Ok(server) => self.created(agent, &server).await,

@@ -110,8 +110,8 @@ pub fn breaker(workers: &[&Worker], now: UnixMillis) -> Option<Breaker> {
     let all: Vec<_> = counted.collect();
     let last = all.iter().max_by_key(|failures| failures.at)?;
     let failures = all.iter().map(|failures| failures.count).sum();
-    // Launches that failed side by side are one failure more, as a probe is: a probe takes the first
-    // name that is free again, so its failures are counted there.
+    // Launches that failed side by side are one failure more, as a probe is: a probe takes the
+    // first name that is free again, so its failures are counted there.
     let in_turn = all.iter().map(|failures| failures.count).max().unwrap_or_default();
     let breaker =
         Breaker { until: last.at, failures, kind: last.kind, reason: last.reason.clone() };

@@ -11,6 +11,7 @@ use crate::launcher::{Error, Launcher};
 use crate::lifecycle::Input;
 use crate::planner::{self, Wanted};
 use crate::registry::{self, Registry};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use muster_protocol::id::{AgentId, PoolName, Token, UnixMillis, WorkerName, random};
 use muster_protocol::worker::{AfterDrain, Occupancy, Phase, PoolState, Worker};
 use std::collections::{HashMap, HashSet};
@@ -22,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 
 /// Tasks that act on workers at once; the rest wait for the next round.
 pub const TASKS_MAX: usize = 256;
+/// Intents to launch that are written at once.
+const INTENTS_MAX: usize = 16;
 /// The wait after a failed action; it doubles with each further one.
 const RETRY_FIRST: Duration = Duration::from_secs(1);
 const RETRY_MAX: Duration = Duration::from_secs(30);
@@ -135,9 +138,10 @@ impl Reconciler {
         for name in plan.drain {
             self.ask(&name, &Input::Drain(AfterDrain::Terminate)).await?;
         }
-        for free in free_names(name, &workers, plan.launch) {
-            self.launcher.intend(&free, name).await?;
-        }
+        let free = free_names(name, &workers, plan.launch);
+        let intents =
+            stream::iter(free).map(|free| async move { self.launcher.intend(&free, name).await });
+        intents.buffer_unordered(INTENTS_MAX).try_collect::<()>().await?;
         let pause = planner::breaker(&of_it, now).filter(|breaker| breaker.until > now);
         let pause = pause.map(|breaker| breaker.until.since(now).unsigned_abs());
         Ok(pause.map_or(Duration::MAX, Duration::from_millis))

@@ -69,6 +69,15 @@ struct Held {
     revision: u64,
 }
 
+/// A change that is stored and not told yet.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct Untold {
+    /// The worker as it is now.
+    pub worker: Worker,
+    from: Phase,
+}
+
 /// What a registry is written on.
 #[derive(Clone, Debug)]
 pub struct On {
@@ -216,13 +225,27 @@ impl Registry {
     /// # Errors
     /// As [`Registry::happen`]; [`Error::Missing`] when the generation is over.
     pub async fn happen_to(&self, agent: &AgentId, input: &Input) -> Result<Worker, Error> {
+        let untold = self.happen_untold(agent, input).await?;
+        self.tell_of(&untold).await;
+        Ok(untold.worker)
+    }
+
+    /// Like [`Registry::happen_to`], for a caller who has something to do while it is told.
+    ///
+    /// # Errors
+    /// As [`Registry::happen_to`].
+    pub async fn happen_untold(&self, agent: &AgentId, input: &Input) -> Result<Untold, Error> {
         let now = self.now();
-        let name = agent.worker();
         let of_it = |worker: &Worker| match worker.agent_id == *agent {
             true => lifecycle::step(worker, input, now),
             false => Err(Refused { phase: worker.phase, what: "an older generation" }),
         };
-        self.change(&name, of_it).await
+        self.change_untold(&agent.worker(), of_it).await
+    }
+
+    /// Tells what is stored.
+    pub async fn tell_of(&self, untold: &Untold) {
+        self.tell(&untold.worker, Some(untold.from)).await;
     }
 
     /// Changes a worker by compare-and-set.
@@ -230,6 +253,15 @@ impl Registry {
     /// # Errors
     /// What `change` refuses, or what the bus says.
     pub async fn change<F>(&self, name: &WorkerName, change: F) -> Result<Worker, Error>
+    where
+        F: Fn(&Worker) -> Result<Worker, Refused>,
+    {
+        let untold = self.change_untold(name, change).await?;
+        self.tell_of(&untold).await;
+        Ok(untold.worker)
+    }
+
+    async fn change_untold<F>(&self, name: &WorkerName, change: F) -> Result<Untold, Error>
     where
         F: Fn(&Worker) -> Result<Worker, Refused>,
     {
@@ -245,8 +277,7 @@ impl Registry {
             match self.write(&next, before.revision).await {
                 Ok(revision) => {
                     self.hold(&next, revision);
-                    self.tell(&next, Some(before.worker.phase)).await;
-                    return Ok(next);
+                    return Ok(Untold { worker: next, from: before.worker.phase });
                 }
                 Err(Error::Bus(bus::Error::Conflict { .. })) => {}
                 Err(error) => return Err(error),

@@ -1,4 +1,4 @@
-//! What stands for an agent at enrolment: it has read its user-data, and speaks the protocol itself.
+//! What stands for an agent at enrolment: it has read its user-data and speaks the protocol.
 
 use anyhow::{Context, Result};
 use muster_protocol::bus::{Bus, Credential, Options};

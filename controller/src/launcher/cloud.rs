@@ -1,4 +1,4 @@
-//! A cloud as the launcher calls it: so many calls at once, and one listing for all who wait for one.
+//! A cloud as the launcher calls it: so many calls at once, one listing for all who wait for it.
 
 use super::{Error, limited};
 use crate::provider::{self, ErrorKind, Provider, Server};
@@ -50,7 +50,7 @@ impl Cloud {
         Arc::clone(&self.calls).acquire_owned().await.map_err(|_| Error::Fenced)
     }
 
-    /// All servers, by a listing that began after this was called, and takes no longer than a limit.
+    /// All servers, by a listing that began after this was called and ends within a limit.
     pub(super) async fn servers(&self, limit: Duration) -> Result<Arc<Vec<Server>>, Error> {
         let before = self.listings.begun.load(Ordering::SeqCst);
         let mut last = self.listings.last.lock().await;

@@ -1,5 +1,5 @@
-//! What stands for Keystone, Glance and Nova: it knows when each server was asked for, and holds the
-//! answers back as long as it is told to. The first part of a path says which of its clouds is meant.
+//! What stands for Keystone, Glance and Nova: it knows when each server was asked for, and holds
+//! the answers back as long as it is told to. A path begins with the name of one of its clouds.
 
 use anyhow::Result;
 use axum::Router;
