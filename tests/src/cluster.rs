@@ -29,6 +29,10 @@ const POLL: Duration = Duration::from_millis(20);
 /// What a test wants.
 #[derive(Clone, Debug)]
 pub struct Setup {
+    /// The cluster's name.
+    pub cluster: String,
+    /// The cloud, as in `controller.yaml`; sandboxes on this machine if absent.
+    pub provider: Option<String>,
     /// `root`, `user` or `none`.
     pub isolation: &'static str,
     /// What stands for the agent; the real one if absent.
@@ -52,6 +56,8 @@ impl Default for Setup {
         let tree = vec![("top.sls", top), ("hello.sls", hello.to_owned())];
         let listen = "127.0.0.1:0".to_owned();
         Setup {
+            cluster: "test".to_owned(),
+            provider: None,
             isolation: "none",
             agent: None,
             tree,
@@ -121,7 +127,8 @@ impl Cluster {
         let nats = setup.nats.clone().unwrap_or_else(nats_server);
         let cluster = Cluster { dir, controller: None, stand_by: None, nats };
         let init = Command::new(program("muster-controller"))
-            .args(["init", "--cluster", "test", "--listen", &setup.listen, "--max-store", "1GiB"])
+            .args(["init", "--cluster", &setup.cluster, "--listen", &setup.listen])
+            .args(["--max-store", "1GiB"])
             .arg("--dir")
             .arg(cluster.path("config"))
             .output()?;
@@ -424,12 +431,15 @@ pub async fn next_event(feed: &mut Feed) -> Result<(String, Event)> {
 fn config(setup: &Setup, cluster: &Cluster) -> String {
     let agent = setup.agent.clone();
     let agent = agent.unwrap_or_else(|| program("muster-agent").display().to_string());
-    let (isolation, pool, more) = (setup.isolation, setup.pool, &setup.config);
+    let (name, isolation, pool, more) =
+        (&setup.cluster, setup.isolation, setup.pool, &setup.config);
+    let local = format!("{{kind: local, isolation: {isolation}, agent: {agent:?}}}");
+    let provider = setup.provider.as_ref().unwrap_or(&local);
     let samples = cluster.path("samples.jsonl");
     let mut text = format!(
-        "cluster: test\nkeys: .\ndata: ../data\nstates: {{tree: ../tree}}\n\
+        "cluster: {name}\nkeys: .\ndata: ../data\nstates: {{tree: ../tree}}\n\
          store: {{bytes_max: 900000000}}\n\
-         providers:\n  here: {{kind: local, isolation: {isolation}, agent: {agent:?}}}\n\
+         providers:\n  here: {provider}\n\
          pools:\n  test: {{provider: here, max: 200{pool}}}\n\
          sinks:\n  - {{kind: json_lines, name: samples, path: {samples:?}}}\n"
     );
