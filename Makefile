@@ -30,8 +30,9 @@ test: tools build ## Run all tests (some: ARGS="-p muster-protocol")
 	@$(if $(ARGS),,cargo test --workspace --doc --quiet)
 	@cargo test $(or $(ARGS),--workspace --lib --bins --tests)
 
-test-labs: tools build ## Run the tests that need a real carbon-cache (as root on Debian: installs it)
+test-labs: tools build ## Run the tests on a real OpenStack, VMs, packet filter, carbon-cache (as root on Debian)
 	@packaging/tools/labs
+	@$(if $(ARGS),,MUSTER_LABS=1 cargo test -p muster-controller --test hooks namespace::)
 	@cargo test -p muster-tests --features labs $(or $(ARGS),--test 'labs_*')
 
 # The agent is built alone, so that it has only the features it asks for.

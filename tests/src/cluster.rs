@@ -37,7 +37,7 @@ pub struct Setup {
     pub tree: Vec<(&'static str, String)>,
     /// The cluster's name.
     pub name: String,
-    /// The provider `here`; the local one if absent.
+    /// The cloud, as in `controller.yaml`; sandboxes on this machine if absent.
     pub provider: Option<String>,
     /// More settings of the pool `test`, e.g. `, launches_max: 100`.
     pub pool: &'static str,

@@ -7,6 +7,9 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails in a test shall end it, in its helpers too")]
 
+#[allow(dead_code, reason = "it is the lab of other tests, too")]
+#[path = "labs_openstack/admin.rs"]
+mod admin;
 #[path = "labs_kills/agents.rs"]
 mod agents;
 #[path = "labs_kills/dice.rs"]

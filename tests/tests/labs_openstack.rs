@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "what fails in a test shall end it, in its helpers too")]
 
+#[path = "labs_openstack/admin.rs"]
+mod admin;
 #[path = "labs_openstack/faults.rs"]
 mod faults;
 #[path = "labs_openstack/lab.rs"]

@@ -1,7 +1,8 @@
 //! Every fault of a cloud, provoked on the real one: the error's kind, how many servers there are
 //! afterwards, and the sentence that the operator reads.
 
-use crate::lab::{GLANCE, Lab, NEUTRON, says, until};
+use crate::admin::{GLANCE, NEUTRON};
+use crate::lab::{Lab, says, until};
 use muster_controller::provider::openstack::Refusal;
 use muster_controller::provider::{Error, ErrorKind, Provider, Status};
 use reqwest::Method;
@@ -284,13 +285,14 @@ async fn a_rate_limit_is_told_for_a_create_and_waited_for_otherwise() {
 #[tokio::test]
 async fn a_cloud_that_hangs_holds_no_call_for_ever() {
     let lab = Lab::alone().await;
-    let provider = lab.provider("request_secs: 1");
+    let provider = lab.provider("request_secs: 4");
+    provider.image_id("tiny").await.unwrap();
     let outage = lab.frozen("nova-api");
     let begun = tokio::time::Instant::now();
     let error = provider.list().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Transient);
-    says(&error, &["listing the servers: no answer within 1s; "]);
-    assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
+    says(&error, &["listing the servers: no answer within 4s; "]);
+    assert!(begun.elapsed() < Duration::from_secs(20), "{:?}", begun.elapsed());
     drop(outage);
     until("it to answer", async || provider.list().await.ok()).await;
 }
@@ -328,4 +330,13 @@ async fn a_port_serves_one_server_and_the_second_fails() {
     says(&error, &["creating c-2: the cloud answered 409 (Port ", "still in use"]);
     assert_eq!(lab.servers().await, 1);
     lab.clear(&provider).await;
+}
+
+#[tokio::test]
+async fn a_volume_that_the_cloud_has_no_service_for_is_told() {
+    let lab = Lab::alone().await;
+    let provider = lab.provider("pools: {conformance: {boot_volume: {gib: 1}}}");
+    let error = provider.create(lab.spec(AGENT)).await.unwrap_err();
+    println!("{error} {:?} {}", error.kind(), error.outcome_unknown());
+    assert_eq!(lab.servers().await, 0);
 }

@@ -1,14 +1,15 @@
 //! The lab's cloud in a test's hands: one test at a time, faults that are undone, and an
 //! administrator who sees what is really there.
 
+use crate::admin::{Admin, GLANCE, KEYSTONE, NEUTRON, NOVA};
 use muster_controller::provider::openstack::{OpenStack, Settings};
 use muster_controller::provider::{
     Error, Provider, Secret, Server, ServerId, ServerSpec, Status, conformance,
 };
 use muster_protocol::id::{ClusterName, Token, random};
-use reqwest::{Client, Method};
-use serde_json::{Value, json};
+use reqwest::Client;
 use std::io::{BufRead, BufReader};
+use std::ops::Deref;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -16,23 +17,39 @@ use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 /// How long the cloud may take for anything.
 pub(crate) const LIMIT: Duration = Duration::from_secs(180);
-const LOOK_EVERY: Duration = Duration::from_millis(250);
-const KEYSTONE: &str = "http://127.0.0.1:25000/v3";
-const NOVA: &str = "http://127.0.0.1:28774/v2.1";
-pub(crate) const GLANCE: &str = "http://127.0.0.1:29292/v2";
-pub(crate) const NEUTRON: &str = "http://127.0.0.1:29696/v2.0";
+/// Each look costs the cloud a good part of a second's work.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub(crate) const NOVA_PORT: u16 = 28774;
 
 static ONE_AT_A_TIME: Mutex<()> = Mutex::const_new(());
 static STARTED: OnceCell<()> = OnceCell::const_new();
+static WARM: OnceCell<()> = OnceCell::const_new();
 
 /// The cloud, for one test. Each has a cluster of its own, whose servers go with it.
 pub(crate) struct Lab {
     _alone: MutexGuard<'static, ()>,
-    pub(crate) cluster: ClusterName,
-    client: Client,
-    admin: String,
-    project: String,
+    admin: Admin,
+}
+
+/// What a failed test has left is removed before the next one begins.
+impl Drop for Lab {
+    fn drop(&mut self) {
+        let admin = Admin { client: Client::new(), ..self.admin.clone() };
+        let removal = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(admin.remove_all());
+        });
+        let removed = removal.join();
+        assert!(removed.is_ok() || std::thread::panicking(), "servers are left in the cloud");
+    }
+}
+
+impl Deref for Lab {
+    type Target = Admin;
+
+    fn deref(&self) -> &Admin {
+        &self.admin
+    }
 }
 
 /// A service that is down, or stands still, for as long as this lives.
@@ -60,18 +77,18 @@ impl Drop for Gateway {
     }
 }
 
-fn folder() -> PathBuf {
+pub(crate) fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("labs/openstack")
 }
 
 /// Where the lab keeps what it makes.
-fn home() -> PathBuf {
+pub(crate) fn home() -> PathBuf {
     let told = std::env::var_os("MUSTER_LAB_DIR").map(PathBuf::from);
     let checkout = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../.tools/openstack");
     told.unwrap_or(checkout)
 }
 
-fn script(name: &str, arguments: &[&str]) {
+pub(crate) fn script(name: &str, arguments: &[&str]) {
     let status = Command::new(folder().join(name)).args(arguments).status().unwrap();
     assert!(status.success(), "tests/labs/openstack/{name} {arguments:?}: {status}");
 }
@@ -108,9 +125,19 @@ impl Lab {
         STARTED.get_or_init(async || script("up", &[])).await;
         let random = Token::random(random()).as_str()[..8].to_owned();
         let cluster = format!("lab-{random}").parse().unwrap();
-        let client = Client::builder().timeout(LIMIT).build().unwrap();
-        let (admin, project) = login(&client, "admin", "adminpw", "ci").await;
-        Lab { _alone: alone, cluster, client, admin, project }
+        let lab = Lab { _alone: alone, admin: Admin::login(cluster).await };
+        WARM.get_or_init(async || lab.warm_up().await).await;
+        lab
+    }
+
+    /// The first requests to a cloud that has just started take it seconds, which are none of a
+    /// test's: a server is asked for that cannot be.
+    async fn warm_up(&self) {
+        let provider = self.provider("");
+        provider.image_id("tiny").await.unwrap();
+        let nothing = self.spec_of("c-1-aaaaaaaaaaaa", "m1.none", "tiny");
+        provider.create(nothing).await.unwrap_err();
+        provider.list().await.unwrap();
     }
 
     /// A provider for this test's cluster, with some settings more than a network.
@@ -183,95 +210,6 @@ impl Lab {
         Outage { service, end: "thaw" }
     }
 
-    /// What an administrator may ask of any service; JSON, or nothing.
-    pub(crate) async fn admin(&self, method: Method, url: &str, body: Value) -> Value {
-        let request = self
-            .client
-            .request(method, url)
-            .header("X-Auth-Token", &self.admin)
-            .header("OpenStack-API-Version", "compute 2.57")
-            .header("Content-Type", "application/json")
-            .body(body.to_string());
-        let answer = request.send().await.unwrap();
-        let (status, text) = (answer.status(), answer.text().await.unwrap());
-        assert!(status.is_success(), "{url}: {status} {text}");
-        serde_json::from_str(&text).unwrap_or(Value::Null)
-    }
-
-    pub(crate) async fn admin_get(&self, url: &str) -> Value {
-        self.admin(Method::GET, url, Value::Null).await
-    }
-
-    /// A server as the administrator sees it.
-    pub(crate) async fn raw(&self, id: &ServerId) -> Value {
-        self.admin_get(&format!("{NOVA}/servers/{id}")).await["server"].take()
-    }
-
-    /// Does something to a server behind the controller's back.
-    pub(crate) async fn act(&self, id: &ServerId, action: Value) {
-        self.admin(Method::POST, &format!("{NOVA}/servers/{id}/action"), action).await;
-    }
-
-    pub(crate) async fn remove(&self, id: &ServerId) {
-        self.admin(Method::DELETE, &format!("{NOVA}/servers/{id}"), Value::Null).await;
-    }
-
-    /// How many servers the cloud has of this test's cluster.
-    pub(crate) async fn servers(&self) -> usize {
-        self.all_servers().await.len()
-    }
-
-    /// The servers of this test's cluster as the administrator sees them: by their metadata,
-    /// whatever their tags; one that is being deleted counts until it is gone.
-    pub(crate) async fn all_servers(&self) -> Vec<Value> {
-        let mut own = Vec::new();
-        let mut marker = String::new();
-        loop {
-            let url = format!("{NOVA}/servers/detail?limit=20{marker}");
-            let page = self.admin_get(&url).await;
-            let servers = page["servers"].as_array().unwrap();
-            let is_own = |server: &&Value| {
-                server["metadata"]["muster_cluster"].as_str() == Some(self.cluster.as_str())
-            };
-            own.extend(servers.iter().filter(is_own).cloned());
-            match servers.last() {
-                Some(last) => marker = format!("&marker={}", last["id"].as_str().unwrap()),
-                None => return own,
-            }
-        }
-    }
-
-    pub(crate) async fn set_quota(&self, instances: u32) {
-        let url = format!("{NOVA}/os-quota-sets/{}", self.project);
-        let set = json!({"quota_set": {"instances": instances, "force": true}});
-        self.admin(Method::PUT, &url, set).await;
-    }
-
-    /// A new password, the same as the old one: every token of the user is void from now on.
-    pub(crate) async fn revoke_tokens(&self) {
-        let found = self.admin_get(&format!("{KEYSTONE}/users?name=ctl")).await;
-        let user = found["users"][0]["id"].as_str().unwrap();
-        let set = json!({"user": {"password": "ctlpw"}});
-        self.admin(Method::PATCH, &format!("{KEYSTONE}/users/{user}"), set).await;
-    }
-
-    /// An image of a few bytes, newer than all others.
-    pub(crate) async fn image(&self, name: &str, tag: &str) -> String {
-        let made = json!({"name": name, "disk_format": "raw", "container_format": "bare",
-                          "visibility": "public", "tags": [tag]});
-        let image = self.admin(Method::POST, &format!("{GLANCE}/images"), made).await;
-        let id = image["id"].as_str().unwrap().to_owned();
-        let put = self.client.put(format!("{GLANCE}/images/{id}/file"));
-        let put = put.header("X-Auth-Token", &self.admin);
-        let put = put.header("Content-Type", "application/octet-stream").body("disk");
-        assert!(put.send().await.unwrap().status().is_success());
-        id
-    }
-
-    pub(crate) async fn drop_image(&self, id: &str) {
-        self.admin(Method::DELETE, &format!("{GLANCE}/images/{id}"), Value::Null).await;
-    }
-
     pub(crate) fn spec(&self, agent: &str) -> ServerSpec {
         self.spec_of(agent, "m1.tiny", "tiny")
     }
@@ -308,20 +246,6 @@ impl Lab {
         }
         until("the test's servers to go", async || (self.servers().await == 0).then_some(())).await;
     }
-}
-
-async fn login(client: &Client, user: &str, password: &str, project: &str) -> (String, String) {
-    let domain = json!({"name": "Default"});
-    let body = json!({"auth": {
-        "identity": {"methods": ["password"], "password": {"user": {
-            "name": user, "password": password, "domain": domain}}},
-        "scope": {"project": {"name": project, "domain": domain}}}});
-    let request = client.post(format!("{KEYSTONE}/auth/tokens"));
-    let request = request.header("Content-Type", "application/json").body(body.to_string());
-    let answer = request.send().await.unwrap();
-    let token = answer.headers()["x-subject-token"].to_str().unwrap().to_owned();
-    let text: Value = serde_json::from_str(&answer.text().await.unwrap()).unwrap();
-    (token, text["token"]["project"]["id"].as_str().unwrap().to_owned())
 }
 
 /// Asserts what an operator reads: these words, and at the end what to do next.

@@ -61,3 +61,17 @@ async fn a_create_that_hangs_in_nova_lands_late() {
     assert_eq!(lab.servers().await, 1);
     lab.clear(&patient).await;
 }
+
+#[tokio::test]
+async fn a_name_twice_is_two_servers_and_the_older_one_is_told() {
+    let lab = Lab::alone().await;
+    let provider = lab.provider("");
+    let first = provider.create(lab.spec(AGENT)).await.unwrap();
+    let first = lab.active(&provider, &first.id).await;
+    let second = provider.create(lab.spec(AGENT)).await.unwrap();
+    let second = lab.active(&provider, &second.id).await;
+    assert_eq!((&first.name, &first.agent_id), (&second.name, &second.agent_id));
+    assert!(first.id != second.id && first.created_at < second.created_at);
+    assert_eq!((provider.list().await.unwrap().len(), lab.servers().await), (2, 2));
+    lab.clear(&provider).await;
+}
