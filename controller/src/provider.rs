@@ -31,8 +31,8 @@ pub trait Provider: fmt::Debug + Send + Sync {
     /// The driver's name in logs and in the configuration: `local`, `openstack`, `simulated`.
     fn name(&self) -> &'static str;
 
-    /// Gets ready for a `create` or a `rebuild`, which must be short: whatever takes time and changes
-    /// nothing in the cloud. Its failure leaves no doubt about a server.
+    /// Gets ready for a `create` or a `rebuild`, which must be short: whatever takes time and
+    /// changes nothing in the cloud. Its failure leaves no doubt about a server.
     fn prepare<'a>(&'a self, _spec: &'a ServerSpec) -> BoxFuture<'a, Result<(), Error>> {
         Box::pin(std::future::ready(Ok(())))
     }

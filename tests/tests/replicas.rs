@@ -32,7 +32,8 @@ impl Nodes {
             let routes: Vec<String> =
                 routes.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
             let more = format!(
-                "cluster {{\n  name: \"test\"\n  listen: \"127.0.0.1:{route}\"\n  routes: [{}]\n}}\n",
+                "cluster {{\n  name: \"test\"\n  listen: \"127.0.0.1:{route}\"\n  \
+                 routes: [{}]\n}}\n",
                 routes.join(", ")
             );
             let config = cluster.path("config").join(format!("node{node}.conf"));
