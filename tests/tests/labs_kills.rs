@@ -53,7 +53,7 @@ const DECLARED: [&str; 4] =
     ["it is tried again", "not admitted", "a server is removed", "the cloud did not answer within"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_kills_leave_exactly_the_wanted_servers() {
+async fn kills_leave_exactly_the_wanted_servers() {
     let mut turn = turn();
     let lab = Lab::alone().await;
     let mut cluster = Cluster::prepare(&setup(&lab)).unwrap();
