@@ -56,6 +56,18 @@ pub struct Reconciler {
     pub failures: Mutex<HashMap<WorkerName, u32>>,
 }
 
+/// What time has done.
+#[derive(Debug, Default)]
+struct Judged {
+    overdue: Vec<(AgentId, String)>,
+    /// Lost, and heard again.
+    heard: Vec<AgentId>,
+    /// How many are ready.
+    ready: usize,
+    /// Of these, the silent ones.
+    silent: Vec<AgentId>,
+}
+
 /// What a worker's document demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Demand {
@@ -107,11 +119,11 @@ impl Reconciler {
             }
         }
         self.judge_time().await;
-        for worker in self.registry.workers() {
+        for worker in self.registry.look(busy) {
             if let Some(demand) = demand(&worker) {
                 self.act(tasks, worker, demand);
             } else if worker.phase == Phase::Draining && worker.occupancy == Occupancy::Idle {
-                self.happen(&worker, &Input::Drained).await;
+                self.happen(&worker.agent_id, &Input::Drained).await;
             }
         }
         resumes
@@ -129,21 +141,23 @@ impl Reconciler {
         let _planning = self.registry.planning.lock().await;
         let state = self.state(name).await?;
         let wanted = Wanted::of(&state, pool.min, pool.max, pool.launches_max);
-        let (workers, now) = (self.registry.workers(), self.registry.now());
-        let of_it: Vec<&Worker> = workers.iter().filter(|worker| worker.pool == *name).collect();
-        let plan = planner::plan(wanted, &of_it, now);
+        let now = self.registry.now();
+        let (plan, pause, free) = self.registry.look(|workers| {
+            let of_it: Vec<&Worker> = workers.iter().copied().filter(|w| w.pool == *name).collect();
+            let plan = planner::plan(wanted, &of_it, now);
+            let pause = planner::breaker(&of_it, now).filter(|breaker| breaker.until > now);
+            let free = free_names(name, workers, plan.launch);
+            (plan, pause.map(|breaker| breaker.until.since(now).unsigned_abs()), free)
+        });
         for name in plan.terminate {
             self.ask(&name, &Input::Terminate("the pool was scaled down".to_owned())).await?;
         }
         for name in plan.drain {
             self.ask(&name, &Input::Drain(AfterDrain::Terminate)).await?;
         }
-        let free = free_names(name, &workers, plan.launch);
         let intents =
             stream::iter(free).map(|free| async move { self.launcher.intend(&free, name).await });
         intents.buffer_unordered(INTENTS_MAX).try_collect::<()>().await?;
-        let pause = planner::breaker(&of_it, now).filter(|breaker| breaker.until > now);
-        let pause = pause.map(|breaker| breaker.until.since(now).unsigned_abs());
         Ok(pause.map_or(Duration::MAX, Duration::from_millis))
     }
 
@@ -168,32 +182,46 @@ impl Reconciler {
     /// Ends phases that took too long, and marks who is silent or heard again.
     async fn judge_time(&self) {
         let now = self.registry.now();
-        let workers = self.registry.workers();
-        for worker in &workers {
-            if let Some(why) = overdue(worker, &self.config, now) {
-                self.happen(worker, &Input::TimedOut(why)).await;
-            }
+        let Judged { overdue, heard, ready, silent } =
+            self.registry.look(|workers| self.judged(workers, now));
+        for (agent, why) in overdue {
+            self.happen(&agent, &Input::TimedOut(why)).await;
         }
-        let lost_millis = i64::from(self.config.timeouts.lost_secs) * 1000;
-        let silent = |worker: &&Worker| self.hearing.silence(&worker.agent_id, now) > lost_millis;
-        let lost = workers.iter().filter(|worker| worker.phase == Phase::Lost);
-        for worker in lost.filter(|worker| !silent(worker)) {
-            self.happen(worker, &Input::Heard).await;
+        for agent in heard {
+            self.happen(&agent, &Input::Heard).await;
         }
-        let ready: Vec<&Worker> = workers.iter().filter(|w| w.phase == Phase::Ready).collect();
-        let silent: Vec<&&Worker> = ready.iter().filter(|worker| silent(worker)).collect();
-        if silent.len() > (ready.len() / LOST_PART_MAX).max(1) {
+        if silent.len() > (ready / LOST_PART_MAX).max(1) {
             tracing::warn!(count = silent.len(), "so many are silent at once that it is the bus");
             return;
         }
-        for worker in silent {
-            self.happen(worker, &Input::Silent).await;
+        for agent in silent {
+            self.happen(&agent, &Input::Silent).await;
         }
     }
 
-    async fn happen(&self, worker: &Worker, input: &Input) {
-        if let Err(error) = self.registry.happen_to(&worker.agent_id, input).await {
-            tracing::debug!(worker = %worker.name, %error, "it changed meanwhile");
+    fn judged(&self, workers: &[&Worker], now: UnixMillis) -> Judged {
+        let lost_millis = i64::from(self.config.timeouts.lost_secs) * 1000;
+        let mut judged = Judged::default();
+        for worker in workers {
+            if let Some(why) = overdue(worker, &self.config, now) {
+                judged.overdue.push((worker.agent_id.clone(), why));
+            }
+            let silent = || self.hearing.silence(&worker.agent_id, now) > lost_millis;
+            match worker.phase {
+                Phase::Lost if !silent() => judged.heard.push(worker.agent_id.clone()),
+                Phase::Ready => {
+                    judged.ready += 1;
+                    judged.silent.extend(silent().then(|| worker.agent_id.clone()));
+                }
+                _ => {}
+            }
+        }
+        judged
+    }
+
+    async fn happen(&self, agent: &AgentId, input: &Input) {
+        if let Err(error) = self.registry.happen_to(agent, input).await {
+            tracing::debug!(agent_id = %agent, %error, "it changed meanwhile");
         }
     }
 
@@ -264,6 +292,12 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Those with which there may be something to do.
+fn busy(workers: &[&Worker]) -> Vec<Worker> {
+    let busy = |worker: &&&Worker| demand(worker).is_some() || worker.phase == Phase::Draining;
+    workers.iter().filter(busy).map(|worker| (*worker).clone()).collect()
+}
+
 fn demand(worker: &Worker) -> Option<Demand> {
     match worker.phase {
         Phase::Pending => Some(Demand::Launch),
@@ -300,7 +334,7 @@ pub fn new_pool(name: &PoolName, size: u32) -> PoolState {
 }
 
 /// The lowest numbers whose names are free, so that names stay the same few over the years.
-fn free_names(pool: &PoolName, workers: &[Worker], count: u32) -> Vec<WorkerName> {
+fn free_names(pool: &PoolName, workers: &[&Worker], count: u32) -> Vec<WorkerName> {
     let taken: HashSet<&WorkerName> = workers
         .iter()
         .filter(|worker| worker.phase != Phase::Terminated)
@@ -323,7 +357,7 @@ mod tests {
         let (mut first, mut second) = (pending(), pending());
         first.phase = Phase::Terminated;
         second.name = "compute-0002".parse().unwrap();
-        let names = free_names(&"compute".parse().unwrap(), &[first, second], 2);
+        let names = free_names(&"compute".parse().unwrap(), &[&first, &second], 2);
         let names: Vec<&str> = names.iter().map(WorkerName::as_str).collect();
         assert_eq!(names, ["compute-0001", "compute-0003"]);
     }

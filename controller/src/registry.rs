@@ -168,6 +168,13 @@ impl Registry {
         self.lock().values().map(|held| held.worker.clone()).collect()
     }
 
+    /// What somebody makes of all workers, as last seen; nothing is copied, and nothing waits.
+    pub fn look<T>(&self, see: impl FnOnce(&[&Worker]) -> T) -> T {
+        let held = self.lock();
+        let workers: Vec<&Worker> = held.values().map(|held| &held.worker).collect();
+        see(&workers)
+    }
+
     /// One worker, as last seen.
     #[must_use]
     pub fn worker(&self, name: &WorkerName) -> Option<Worker> {

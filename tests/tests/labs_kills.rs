@@ -48,7 +48,7 @@ const CALLS: [&str; 2] = [" phase=launching", " phase=terminating"];
 const CALLS_WITHIN: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// How long it may take until all is as it should be, after the last kill.
-const SETTLED_WITHIN: Duration = Duration::from_secs(400);
+const SETTLED_WITHIN: Duration = Duration::from_secs(600);
 /// How often the test asks the cloud, which has enough to do.
 const ASK_EVERY: Duration = Duration::from_secs(2);
 /// What a killed controller's successors may say, and all that a slow cloud makes them say.
@@ -56,11 +56,13 @@ const DECLARED: [&str; 4] =
     ["it is tried again", "not admitted", "a server is removed", "the cloud did not answer within"];
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_kills_leave_exactly_the_wanted_servers() {
+async fn kills_leave_exactly_the_wanted_servers() {
     let mut turn = turn();
     let lab = Lab::alone().await;
     let mut cluster = Cluster::prepare(&setup(&lab)).unwrap();
     let done = rounds(&lab, &mut cluster, &mut turn).await;
+    // It would ask why its servers go.
+    cluster.stop_controller();
     let log = cluster.log();
     drop_servers(&lab).await;
     done.with_context(|| log.clone()).unwrap();
@@ -89,7 +91,7 @@ fn setup(lab: &Lab) -> Setup {
         pool: ", flavor: m1.tiny, image: tiny",
         // Machines have addresses of the cloud, and this test speaks for them from another.
         config: "verify_instance: {here: {policy: required, nat: true}}\n\
-                 timeouts: {boot_secs: 300, lost_secs: 86400, cloud_secs: 25, reconcile_secs: 5, \
+                 timeouts: {boot_secs: 900, lost_secs: 86400, cloud_secs: 25, reconcile_secs: 5, \
                  orphan_secs: 60}\n"
             .to_owned(),
         ..Setup::default()
