@@ -95,6 +95,8 @@ pub enum Input {
     },
     /// The cloud rebuilds it.
     Rebuilt,
+    /// Its pool has too many: it goes if no job can run on it and nobody holds it.
+    ScaledDown,
     /// The cloud will not rebuild it.
     RebuildRefused(String),
     /// A time in its present phase has run out.
@@ -165,6 +167,13 @@ pub fn step(worker: &Worker, input: &Input, now: UnixMillis) -> Result<Worker, R
     Ok(next)
 }
 
+        Input::ScaledDown => match is_spare(worker) {
+            true => {
+                next.reason = Some("the pool was scaled down".to_owned());
+                to(&mut next, Phase::Terminating, now);
+            }
+            false => return refuse(&next, "scaled down"),
+        },
 fn refuse<T>(worker: &Worker, what: &'static str) -> Result<T, Refused> {
     Err(Refused { phase: worker.phase, what })
 }
@@ -233,6 +242,22 @@ fn reborn(next: &mut Worker, agent_id: &AgentId, bootstrap: &Bootstrap) {
         occupancy: Occupancy::Unknown,
         after_drain: None,
         ..next.clone()
+/// Whether a worker may go with nobody's word: it was never ready, or is idle, and is not held.
+#[must_use]
+pub fn is_spare(worker: &Worker) -> bool {
+    let without_jobs = match worker.phase {
+        Phase::Pending | Phase::Launching | Phase::Booting | Phase::Configuring => true,
+        Phase::Ready => worker.occupancy == Occupancy::Idle,
+        Phase::Lost
+        | Phase::Draining
+        | Phase::Rebuilding
+        | Phase::Terminating
+        | Phase::Terminated
+        | Phase::Failed => false,
+    };
+    without_jobs && !worker.held
+}
+
     };
 }
 
@@ -322,7 +347,7 @@ fn leaving(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Refu
             }
         }
         // Before it was ready no job can run on it.
-        (Input::Drain(AfterDrain::Terminate), _) => {
+        (Input::Drain(AfterDrain::Terminate), _) if !next.held => {
             next.reason = Some("drained before it was ready".to_owned());
             to(next, Phase::Terminating, now);
         }
@@ -330,7 +355,8 @@ fn leaving(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Refu
             next.after_drain = None;
             to(next, Phase::Ready, now);
         }
-        (Input::Drained, Phase::Draining) if next.occupancy == Occupancy::Idle => {
+        // Who drains a worker that an operator holds waits until it is let go.
+        (Input::Drained, Phase::Draining) if next.occupancy == Occupancy::Idle && !next.held => {
             match next.after_drain.clone() {
                 Some(AfterDrain::Terminate) => {
                     next.reason = Some("drained".to_owned());

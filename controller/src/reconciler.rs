@@ -107,7 +107,7 @@ impl Reconciler {
         for worker in self.registry.workers() {
             if let Some(demand) = demand(&worker) {
                 self.act(tasks, worker, demand);
-            } else if worker.phase == Phase::Draining && worker.occupancy == Occupancy::Idle {
+            } else if worker.phase == Phase::Draining && is_free(&worker) {
                 self.happen(&worker, &Input::Drained).await;
             }
         }
@@ -130,7 +130,8 @@ impl Reconciler {
         let of_it: Vec<&Worker> = workers.iter().filter(|worker| worker.pool == *name).collect();
         let plan = planner::plan(wanted, &of_it, now);
         for name in plan.terminate {
-            self.ask(&name, &Input::Terminate("the pool was scaled down".to_owned())).await?;
+            // It may have become ready or busy since it was looked at: then it stays.
+            self.ask(&name, &Input::ScaledDown).await?;
         }
         for name in plan.drain {
             self.ask(&name, &Input::Drain(AfterDrain::Terminate)).await?;
@@ -262,6 +263,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 fn demand(worker: &Worker) -> Option<Demand> {
     match worker.phase {
+/// Whether no job can run on a worker, and nobody holds it.
+fn is_free(worker: &Worker) -> bool {
+    worker.occupancy == Occupancy::Idle && !worker.held
+}
+
         Phase::Pending => Some(Demand::Launch),
         Phase::Launching => Some(Demand::Look),
         Phase::Rebuilding => Some(Demand::Rebuild),

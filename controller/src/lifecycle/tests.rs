@@ -118,6 +118,8 @@ fn a_rebuild_keeps_the_server_and_gives_a_new_identity() {
         rebuild_input(),
         Input::Rebuilt,
     ]);
+    let held = [Input::Occupied(Occupancy::Idle), Input::Held(true), drain.clone(), Input::Drained];
+    assert_eq!(ready_then(&held).phase, Phase::Draining);
     assert_eq!((after.phase, after.provider_id), (Phase::Booting, before.provider_id));
     assert!(after.agent_id != before.agent_id && after.keys.is_none());
     assert_eq!(after.generation, Generation(before.generation.0 + 1));
@@ -147,6 +149,17 @@ fn any_input() -> impl Strategy<Value = Input> {
         Just(applied(0)),
         Just(applied(1)),
         Just(Input::Heard),
+#[test]
+fn scaling_down_passes_over_what_may_have_jobs_or_is_held() {
+    let idle = Input::Occupied(Occupancy::Idle);
+    let scaled = |more: &[Input]| ready_then(&[more, &[Input::ScaledDown]].concat()).phase;
+    assert_eq!(scaled(std::slice::from_ref(&idle)), Phase::Terminating);
+    assert_eq!(scaled(&[]), Phase::Ready);
+    assert_eq!(scaled(&[Input::Occupied(Occupancy::Busy)]), Phase::Ready);
+    assert_eq!(scaled(&[idle, Input::Held(true)]), Phase::Ready);
+    assert_eq!(walk(&[launched(), Input::ScaledDown]).phase, Phase::Terminating);
+}
+
         Just(Input::Silent),
         Just(Input::Occupied(Occupancy::Idle)),
         Just(Input::Occupied(Occupancy::Busy)),
@@ -173,6 +186,7 @@ fn holds(before: &Worker, input: &Input, after: &Worker) -> Result<(), TestCaseE
     if matches!(after.phase, Phase::Ready | Phase::Lost | Phase::Draining) {
         prop_assert!(after.keys.is_some() && after.milestones.configured.is_some());
     }
+        Just(Input::ScaledDown),
     // A server is forgotten only in a new life, which begins when the old one's is gone.
     let forgot = before.provider_id.is_some() && after.provider_id.is_none();
     prop_assert!(!forgot || matches!(before.phase, Phase::Terminated | Phase::Pending));
@@ -183,7 +197,7 @@ fn holds(before: &Worker, input: &Input, after: &Worker) -> Result<(), TestCaseE
     }
     // Drained and rebuilt is only what is idle.
     if matches!(input, Input::Drained) {
-        prop_assert_eq!(before.occupancy, Occupancy::Idle);
+        prop_assert!(before.occupancy == Occupancy::Idle && !before.held);
     }
     Ok(())
 }
