@@ -111,13 +111,19 @@ impl Inspector {
         self.registry.workers().into_iter().filter(of_it).collect()
     }
 
-    /// Takes addresses that the cloud tells late.
+    /// Takes addresses that the cloud tells late, and servers whose creation it never told.
     async fn locate(&self, workers: &[Worker], servers: &[Server]) {
-        let servers: HashMap<&AgentId, &Server> =
-            servers.iter().map(|server| (&server.agent_id, server)).collect();
+        let mut by_agent: HashMap<&AgentId, Vec<&Server>> = HashMap::new();
+        for server in servers {
+            by_agent.entry(&server.agent_id).or_default().push(server);
+        }
         for worker in workers {
-            let Some(server) = servers.get(&worker.agent_id) else { continue };
-            if server.addresses != worker.addresses && !worker.phase.is_over() {
+            let of_it = by_agent.get(&worker.agent_id).into_iter().flatten().copied();
+            let Some(server) = known_or_oldest(worker, of_it) else { continue };
+            if worker.provider_id.is_none() && enrolled(worker.phase) {
+                let (id, addresses) = (server.id.to_string(), server.addresses.clone());
+                self.happen(&worker.agent_id, &Input::Created { id, addresses }).await;
+            } else if server.addresses != worker.addresses && !worker.phase.is_over() {
                 self.happen(&worker.agent_id, &Input::Located(server.addresses.clone())).await;
             }
         }
@@ -181,6 +187,22 @@ impl Inspector {
         }
         views
     }
+}
+
+/// Its own server; the oldest of its generation while none is known to be the one.
+fn known_or_oldest<'a>(
+    worker: &Worker,
+    mut servers: impl Iterator<Item = &'a Server>,
+) -> Option<&'a Server> {
+    match worker.provider_id.as_ref().map(ServerId::new) {
+        Some(id) => servers.find(|server| server.id == id),
+        None => servers.min_by_key(|server| (server.created_at, &server.id)),
+    }
+}
+
+/// Whether a worker has a server, told or not: its agent was admitted.
+fn enrolled(phase: Phase) -> bool {
+    matches!(phase, Phase::Configuring | Phase::Ready | Phase::Lost | Phase::Draining)
 }
 
 fn silent(provider: &str, why: &str) -> CloudView {

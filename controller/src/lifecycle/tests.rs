@@ -49,7 +49,12 @@ fn created() -> Input {
 }
 
 fn enrolled() -> Input {
-    Input::Enrolled { keys: keys(), facts: BTreeMap::new() }
+    Input::Enrolled { keys: keys(), facts: BTreeMap::new(), server: None }
+}
+
+fn enrolled_on(id: &str) -> Input {
+    let server = Some(Place { id: id.to_owned(), addresses: Vec::new() });
+    Input::Enrolled { keys: keys(), facts: BTreeMap::new(), server }
 }
 
 fn applied(failed: u32) -> Input {
@@ -96,6 +101,15 @@ fn a_token_is_refused_twice() {
 }
 
 #[test]
+fn of_two_servers_of_a_generation_the_one_that_enrols_is_its() {
+    let early = walk(&[launched(), enrolled_on("s2"), created()]);
+    assert_eq!((early.phase, early.provider_id.as_deref()), (Phase::Configuring, Some("s2")));
+    let late = walk(&[launched(), created()]);
+    assert!(step(&late, &enrolled_on("s2"), UnixMillis(6)).is_err());
+    assert!(step(&late, &enrolled_on("s1"), UnixMillis(6)).is_ok());
+}
+
+#[test]
 fn a_drained_worker_moves_on_only_when_it_is_idle() {
     let drain = Input::Drain(AfterDrain::Terminate);
     for occupancy in [Occupancy::Unknown, Occupancy::Busy] {
@@ -104,6 +118,8 @@ fn a_drained_worker_moves_on_only_when_it_is_idle() {
     }
     let idle = ready_then(&[drain.clone(), Input::Occupied(Occupancy::Idle), Input::Drained]);
     assert_eq!(idle.phase, Phase::Terminating);
+    let held = [Input::Occupied(Occupancy::Idle), Input::Held(true), drain.clone(), Input::Drained];
+    assert_eq!(ready_then(&held).phase, Phase::Draining);
     let back = ready_then(&[drain, Input::Undrain]);
     assert_eq!((back.phase, back.after_drain), (Phase::Ready, None));
 }
@@ -118,8 +134,6 @@ fn a_rebuild_keeps_the_server_and_gives_a_new_identity() {
         rebuild_input(),
         Input::Rebuilt,
     ]);
-    let held = [Input::Occupied(Occupancy::Idle), Input::Held(true), drain.clone(), Input::Drained];
-    assert_eq!(ready_then(&held).phase, Phase::Draining);
     assert_eq!((after.phase, after.provider_id), (Phase::Booting, before.provider_id));
     assert!(after.agent_id != before.agent_id && after.keys.is_none());
     assert_eq!(after.generation, Generation(before.generation.0 + 1));
@@ -133,6 +147,17 @@ fn failures_are_counted_over_lives_until_a_life_succeeds() {
     assert_eq!(walk(&twice).failures.unwrap().count, 2);
     let again = [&twice[..], &[Input::Gone, reborn_input()], &ready()[..]].concat();
     assert_eq!(walk(&again).failures, None);
+}
+
+#[test]
+fn scaling_down_passes_over_what_may_have_jobs_or_is_held() {
+    let idle = Input::Occupied(Occupancy::Idle);
+    let scaled = |more: &[Input]| ready_then(&[more, &[Input::ScaledDown]].concat()).phase;
+    assert_eq!(scaled(std::slice::from_ref(&idle)), Phase::Terminating);
+    assert_eq!(scaled(&[]), Phase::Ready);
+    assert_eq!(scaled(&[Input::Occupied(Occupancy::Busy)]), Phase::Ready);
+    assert_eq!(scaled(&[idle, Input::Held(true)]), Phase::Ready);
+    assert_eq!(walk(&[launched(), Input::ScaledDown]).phase, Phase::Terminating);
 }
 
 fn any_input() -> impl Strategy<Value = Input> {
@@ -149,17 +174,6 @@ fn any_input() -> impl Strategy<Value = Input> {
         Just(applied(0)),
         Just(applied(1)),
         Just(Input::Heard),
-#[test]
-fn scaling_down_passes_over_what_may_have_jobs_or_is_held() {
-    let idle = Input::Occupied(Occupancy::Idle);
-    let scaled = |more: &[Input]| ready_then(&[more, &[Input::ScaledDown]].concat()).phase;
-    assert_eq!(scaled(std::slice::from_ref(&idle)), Phase::Terminating);
-    assert_eq!(scaled(&[]), Phase::Ready);
-    assert_eq!(scaled(&[Input::Occupied(Occupancy::Busy)]), Phase::Ready);
-    assert_eq!(scaled(&[idle, Input::Held(true)]), Phase::Ready);
-    assert_eq!(walk(&[launched(), Input::ScaledDown]).phase, Phase::Terminating);
-}
-
         Just(Input::Silent),
         Just(Input::Occupied(Occupancy::Idle)),
         Just(Input::Occupied(Occupancy::Busy)),
@@ -172,6 +186,7 @@ fn scaling_down_passes_over_what_may_have_jobs_or_is_held() {
         Just(Input::Rebuilt),
         Just(Input::RebuildRefused("no image".into())),
         Just(Input::Terminate("asked".into())),
+        Just(Input::ScaledDown),
         Just(Input::TimedOut("late".into())),
         Just(Input::Gone),
     ]
@@ -186,7 +201,6 @@ fn holds(before: &Worker, input: &Input, after: &Worker) -> Result<(), TestCaseE
     if matches!(after.phase, Phase::Ready | Phase::Lost | Phase::Draining) {
         prop_assert!(after.keys.is_some() && after.milestones.configured.is_some());
     }
-        Just(Input::ScaledDown),
     // A server is forgotten only in a new life, which begins when the old one's is gone.
     let forgot = before.provider_id.is_some() && after.provider_id.is_none();
     prop_assert!(!forgot || matches!(before.phase, Phase::Terminated | Phase::Pending));
