@@ -1,10 +1,12 @@
 //! Whether the registry may be believed: it bears an id and an epoch, and so does this machine.
 //!
 //! A registry that is missing, new beside servers that exist, or older than what this machine has
-//! seen, decides nothing unasked until a person confirms it (`muster reconcile --confirm`).
+//! seen, decides nothing unasked until a person confirms it (`muster reconcile --confirm`). The
+//! epoch grows while documents change, so a copy that is older than some seconds is known as one.
 
 use crate::documents::Documents;
 use crate::doubt::Trust;
+use crate::lease::Fence;
 use muster_protocol::bus;
 use muster_protocol::id::{Token, random};
 use muster_protocol::wire::{self, Message};
@@ -12,18 +14,26 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 const KEY: &str = "identity";
 const ASKED: &str = "asked";
 const CONFIRMED: &str = "confirmed";
 const FILE: &str = "registry.json";
+/// The doubt about a registry of which nobody knows anything.
+const NEW: &str = "the registry is new";
+
+/// How often the epoch grows while documents change, and others than the leader look at it.
+pub const EPOCH_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the registry bears, and this machine remembers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Identity {
     /// Random, made with the registry.
     id: Token,
-    /// Grows whenever somebody takes the registry over.
+    /// Grows whenever somebody takes the registry over, and while documents change.
     epoch: u64,
     /// Why it is not believed yet.
     doubt: Option<String>,
@@ -88,20 +98,63 @@ impl Keeper {
     /// Compares the registry with what this machine remembers; once, when it begins to reconcile.
     ///
     /// `all_clouds_empty`: whether all clouds were asked, and none has a server of this cluster:
-    /// then there is nothing that a registry which knows nothing could get wrong.
+    /// then there is nothing that a registry which is new could get wrong.
     ///
     /// # Errors
     /// When either cannot be read or written; then nothing may be reconciled.
     pub async fn settle(&self, all_clouds_empty: bool) -> Result<(), Error> {
-        let mut next = settled(self.read::<Identity>(KEY).await?, self.remembered()?);
-        if all_clouds_empty {
+        let (stored, revision) = self.identity().await?;
+        let mut next = settled(stored, self.remembered()?);
+        // An empty listing may be a lie: against what this machine remembers it proves nothing.
+        if all_clouds_empty && next.doubt.as_deref() == Some(NEW) {
             next.doubt = None;
         }
         if let Some(doubt) = &next.doubt {
             tracing::warn!(doubt, "nothing is removed unasked; see `muster reconcile`");
         }
-        self.bucket.put(KEY, wire::encode(&next)).await?;
+        self.write(&next, revision).await?;
         self.remember(&next)
+    }
+
+    /// Until it is cancelled: lets the epoch grow while documents change and this controller holds
+    /// the lease, and remembers on this machine how far it has come.
+    pub async fn follow(
+        &self,
+        mut changes: watch::Receiver<u64>,
+        fence: Fence,
+        cancel: CancellationToken,
+    ) {
+        let mut pause = tokio::time::interval(EPOCH_PAUSE);
+        while cancel.run_until_cancelled(pause.tick()).await.is_some() {
+            let leads = fence.remaining().is_some();
+            let grows = leads && changes.has_changed().unwrap_or(false);
+            if grows {
+                changes.mark_unchanged();
+            }
+            if let Err(error) = self.notice(grows).await {
+                let error = crate::chain(&error);
+                tracing::debug!(error, "the registry's epoch is looked at again");
+                changes.mark_changed();
+            }
+        }
+    }
+
+    /// Remembers the registry's epoch, one further if it grows. One that is not the known registry,
+    /// or older, is left to [`Keeper::settle`].
+    async fn notice(&self, grows: bool) -> Result<(), Error> {
+        let (Some(mut stored), revision) = self.identity().await? else { return Ok(()) };
+        let known = self.remembered()?;
+        if known.as_ref().is_some_and(|k| k.id != stored.id || k.epoch > stored.epoch) {
+            return Ok(());
+        }
+        if grows {
+            stored.epoch += 1;
+            self.write(&stored, revision).await?;
+        }
+        match known.is_none_or(|known| known.epoch < stored.epoch) {
+            true => self.remember(&stored),
+            false => Ok(()),
+        }
     }
 
     /// What may be believed.
@@ -164,11 +217,27 @@ impl Keeper {
         let about = asked.about.into_values().flatten().collect();
         self.bucket.put(CONFIRMED, wire::encode(&Confirmed { about })).await?;
         self.bucket.put(ASKED, wire::encode(&Asked::default())).await?;
-        if let Some(mut identity) = self.read::<Identity>(KEY).await? {
+        if let (Some(mut identity), revision) = self.identity().await? {
             identity.doubt = None;
-            self.bucket.put(KEY, wire::encode(&identity)).await?;
+            self.write(&identity, revision).await?;
         }
         Ok(told)
+    }
+
+    /// The registry's identity with its revision; 0 if it has none.
+    async fn identity(&self) -> Result<(Option<Identity>, u64), Error> {
+        let Some(entry) = self.bucket.get(KEY).await? else { return Ok((None, 0)) };
+        Ok((Some(wire::decode(&entry.value).map_err(bus::Error::from)?), entry.revision))
+    }
+
+    /// Over a revision only: one that lands late must not take back a newer epoch, or a doubt.
+    async fn write(&self, identity: &Identity, revision: u64) -> Result<(), Error> {
+        let bytes = wire::encode(identity);
+        match revision {
+            0 => self.bucket.create(KEY, bytes).await?,
+            _ => self.bucket.update(KEY, bytes, revision).await?,
+        };
+        Ok(())
     }
 
     async fn read<M: Message>(&self, key: &str) -> Result<Option<M>, Error> {
@@ -201,11 +270,9 @@ impl Keeper {
 /// The identity after the registry's and this machine's memory were compared.
 fn settled(stored: Option<Identity>, known: Option<Identity>) -> Identity {
     match (stored, known) {
-        (None, None) => Identity {
-            id: Token::random(random()),
-            epoch: 1,
-            doubt: Some("the registry is new".to_owned()),
-        },
+        (None, None) => {
+            Identity { id: Token::random(random()), epoch: 1, doubt: Some(NEW.to_owned()) }
+        }
         (None, Some(known)) => Identity {
             id: Token::random(random()),
             epoch: known.epoch + 1,
@@ -226,9 +293,87 @@ fn settled(stored: Option<Identity>, known: Option<Identity>) -> Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures_util::future::BoxFuture;
+    use muster_protocol::bus::bucket::Entry;
+    use std::sync::Mutex;
 
     fn identity(id: u8, epoch: u64) -> Identity {
         Identity { id: Token::random([id; 26]), epoch, doubt: None }
+    }
+
+    /// A bucket in memory.
+    #[derive(Clone, Debug, Default)]
+    struct Memory(Arc<Mutex<BTreeMap<String, Entry>>>);
+
+    impl Memory {
+        fn write(&self, key: &str, value: Vec<u8>, over: Option<u64>) -> Result<u64, bus::Error> {
+            let mut entries = self.0.lock().unwrap();
+            let revision = entries.get(key).map_or(0, |entry| entry.revision);
+            if over.is_some_and(|over| over != revision) {
+                return Err(bus::Error::Conflict { key: key.to_owned() });
+            }
+            let entry = Entry { key: key.to_owned(), value, revision: revision + 1 };
+            entries.insert(key.to_owned(), entry);
+            Ok(revision + 1)
+        }
+    }
+
+    impl Documents for Memory {
+        fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Entry>, bus::Error>> {
+            Box::pin(async move { Ok(self.0.lock().unwrap().get(key).cloned()) })
+        }
+
+        fn all(&self) -> BoxFuture<'_, Result<Vec<Entry>, bus::Error>> {
+            Box::pin(async { Ok(self.0.lock().unwrap().values().cloned().collect()) })
+        }
+
+        fn create<'a>(
+            &'a self,
+            key: &'a str,
+            value: Vec<u8>,
+        ) -> BoxFuture<'a, Result<u64, bus::Error>> {
+            Box::pin(async move { self.write(key, value, Some(0)) })
+        }
+
+        fn update<'a>(
+            &'a self,
+            key: &'a str,
+            value: Vec<u8>,
+            revision: u64,
+        ) -> BoxFuture<'a, Result<u64, bus::Error>> {
+            Box::pin(async move { self.write(key, value, Some(revision)) })
+        }
+
+        fn put<'a>(
+            &'a self,
+            key: &'a str,
+            value: Vec<u8>,
+        ) -> BoxFuture<'a, Result<u64, bus::Error>> {
+            Box::pin(async move { self.write(key, value, None) })
+        }
+    }
+
+    async fn is_doubted(keeper: &Keeper) -> bool {
+        keeper.settle(true).await.unwrap();
+        keeper.trust().await.unwrap().registry.is_some()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_older_copy_is_known_though_nobody_took_over_since_and_no_cloud_shows_anything() {
+        let (dir, memory) = (tempfile::tempdir().unwrap(), Memory::default());
+        let keeper = Keeper::new(memory.clone(), dir.path());
+        assert!(!is_doubted(&keeper).await);
+        let copy = memory.0.lock().unwrap().clone();
+        let (changes, cancel) = (watch::Sender::new(0_u64), CancellationToken::new());
+        let following = keeper.follow(changes.subscribe(), Fence::open(), cancel.clone());
+        let changing = async {
+            changes.send_modify(|count| *count += 1);
+            tokio::time::advance(EPOCH_PAUSE * 2).await;
+            cancel.cancel();
+        };
+        tokio::join!(following, changing);
+        *memory.0.lock().unwrap() = copy;
+        assert!(is_doubted(&keeper).await);
     }
 
     #[test]
