@@ -72,11 +72,13 @@ impl Reconciler {
         while !cancel.is_cancelled() {
             changes.mark_unchanged();
             let resumes = self.round(&mut tasks).await;
+            // In order, so that changes without end do not put the others off.
             tokio::select! {
-                _ = changes.changed() => {}
-                () = tokio::time::sleep(resumes), if resumes < interval => {}
-                _ = inspect.tick() => self.inspect(&mut inspections),
+                biased;
                 () = cancel.cancelled() => {}
+                _ = inspect.tick() => self.inspect(&mut inspections),
+                () = tokio::time::sleep(resumes), if resumes < interval => {}
+                _ = changes.changed() => {}
             }
             while tasks.try_join_next().is_some() || inspections.try_join_next().is_some() {}
         }
@@ -261,13 +263,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn demand(worker: &Worker) -> Option<Demand> {
-    match worker.phase {
 /// Whether no job can run on a worker, and nobody holds it.
 fn is_free(worker: &Worker) -> bool {
     worker.occupancy == Occupancy::Idle && !worker.held
 }
 
+fn demand(worker: &Worker) -> Option<Demand> {
+    match worker.phase {
         Phase::Pending => Some(Demand::Launch),
         Phase::Launching => Some(Demand::Look),
         Phase::Rebuilding => Some(Demand::Rebuild),
