@@ -83,11 +83,18 @@ pub fn compare(sight: Sight<'_>) -> Findings {
     for server in sight.servers.iter().filter(|server| server.status != Status::Deleted) {
         by_agent.entry(&server.agent_id).or_default().push(server);
     }
-    for worker in sight.workers {
+    // What came after its generation was over is nobody's, though the document still bears its id.
+    for worker in sight.workers.iter().filter(|worker| !worker.phase.is_over()) {
         let servers = by_agent.remove(&worker.agent_id).unwrap_or_default();
         known(worker, &servers, sight, &mut findings);
     }
-    let mut unknown: Vec<&Server> = by_agent.into_values().flatten().collect();
+    // A server under a rebuild bears the older generation until it lands, or when an older try
+    // lands last: it is its worker's all the same.
+    let live = sight.workers.iter().filter(|worker| !worker.phase.is_over());
+    let owned: HashSet<&str> = live.filter_map(|worker| worker.provider_id.as_deref()).collect();
+    let unknown = by_agent.into_values().flatten();
+    let mut unknown: Vec<&Server> =
+        unknown.filter(|server| !owned.contains(server.id.as_str())).collect();
     unknown.sort_by(|a, b| a.id.cmp(&b.id));
     for server in unknown {
         if sight.now.since(server.created_at) > sight.grace_millis {
@@ -102,13 +109,11 @@ pub fn compare(sight: Sight<'_>) -> Findings {
 /// What one worker's generation has in the cloud, and what it should have.
 fn known(worker: &Worker, servers: &[&Server], sight: Sight<'_>, findings: &mut Findings) {
     let registered = worker.provider_id.as_ref().map(ServerId::new);
-    let keep = registered
-        .clone()
-        .filter(|id| servers.iter().any(|server| server.id == *id))
-        .or_else(|| servers.iter().min_by_key(|s| (s.created_at, &s.id)).map(|s| s.id.clone()));
-    findings.doubles.extend(
-        servers.iter().map(|server| &server.id).filter(|id| Some(*id) != keep.as_ref()).cloned(),
-    );
+    // While none is known to be the one, each may be: it is found, or enrols, meanwhile.
+    if let Some(keep) = registered.as_ref().filter(|id| servers.iter().any(|s| s.id == **id)) {
+        let ids = servers.iter().map(|server| &server.id);
+        findings.doubles.extend(ids.filter(|id| *id != keep).cloned());
+    }
     if !is_expected(worker) {
         return;
     }
@@ -443,13 +448,32 @@ mod tests {
     }
 
     #[test]
-    fn of_doubles_the_registered_one_stays() {
+    fn a_server_that_comes_after_its_worker_is_over_is_an_orphan() {
+        let (mut workers, servers) = fleet(2);
+        workers[1].phase = Phase::Terminated;
+        let late = server("s1", &workers[1], 2 * GRACE);
+        let verdict = look(&workers, &[servers[0].clone(), late.clone()], &Trust::default());
+        assert_eq!(verdict.act.orphans, [(late.id, late.agent_id)]);
+    }
+
+    #[test]
+    fn a_workers_server_that_bears_an_older_generation_is_no_orphan() {
+        let (mut workers, servers) = fleet(2);
+        workers[1].agent_id = AgentId::new(&workers[1].name, random());
+        workers[1].phase = Phase::Rebuilding;
+        let old = Server { created_at: NOW.plus(-2 * GRACE), ..servers[1].clone() };
+        let verdict = look(&workers, &[servers[0].clone(), old], &Trust::default());
+        assert_eq!(verdict.act, Findings::default());
+    }
+
+    #[test]
+    fn of_doubles_the_registered_one_stays_and_all_until_one_is() {
         let (workers, servers) = fleet(1);
         let older = server("s-older", &workers[0], 500);
         let verdict = look(&workers, &[servers[0].clone(), older.clone()], &Trust::default());
         assert_eq!(verdict.act.doubles, std::slice::from_ref(&older.id));
         let unknown = Worker { provider_id: None, phase: Phase::Launching, ..workers[0].clone() };
         let verdict = look(&[unknown], &[servers[0].clone(), older], &Trust::default());
-        assert_eq!(verdict.act.doubles, [servers[0].id.clone()]);
+        assert_eq!(verdict.act.doubles, []);
     }
 }

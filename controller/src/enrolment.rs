@@ -7,7 +7,7 @@
 use crate::documents::Teller;
 use crate::instances::{Instances, Verdict as Instance};
 use crate::keys::Keys;
-use crate::lifecycle::Input;
+use crate::lifecycle::{Input, Place};
 use crate::registry::{self, Registry};
 use muster_protocol::bus::{Call, Caller};
 use muster_protocol::enrol::{Admission, Answer, Claim, Renewal, Request, SignedRenewal, Verdict};
@@ -112,40 +112,48 @@ impl Enrolment {
             .map_err(|error| (none(), Denied::Alarming(error.to_string())))?;
         let denied = |denied: Denied| (claim.nonce.clone(), denied);
         check(agent, &worker, caller, &claim, self.registry.now()).map_err(denied)?;
-        if worker.keys.is_none() {
+        // Whoever claims a bound id with other keys is asked about too: another machine with this
+        // user-data (a double that the cloud made, a thief elsewhere) says nothing of the worker.
+        let mut server = None;
+        if !worker.keys.as_ref().is_some_and(|bound| is_of(bound, &claim)) {
             match self.instances.verify(&worker, caller).await {
-                Instance::Good => {}
+                Instance::Good(found) => server = found,
                 Instance::Bad(why) => return Err(denied(Denied::Alarming(why))),
                 Instance::Later(why) => return Err(denied(Denied::Later(why))),
             }
         }
-        self.bind(&worker, &claim).await.map_err(denied)?;
+        self.bind(&worker, &claim, server).await.map_err(denied)?;
         let admission = self.admission(agent, &claim.public_key).map_err(denied)?;
         Ok((claim.nonce.clone(), admission))
     }
 
     /// Binds the keys, unless they are bound already: to the same, or to others.
-    async fn bind(&self, worker: &Worker, claim: &Claim) -> Result<(), Denied> {
+    async fn bind(
+        &self,
+        worker: &Worker,
+        claim: &Claim,
+        server: Option<Place>,
+    ) -> Result<(), Denied> {
         let credential_expires = self.registry.now().plus(self.credential_millis);
         let (public_key, xkey) = (claim.public_key.clone(), claim.xkey.clone());
         let keys = Bound { public_key, xkey, credential_expires };
-        let input = Input::Enrolled { keys, facts: claim.facts.clone() };
+        let input = Input::Enrolled { keys, facts: claim.facts.clone(), server: server.clone() };
         let happened = self.registry.happen_to(&worker.agent_id, &input).await;
-        match happened {
-            Ok(_) => Ok(()),
-            Err(registry::Error::Refused(refused)) => {
-                let bound = self.registry.agent(&worker.agent_id).and_then(|worker| worker.keys);
-                match bound {
-                    Some(bound)
-                        if bound.public_key == claim.public_key && bound.xkey == claim.xkey =>
-                    {
-                        self.prolong(&worker.agent_id, credential_expires).await
-                    }
-                    Some(_) => Err(self.suspect(&worker.agent_id).await),
-                    None => Err(Denied::No(refused.to_string())),
-                }
+        let refused = match happened {
+            Ok(_) => return Ok(()),
+            Err(registry::Error::Refused(refused)) => refused,
+            Err(error) => return Err(Denied::Later(error.to_string())),
+        };
+        let known = self.registry.agent(&worker.agent_id);
+        match known.as_ref().and_then(|worker| worker.keys.as_ref()) {
+            Some(bound) if is_of(bound, claim) => {
+                self.prolong(&worker.agent_id, credential_expires).await
             }
-            Err(error) => Err(Denied::Later(error.to_string())),
+            Some(_) if server.is_some_and(|server| !is_on(known.as_ref(), &server)) => {
+                Err(Denied::Alarming("another server is this id's".to_owned()))
+            }
+            Some(_) => Err(self.suspect(&worker.agent_id).await),
+            None => Err(Denied::No(refused.to_string())),
         }
     }
 
@@ -245,6 +253,16 @@ impl Enrolment {
             tracing::debug!(%agent, %error, "an answer was lost; the agent asks again");
         }
     }
+}
+
+/// Whether keys are those of a claim.
+fn is_of(bound: &Bound, claim: &Claim) -> bool {
+    bound.public_key == claim.public_key && bound.xkey == claim.xkey
+}
+
+/// Whether a worker is on this server.
+fn is_on(worker: Option<&Worker>, server: &Place) -> bool {
+    worker.is_some_and(|worker| worker.provider_id.as_ref() == Some(&server.id))
 }
 
 /// What must hold before keys are bound.

@@ -38,10 +38,6 @@ pub struct Inspector {
 impl Inspector {
     /// Looks at all clouds once, and does what may be done.
     pub async fn look(&self) {
-        if let Err(error) = self.keeper.advance().await {
-            let error = crate::chain(&error);
-            tracing::warn!(error, "the registry's age could not be noted");
-        }
         for cloud in self.launcher.clouds.values() {
             match self.launcher.list(cloud).await {
                 Ok(servers) => {

@@ -3,6 +3,7 @@
 
 use crate::config::{Config, Policy};
 use crate::launcher::{Cloud, Launcher};
+use crate::lifecycle::Place;
 use crate::provider::{Server, ServerId, Status};
 use muster_protocol::bus::Caller;
 use muster_protocol::worker::Worker;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 /// What the cloud makes of a machine.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It is the server, or nobody asks.
-    Good,
+    /// It is this server, or nobody asks.
+    Good(Option<Place>),
     /// It is not.
     Bad(String),
     /// The cloud cannot tell now, and the policy wants it told.
@@ -37,56 +38,63 @@ impl Instances {
         };
         let policy = self.config.verify_of(&pool.provider);
         if policy.policy == Policy::Off {
-            return Verdict::Good;
+            return Verdict::Good(None);
         }
         let Some(cloud) = self.launcher.clouds.get(&pool.provider) else {
             return Verdict::Bad(format!("there is no provider {}", pool.provider));
         };
-        let verdict = match self.server_of(worker, cloud).await {
-            Ok(server) => judge(worker, server.as_ref(), &caller.host, policy.nat),
+        let verdict = match self.servers_of(worker, cloud).await {
+            Ok(servers) => judge(worker, &servers, &caller.host, policy.nat),
             Err(why) => Verdict::Later(format!("its cloud does not answer: {why}")),
         };
         match (verdict, policy.policy) {
             (Verdict::Bad(why) | Verdict::Later(why), Policy::Warn) => {
                 tracing::warn!(agent_id = %worker.agent_id, why, "an unverified machine enrols");
-                Verdict::Good
+                Verdict::Good(None)
             }
             (verdict, _) => verdict,
         }
     }
 
-    /// The server by its id; by its agent id while the answer to its creation is on its way.
-    async fn server_of(&self, worker: &Worker, cloud: &Cloud) -> Result<Option<Server>, String> {
+    /// The server by its id; those of its agent id while none is known to be the one.
+    async fn servers_of(&self, worker: &Worker, cloud: &Cloud) -> Result<Vec<Server>, String> {
         let chain = |error: crate::launcher::Error| crate::chain(&error);
         if let Some(id) = &worker.provider_id {
-            return self.launcher.server(cloud, &ServerId::new(id.clone())).await.map_err(chain);
+            let server = self.launcher.server(cloud, &ServerId::new(id.clone())).await;
+            return Ok(server.map_err(chain)?.into_iter().collect());
         }
-        let servers = self.launcher.list(cloud).await.map_err(chain)?;
-        let of_it = servers.into_iter().filter(|server| server.agent_id == worker.agent_id);
-        // Of doubles the oldest stays, and the others must not be admitted before they go.
-        Ok(of_it.min_by_key(|server| (server.created_at, server.id.clone())))
+        let mut servers = self.launcher.list(cloud).await.map_err(chain)?;
+        servers.retain(|server| server.agent_id == worker.agent_id);
+        Ok(servers)
     }
 }
 
-fn judge(worker: &Worker, server: Option<&Server>, host: &str, nat: bool) -> Verdict {
-    let Some(server) = server.filter(|server| server.status != Status::Deleted) else {
+fn judge(worker: &Worker, servers: &[Server], host: &str, nat: bool) -> Verdict {
+    let servers: Vec<&Server> =
+        servers.iter().filter(|server| server.status != Status::Deleted).collect();
+    if let Some(other) = servers.iter().find(|server| server.agent_id != worker.agent_id) {
+        return Verdict::Bad(format!("its server bears {}", other.agent_id));
+    }
+    let address = host.parse::<IpAddr>().ok().map(|address| address.to_canonical());
+    let calls = |server: &&&Server| address.is_some_and(|from| server.addresses.contains(&from));
+    match (servers.as_slice(), servers.iter().find(calls)) {
         // Clouds show a new server late: the machine asks again.
-        return Verdict::Later("its cloud does not show its server".to_owned());
-    };
-    if server.agent_id != worker.agent_id {
-        return Verdict::Bad(format!("its server bears {}", server.agent_id));
-    }
-    if nat {
-        return Verdict::Good;
-    }
-    match host.parse::<IpAddr>() {
-        Ok(address) if server.addresses.contains(&address.to_canonical()) => Verdict::Good,
+        ([], _) => Verdict::Later("its cloud does not show its server".to_owned()),
+        ([one], _) if nat => good(one),
+        (_, Some(one)) => good(one),
+        // One of them will be known to be the worker's; the others are removed.
+        (_, None) if nat => Verdict::Later("its cloud shows several servers of it".to_owned()),
         // A server gets its addresses while it is built.
-        _ if server.addresses.is_empty() => {
+        (several, None) if several.iter().any(|server| server.addresses.is_empty()) => {
             Verdict::Later("its cloud does not tell its address yet".to_owned())
         }
         _ => Verdict::Bad(format!("it calls from {host}, which is no address of its server")),
     }
+}
+
+fn good(server: &Server) -> Verdict {
+    let (id, addresses) = (server.id.to_string(), server.addresses.clone());
+    Verdict::Good(Some(Place { id, addresses }))
 }
 
 impl Config {
@@ -109,9 +117,9 @@ mod tests {
     use crate::lifecycle::tests::pending;
     use muster_protocol::id::UnixMillis;
 
-    fn server(worker: &Worker, addresses: &[&str]) -> Server {
+    fn server(id: &str, worker: &Worker, addresses: &[&str]) -> Server {
         Server {
-            id: ServerId::new("s1"),
+            id: ServerId::new(id),
             name: worker.name.clone(),
             agent_id: worker.agent_id.clone(),
             cluster: "c".parse().unwrap(),
@@ -122,27 +130,46 @@ mod tests {
         }
     }
 
+    fn is_good(verdict: Verdict) -> Option<String> {
+        match verdict {
+            Verdict::Good(place) => place.map(|place| place.id),
+            Verdict::Bad(_) | Verdict::Later(_) => None,
+        }
+    }
+
     #[test]
     fn a_machine_must_bear_the_id_and_call_from_its_servers_address() {
         let (worker, other) = (pending(), pending());
-        let own = server(&worker, &["10.0.0.7", "fd00::7"]);
+        let own = [server("s1", &worker, &["10.0.0.7", "fd00::7"])];
         for host in ["10.0.0.7", "fd00::7", "::ffff:10.0.0.7"] {
-            assert_eq!(judge(&worker, Some(&own), host, false), Verdict::Good, "{host}");
+            let verdict = judge(&worker, &own, host, false);
+            assert_eq!(is_good(verdict).as_deref(), Some("s1"), "{host}");
         }
         for host in ["10.0.0.8", "", "compute-0001"] {
-            let verdict = judge(&worker, Some(&own), host, false);
+            let verdict = judge(&worker, &own, host, false);
             assert!(matches!(verdict, Verdict::Bad(_)), "{host}");
         }
-        assert_eq!(judge(&worker, Some(&own), "192.0.2.1", true), Verdict::Good);
-        let foreign = server(&other, &["10.0.0.7"]);
-        assert!(matches!(judge(&worker, Some(&foreign), "10.0.0.7", true), Verdict::Bad(_)));
+        assert!(is_good(judge(&worker, &own, "192.0.2.1", true)).is_some());
+        let foreign = [server("s1", &other, &["10.0.0.7"])];
+        assert!(matches!(judge(&worker, &foreign, "10.0.0.7", true), Verdict::Bad(_)));
+    }
+
+    #[test]
+    fn of_two_servers_of_a_worker_it_is_the_one_that_calls() {
+        let worker = pending();
+        let both = [server("s2", &worker, &["10.0.0.8"]), server("s1", &worker, &["10.0.0.7"])];
+        for (host, id) in [("10.0.0.7", "s1"), ("10.0.0.8", "s2")] {
+            assert_eq!(is_good(judge(&worker, &both, host, false)).as_deref(), Some(id));
+        }
+        assert!(matches!(judge(&worker, &both, "10.0.0.9", false), Verdict::Bad(_)));
+        assert!(matches!(judge(&worker, &both, "192.0.2.1", true), Verdict::Later(_)));
     }
 
     #[test]
     fn what_the_cloud_cannot_tell_yet_is_put_off() {
         let worker = pending();
-        assert!(matches!(judge(&worker, None, "10.0.0.7", false), Verdict::Later(_)));
-        let new = server(&worker, &[]);
-        assert!(matches!(judge(&worker, Some(&new), "10.0.0.7", false), Verdict::Later(_)));
+        assert!(matches!(judge(&worker, &[], "10.0.0.7", false), Verdict::Later(_)));
+        let new = [server("s1", &worker, &[])];
+        assert!(matches!(judge(&worker, &new, "10.0.0.7", false), Verdict::Later(_)));
     }
 }

@@ -19,6 +19,15 @@ use serde_json::Value;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+/// A server, by its cloud's id, and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The cloud's id.
+    pub id: String,
+    /// Its addresses, as far as the cloud knows them.
+    pub addresses: Vec<IpAddr>,
+}
+
 /// What happened to a worker.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Input {
@@ -56,6 +65,8 @@ pub enum Input {
         keys: Keys,
         /// What it says of its host.
         facts: BTreeMap<String, Value>,
+        /// The server that it was found to be; none if its cloud was not asked.
+        server: Option<Place>,
     },
     /// Its credential was renewed until then.
     Renewed(UnixMillis),
@@ -84,6 +95,8 @@ pub enum Input {
     Drained,
     /// It is not wanted any more.
     Terminate(String),
+    /// Its pool has too many: it goes if no job can run on it and nobody holds it.
+    ScaledDown,
     /// A rebuild gives it a new generation on its server.
     RebuildBegins {
         /// The new id.
@@ -154,6 +167,13 @@ pub fn step(worker: &Worker, input: &Input, now: UnixMillis) -> Result<Worker, R
                 to(&mut next, Phase::Terminating, now);
             }
         },
+        Input::ScaledDown => match is_spare(worker) {
+            true => {
+                next.reason = Some("the pool was scaled down".to_owned());
+                to(&mut next, Phase::Terminating, now);
+            }
+            false => return refuse(&next, "scaled down"),
+        },
         Input::TimedOut(reason) => match worker.phase {
             Phase::Launching => fail(&mut next, FailureKind::Cloud, reason, now),
             Phase::Booting | Phase::Configuring => fail(&mut next, FailureKind::Boot, reason, now),
@@ -222,6 +242,22 @@ fn launching(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Re
     Ok(())
 }
 
+/// Whether a worker may go with nobody's word: it was never ready, or is idle, and is not held.
+#[must_use]
+pub fn is_spare(worker: &Worker) -> bool {
+    let without_jobs = match worker.phase {
+        Phase::Pending | Phase::Launching | Phase::Booting | Phase::Configuring => true,
+        Phase::Ready => worker.occupancy == Occupancy::Idle,
+        Phase::Lost
+        | Phase::Draining
+        | Phase::Rebuilding
+        | Phase::Terminating
+        | Phase::Terminated
+        | Phase::Failed => false,
+    };
+    without_jobs && !worker.held
+}
+
 /// A new generation: nothing of the old one's identity remains.
 fn reborn(next: &mut Worker, agent_id: &AgentId, bootstrap: &Bootstrap) {
     let server = next.provider_id.take();
@@ -245,9 +281,17 @@ fn working(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Refu
     match (input, next.phase) {
         // A rebuilt machine may enrol before the cloud's answer is read.
         (
-            Input::Enrolled { keys, facts },
+            Input::Enrolled { keys, facts, server },
             Phase::Launching | Phase::Booting | Phase::Rebuilding,
-        ) if next.keys.is_none() => {
+        ) if next.keys.is_none() && is_its_server(next, server.as_ref()) => {
+            // Of two servers of one generation it is the one that enrols; the answer to the
+            // creation may come later, or be lost.
+            if let Some(Place { id, addresses }) = server
+                && next.provider_id.is_none()
+            {
+                next.provider_id = Some(id.clone());
+                next.addresses.clone_from(addresses);
+            }
             next.keys = Some(keys.clone());
             next.facts = facts.clone();
             next.milestones.enrolled = Some(now);
@@ -276,6 +320,14 @@ fn working(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Refu
         (_, _) => return refuse(next, "heard"),
     }
     Ok(())
+}
+
+/// Whether what enrols may be the worker's server: one that is known is the only one.
+fn is_its_server(worker: &Worker, server: Option<&Place>) -> bool {
+    match (&worker.provider_id, server) {
+        (Some(known), Some(server)) => *known == server.id,
+        (None, _) | (_, None) => true,
+    }
 }
 
 fn applied(
@@ -327,7 +379,7 @@ fn leaving(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Refu
             }
         }
         // Before it was ready no job can run on it.
-        (Input::Drain(AfterDrain::Terminate), _) => {
+        (Input::Drain(AfterDrain::Terminate), _) if !next.held => {
             next.reason = Some("drained before it was ready".to_owned());
             to(next, Phase::Terminating, now);
         }
@@ -335,7 +387,8 @@ fn leaving(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Refu
             next.after_drain = None;
             to(next, Phase::Ready, now);
         }
-        (Input::Drained, Phase::Draining) if next.occupancy == Occupancy::Idle => {
+        // Who drains a worker that an operator holds waits until it is let go.
+        (Input::Drained, Phase::Draining) if next.occupancy == Occupancy::Idle && !next.held => {
             match next.after_drain.clone() {
                 Some(AfterDrain::Terminate) => {
                     next.reason = Some("drained".to_owned());

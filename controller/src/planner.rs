@@ -5,8 +5,9 @@
 //! can run on: what is not ready yet, and what is idle; never what is busy, held, or nobody knows
 //! of.
 
+use crate::lifecycle::is_spare;
 use muster_protocol::id::{UnixMillis, WorkerName};
-use muster_protocol::worker::{AfterDrain, FailureKind, Occupancy, Phase, PoolState, Worker};
+use muster_protocol::worker::{AfterDrain, FailureKind, Phase, PoolState, Worker};
 
 /// Failures in a row that open the breaker, unless the cloud has no room: then one is enough.
 pub const FAILURES_MAX: u32 = 3;
@@ -144,10 +145,7 @@ fn is_under_way(phase: Phase) -> bool {
 /// Those on which no job can run, the newest first; what is not ready before what is idle.
 fn spare(counted: &[&Worker], too_many: u32) -> Vec<WorkerName> {
     let early = |worker: &Worker| is_under_way(worker.phase) || worker.phase == Phase::Configuring;
-    let idle =
-        |worker: &Worker| worker.phase == Phase::Ready && worker.occupancy == Occupancy::Idle;
-    let mut spare: Vec<&&Worker> =
-        counted.iter().filter(|worker| !worker.held && (early(worker) || idle(worker))).collect();
+    let mut spare: Vec<&&Worker> = counted.iter().filter(|worker| is_spare(worker)).collect();
     spare.sort_by_key(|worker| (!early(worker), std::cmp::Reverse(worker.milestones.launched)));
     spare.into_iter().take(too_many as usize).map(|worker| worker.name.clone()).collect()
 }
@@ -165,7 +163,7 @@ fn drainable(counted: &[&Worker]) -> Vec<WorkerName> {
 mod tests {
     use super::*;
     use crate::lifecycle::tests::pending;
-    use muster_protocol::worker::Failures;
+    use muster_protocol::worker::{Failures, Occupancy};
 
     const NOW: UnixMillis = UnixMillis(10_000_000);
 

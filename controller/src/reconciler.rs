@@ -87,11 +87,13 @@ impl Reconciler {
         while !cancel.is_cancelled() {
             changes.mark_unchanged();
             let resumes = self.round(&mut tasks).await;
+            // In order, so that changes without end do not put the others off.
             tokio::select! {
-                _ = changes.changed() => {}
-                () = tokio::time::sleep(resumes), if resumes < interval => {}
-                _ = inspect.tick() => self.inspect(&mut inspections),
+                biased;
                 () = cancel.cancelled() => {}
+                _ = inspect.tick() => self.inspect(&mut inspections),
+                () = tokio::time::sleep(resumes), if resumes < interval => {}
+                _ = changes.changed() => {}
             }
             while tasks.try_join_next().is_some() || inspections.try_join_next().is_some() {}
         }
@@ -122,7 +124,7 @@ impl Reconciler {
         for worker in self.registry.look(busy) {
             if let Some(demand) = demand(&worker) {
                 self.act(tasks, worker, demand);
-            } else if worker.phase == Phase::Draining && worker.occupancy == Occupancy::Idle {
+            } else if worker.phase == Phase::Draining && is_free(&worker) {
                 self.happen(&worker.agent_id, &Input::Drained).await;
             }
         }
@@ -150,7 +152,8 @@ impl Reconciler {
             (plan, pause.map(|breaker| breaker.until.since(now).unsigned_abs()), free)
         });
         for name in plan.terminate {
-            self.ask(&name, &Input::Terminate("the pool was scaled down".to_owned())).await?;
+            // It may have become ready or busy since it was looked at: then it stays.
+            self.ask(&name, &Input::ScaledDown).await?;
         }
         for name in plan.drain {
             self.ask(&name, &Input::Drain(AfterDrain::Terminate)).await?;
@@ -296,6 +299,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 fn busy(workers: &[&Worker]) -> Vec<Worker> {
     let busy = |worker: &&&Worker| demand(worker).is_some() || worker.phase == Phase::Draining;
     workers.iter().filter(busy).map(|worker| (*worker).clone()).collect()
+}
+
+/// Whether no job can run on a worker, and nobody holds it.
+fn is_free(worker: &Worker) -> bool {
+    worker.occupancy == Occupancy::Idle && !worker.held
 }
 
 fn demand(worker: &Worker) -> Option<Demand> {

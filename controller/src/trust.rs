@@ -1,10 +1,12 @@
 //! Whether the registry may be believed: it bears an id and an epoch, and so does this machine.
 //!
 //! A registry that is missing, new beside servers that exist, or older than what this machine has
-//! seen, decides nothing unasked until a person confirms it (`muster reconcile --confirm`).
+//! seen, decides nothing unasked until a person confirms it (`muster reconcile --confirm`). The
+//! epoch grows while documents change, so a copy that is older than some seconds is known as one.
 
 use crate::documents::Documents;
 use crate::doubt::Trust;
+use crate::lease::Fence;
 use muster_protocol::bus;
 use muster_protocol::id::{Token, random};
 use muster_protocol::wire::{self, Message};
@@ -12,6 +14,9 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
 const KEY: &str = "identity";
 const ASKED: &str = "asked";
@@ -19,13 +24,18 @@ const CONFIRMED: &str = "confirmed";
 const FILE: &str = "registry.json";
 /// How often a change of the identity is tried that others were faster than.
 const TRIES_MAX: u32 = 10;
+/// The doubt about a registry of which nobody knows anything.
+const NEW: &str = "the registry is new";
+
+/// How often the epoch grows while documents change, and others than the leader look at it.
+pub const EPOCH_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the registry bears, and this machine remembers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Identity {
     /// Random, made with the registry.
     id: Token,
-    /// Grows whenever somebody takes the registry over.
+    /// Grows whenever somebody takes the registry over, and while documents change.
     epoch: u64,
     /// Why it is not believed yet.
     doubt: Option<String>,
@@ -90,56 +100,77 @@ impl Keeper {
     /// Compares the registry with what this machine remembers; once, when it begins to reconcile.
     ///
     /// `all_clouds_empty`: whether all clouds were asked, and none has a server of this cluster:
-    /// then there is nothing that a registry which knows nothing could get wrong. It is only asked
-    /// in doubt, because a cloud may be slow to answer.
+    /// then there is nothing that a registry which is new could get wrong. It is only asked of a new
+    /// one, because a cloud may be slow to answer.
     ///
     /// # Errors
     /// When either cannot be read or written; then nothing may be reconciled.
     pub async fn settle(&self, all_clouds_empty: impl Future<Output = bool>) -> Result<(), Error> {
-        let mut next = settled(self.read::<Identity>(KEY).await?, self.remembered()?);
-        if next.doubt.is_some() && all_clouds_empty.await {
+        let (stored, revision) = self.identity().await?;
+        let mut next = settled(stored, self.remembered()?);
+        // An empty listing may be a lie: against what this machine remembers it proves nothing.
+        if next.doubt.as_deref() == Some(NEW) && all_clouds_empty.await {
             next.doubt = None;
         }
         if let Some(doubt) = &next.doubt {
             tracing::warn!(doubt, "nothing is removed unasked; see `muster reconcile`");
         }
-        self.store(&next).await
+        self.write(&next, revision).await?;
+        self.remember(&next)
     }
 
-    /// Makes the registry older than any copy of it that was taken before; often, while it
-    /// reconciles: so a copy that is put back is known for one.
-    ///
-    /// # Errors
-    /// When it cannot be read or written.
-    pub async fn advance(&self) -> Result<(), Error> {
-        let older = |identity: Identity| Identity { epoch: identity.epoch + 1, ..identity };
-        match self.change_identity(older).await? {
-            Some(identity) => self.remember(&identity),
-            None => Ok(()),
-        }
-    }
-
-    /// By compare-and-set: a person's word and the leader's count may come at once.
-    async fn change_identity(
+    /// Until it is cancelled: lets the epoch grow while documents change and this controller holds
+    /// the lease, and remembers on this machine how far it has come.
+    pub async fn follow(
         &self,
-        change: impl Fn(Identity) -> Identity,
-    ) -> Result<Option<Identity>, Error> {
-        let mut tries = 0;
-        loop {
-            let Some(entry) = self.bucket.get(KEY).await? else { return Ok(None) };
-            let next = change(wire::decode(&entry.value).map_err(bus::Error::from)?);
-            match self.bucket.update(KEY, wire::encode(&next), entry.revision).await {
-                Ok(_) => return Ok(Some(next)),
-                Err(bus::Error::Conflict { .. }) if tries < TRIES_MAX => tries += 1,
-                Err(error) => return Err(error.into()),
+        mut changes: watch::Receiver<u64>,
+        fence: Fence,
+        cancel: CancellationToken,
+    ) {
+        let mut pause = tokio::time::interval(EPOCH_PAUSE);
+        while cancel.run_until_cancelled(pause.tick()).await.is_some() {
+            let leads = fence.remaining().is_some();
+            let grows = leads && changes.has_changed().unwrap_or(false);
+            if grows {
+                changes.mark_unchanged();
+            }
+            if let Err(error) = self.notice(grows).await {
+                let error = crate::chain(&error);
+                tracing::debug!(error, "the registry's epoch is looked at again");
+                changes.mark_changed();
             }
         }
     }
 
-    /// First in the registry: what this machine remembers must not be ahead of it.
-    async fn store(&self, identity: &Identity) -> Result<(), Error> {
-        self.bucket.put(KEY, wire::encode(identity)).await?;
-        self.remember(identity)
+    /// By compare-and-set: a person's word and the leader's count may come at once.
+    async fn change_identity(&self, change: impl Fn(&mut Identity)) -> Result<(), Error> {
+        let mut tries = 0;
+        loop {
+            let (Some(mut identity), revision) = self.identity().await? else { return Ok(()) };
+            change(&mut identity);
+            match self.write(&identity, revision).await {
+                Err(Error::Bus(bus::Error::Conflict { .. })) if tries < TRIES_MAX => tries += 1,
+                written => return written,
+            }
+        }
+    }
+
+    /// Remembers the registry's epoch, one further if it grows. One that is not the known registry,
+    /// or older, is left to [`Keeper::settle`].
+    async fn notice(&self, grows: bool) -> Result<(), Error> {
+        let (Some(mut stored), revision) = self.identity().await? else { return Ok(()) };
+        let known = self.remembered()?;
+        if known.as_ref().is_some_and(|k| k.id != stored.id || k.epoch > stored.epoch) {
+            return Ok(());
+        }
+        if grows {
+            stored.epoch += 1;
+            self.write(&stored, revision).await?;
+        }
+        match known.is_none_or(|known| known.epoch < stored.epoch) {
+            true => self.remember(&stored),
+            false => Ok(()),
+        }
     }
 
     /// What may be believed about one provider.
@@ -219,8 +250,24 @@ impl Keeper {
         let about = asked.about;
         self.bucket.put(CONFIRMED, wire::encode(&Confirmed { about })).await?;
         self.bucket.put(ASKED, wire::encode(&Asked::default())).await?;
-        self.change_identity(|identity| Identity { doubt: None, ..identity }).await?;
+        self.change_identity(|identity| identity.doubt = None).await?;
         Ok(told)
+    }
+
+    /// The registry's identity with its revision; 0 if it has none.
+    async fn identity(&self) -> Result<(Option<Identity>, u64), Error> {
+        let Some(entry) = self.bucket.get(KEY).await? else { return Ok((None, 0)) };
+        Ok((Some(wire::decode(&entry.value).map_err(bus::Error::from)?), entry.revision))
+    }
+
+    /// Over a revision only: one that lands late must not take back a newer epoch, or a doubt.
+    async fn write(&self, identity: &Identity, revision: u64) -> Result<(), Error> {
+        let bytes = wire::encode(identity);
+        match revision {
+            0 => self.bucket.create(KEY, bytes).await?,
+            _ => self.bucket.update(KEY, bytes, revision).await?,
+        };
+        Ok(())
     }
 
     async fn read<M: Message>(&self, key: &str) -> Result<Option<M>, Error> {
@@ -253,11 +300,9 @@ impl Keeper {
 /// The identity after the registry's and this machine's memory were compared.
 fn settled(stored: Option<Identity>, known: Option<Identity>) -> Identity {
     match (stored, known) {
-        (None, None) => Identity {
-            id: Token::random(random()),
-            epoch: 1,
-            doubt: Some("the registry is new".to_owned()),
-        },
+        (None, None) => {
+            Identity { id: Token::random(random()), epoch: 1, doubt: Some(NEW.to_owned()) }
+        }
         (None, Some(known)) => Identity {
             id: Token::random(random()),
             epoch: known.epoch + 1,
@@ -285,6 +330,31 @@ mod tests {
         Identity { id: Token::random([id; 26]), epoch, doubt: None }
     }
 
+    async fn is_doubted(keeper: &Keeper) -> bool {
+        keeper.settle(ready(true)).await.unwrap();
+        keeper.trust("c").await.unwrap().registry.is_some()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_older_copy_is_known_though_nobody_took_over_since_and_no_cloud_shows_anything() {
+        let (dir, memory) = (tempfile::tempdir().unwrap(), Memory::default());
+        let keeper = Keeper::new(memory.clone(), dir.path());
+        assert!(!is_doubted(&keeper).await);
+        let copy = memory.get(KEY).await.unwrap().unwrap().value;
+        let (changes, cancel) = (watch::Sender::new(0_u64), CancellationToken::new());
+        let following = keeper.follow(changes.subscribe(), Fence::open(), cancel.clone());
+        let changing = async {
+            changes.send_modify(|count| *count += 1);
+            tokio::time::advance(EPOCH_PAUSE * 2).await;
+            cancel.cancel();
+        };
+        tokio::join!(following, changing);
+        memory.put(KEY, copy).await.unwrap();
+        assert!(is_doubted(&keeper).await);
+        keeper.confirm().await.unwrap();
+        assert!(!is_doubted(&keeper).await);
+    }
+
     #[test]
     fn a_registry_is_believed_only_when_it_is_the_one_that_was_known() {
         let doubt = |stored, known| settled(stored, known).doubt.is_some();
@@ -309,23 +379,6 @@ mod tests {
 
     fn names(of: &[&str]) -> HashSet<String> {
         of.iter().map(ToString::to_string).collect()
-    }
-
-    #[tokio::test]
-    async fn a_copy_from_before_the_last_look_is_known_for_one() {
-        let (bucket, folder) = (Memory::default(), tempfile::tempdir().unwrap());
-        let leader = keeper(&bucket, folder.path());
-        leader.settle(ready(true)).await.unwrap();
-        let copy = bucket.get(KEY).await.unwrap().unwrap().value;
-        leader.settle(ready(false)).await.unwrap();
-        assert_eq!(leader.trust("c").await.unwrap().registry, None);
-        leader.advance().await.unwrap();
-        bucket.put(KEY, copy).await.unwrap();
-        leader.settle(ready(false)).await.unwrap();
-        let doubt = leader.trust("c").await.unwrap().registry.unwrap();
-        assert!(doubt.contains("older copy"), "{doubt}");
-        leader.confirm().await.unwrap();
-        assert_eq!(leader.trust("c").await.unwrap().registry, None);
     }
 
     #[tokio::test]

@@ -161,6 +161,12 @@ impl Core {
         let events = results::reader(&self.jetstream).await?;
         let done = results::run(Arc::clone(&self.jobs), events, self.cancel.clone());
         tasks.spawn(async { ("results", done.await.map_err(Into::into)) });
+        let (keeper, fence) = (Arc::clone(&self.keeper), self.fence.clone());
+        let (changes, cancel) = (self.registry.changes(), self.cancel.clone());
+        tasks.spawn(async move {
+            keeper.follow(changes, fence, cancel).await;
+            ("epoch", Ok(()))
+        });
         self.start_membership(tasks);
         self.start_calls(tasks).await?;
         if let Some(contender) = self.contender.take() {

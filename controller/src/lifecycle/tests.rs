@@ -49,7 +49,12 @@ fn created() -> Input {
 }
 
 fn enrolled() -> Input {
-    Input::Enrolled { keys: keys(), facts: BTreeMap::new() }
+    Input::Enrolled { keys: keys(), facts: BTreeMap::new(), server: None }
+}
+
+fn enrolled_on(id: &str) -> Input {
+    let server = Some(Place { id: id.to_owned(), addresses: Vec::new() });
+    Input::Enrolled { keys: keys(), facts: BTreeMap::new(), server }
 }
 
 fn applied(failed: u32) -> Input {
@@ -96,6 +101,15 @@ fn a_token_is_refused_twice() {
 }
 
 #[test]
+fn of_two_servers_of_a_generation_the_one_that_enrols_is_its() {
+    let early = walk(&[launched(), enrolled_on("s2"), created()]);
+    assert_eq!((early.phase, early.provider_id.as_deref()), (Phase::Configuring, Some("s2")));
+    let late = walk(&[launched(), created()]);
+    assert!(step(&late, &enrolled_on("s2"), UnixMillis(6)).is_err());
+    assert!(step(&late, &enrolled_on("s1"), UnixMillis(6)).is_ok());
+}
+
+#[test]
 fn a_drained_worker_moves_on_only_when_it_is_idle() {
     let drain = Input::Drain(AfterDrain::Terminate);
     for occupancy in [Occupancy::Unknown, Occupancy::Busy] {
@@ -104,6 +118,8 @@ fn a_drained_worker_moves_on_only_when_it_is_idle() {
     }
     let idle = ready_then(&[drain.clone(), Input::Occupied(Occupancy::Idle), Input::Drained]);
     assert_eq!(idle.phase, Phase::Terminating);
+    let held = [Input::Occupied(Occupancy::Idle), Input::Held(true), drain.clone(), Input::Drained];
+    assert_eq!(ready_then(&held).phase, Phase::Draining);
     let back = ready_then(&[drain, Input::Undrain]);
     assert_eq!((back.phase, back.after_drain), (Phase::Ready, None));
 }
@@ -133,6 +149,17 @@ fn failures_are_counted_over_lives_until_a_life_succeeds() {
     assert_eq!(walk(&again).failures, None);
 }
 
+#[test]
+fn scaling_down_passes_over_what_may_have_jobs_or_is_held() {
+    let idle = Input::Occupied(Occupancy::Idle);
+    let scaled = |more: &[Input]| ready_then(&[more, &[Input::ScaledDown]].concat()).phase;
+    assert_eq!(scaled(std::slice::from_ref(&idle)), Phase::Terminating);
+    assert_eq!(scaled(&[]), Phase::Ready);
+    assert_eq!(scaled(&[Input::Occupied(Occupancy::Busy)]), Phase::Ready);
+    assert_eq!(scaled(&[idle, Input::Held(true)]), Phase::Ready);
+    assert_eq!(walk(&[launched(), Input::ScaledDown]).phase, Phase::Terminating);
+}
+
 fn any_input() -> impl Strategy<Value = Input> {
     let fresh = |make: fn() -> Input| Just(()).prop_map(move |()| make());
     prop_oneof![
@@ -159,6 +186,7 @@ fn any_input() -> impl Strategy<Value = Input> {
         Just(Input::Rebuilt),
         Just(Input::RebuildRefused("no image".into())),
         Just(Input::Terminate("asked".into())),
+        Just(Input::ScaledDown),
         Just(Input::TimedOut("late".into())),
         Just(Input::Gone),
     ]
@@ -183,7 +211,7 @@ fn holds(before: &Worker, input: &Input, after: &Worker) -> Result<(), TestCaseE
     }
     // Drained and rebuilt is only what is idle.
     if matches!(input, Input::Drained) {
-        prop_assert_eq!(before.occupancy, Occupancy::Idle);
+        prop_assert!(before.occupancy == Occupancy::Idle && !before.held);
     }
     Ok(())
 }

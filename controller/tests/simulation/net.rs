@@ -40,6 +40,11 @@ impl Net {
         *lock(&self.weather) = weather;
     }
 
+    /// Whether nothing is lost or late.
+    pub(crate) fn is_good(&self) -> bool {
+        *lock(&self.weather) == Weather::default()
+    }
+
     /// Lets nothing in or out for a while: its machine is slow, or cut off.
     pub(crate) fn stall(&self, wait: Duration) {
         *lock(&self.stalled) = Some(Instant::now() + wait);
@@ -79,8 +84,13 @@ impl Net {
         answer
     }
 
+    /// Waits as long as one way takes.
+    pub(crate) async fn delay(&self) {
+        sleep(self.dice.millis(0, self.millis)).await;
+    }
+
     /// Waits while nothing passes.
-    async fn pass(&self) {
+    pub(crate) async fn pass(&self) {
         let stalled = *lock(&self.stalled);
         if let Some(until) = stalled {
             sleep_until(until).await;

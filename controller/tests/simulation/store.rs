@@ -15,8 +15,20 @@ use tokio::time::timeout;
 /// How long a controller waits for the bus.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Sees each write in the moment in which it lands: what was there, and what is.
-pub(crate) type Witness = Box<dyn Fn(Option<&[u8]>, &[u8]) + Send + Sync>;
+/// Sees each write in the moment in which it lands: its key, and what is there now.
+pub(crate) type Witness = Box<dyn Fn(&str, &[u8]) + Send + Sync>;
+
+/// Sees what one controller asks, in the moment in which it does.
+pub(crate) type Spy = Arc<dyn Fn(Asked<'_>) + Send + Sync>;
+
+/// What a controller asks of a bucket.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Asked<'a> {
+    /// A document.
+    Get(&'a str),
+    /// To change one.
+    Update(&'a [u8]),
+}
 
 /// A bucket.
 #[derive(Clone)]
@@ -74,7 +86,7 @@ impl Store {
             return Err(Error::Conflict { key: format!("{}/{key}", self.0.name) });
         }
         if let Some(witness) = &self.0.witness {
-            witness(before.map(|entry| entry.value.as_slice()), &value);
+            witness(key, &value);
         }
         let revision = *self.0.revision.borrow() + 1;
         entries.insert(key.to_owned(), Entry { key: key.to_owned(), value, revision });
@@ -89,10 +101,17 @@ impl Store {
 }
 
 /// One controller's way to a bucket.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Link {
     pub(crate) store: Store,
     pub(crate) net: Arc<Net>,
+    pub(crate) spy: Spy,
+}
+
+impl fmt::Debug for Link {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "Link({:?})", self.store)
+    }
 }
 
 impl Link {
@@ -112,6 +131,7 @@ impl Link {
 
 impl Documents for Link {
     fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Entry>, Error>> {
+        (self.spy)(Asked::Get(key));
         let key = key.to_owned();
         Box::pin(self.ask(move |store| Ok(store.get(&key))))
     }
@@ -131,6 +151,7 @@ impl Documents for Link {
         value: Vec<u8>,
         revision: u64,
     ) -> BoxFuture<'a, Result<u64, Error>> {
+        (self.spy)(Asked::Update(&value));
         let key = key.to_owned();
         Box::pin(self.ask(move |store| store.write(&key, value, Some(revision))))
     }
