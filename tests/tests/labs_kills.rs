@@ -64,6 +64,9 @@ async fn kills_leave_exactly_the_wanted_servers() {
     // It would ask why its servers go.
     cluster.stop_controller();
     let log = cluster.log();
+    if let Err(error) = &done {
+        say(&format!("{error:#}"));
+    }
     drop_servers(&lab).await;
     done.with_context(|| log.clone()).unwrap();
     for text in DECLARED {
