@@ -337,14 +337,3 @@ async fn a_port_serves_one_server_and_the_second_fails() {
     assert_eq!(lab.servers().await, 1);
     lab.clear(&provider).await;
 }
-
-#[tokio::test]
-async fn a_volume_that_the_cloud_has_no_service_for_shows_as_a_server_in_error() {
-    let lab = Lab::alone().await;
-    let provider = lab.provider("pools: {conformance: {boot_volume: {gib: 1}}}");
-    let made = provider.create(lab.spec(AGENT)).await.unwrap();
-    let text = lab.broken(&provider, &made.id).await;
-    println!("{text} {:?}", provider.fault_kind(&text));
-    assert_eq!(lab.servers().await, 1);
-    lab.clear(&provider).await;
-}
