@@ -9,7 +9,9 @@ use muster_protocol::bus::Bus;
 use muster_protocol::worker::Phase;
 use muster_tests::cluster::{Cluster, Setup};
 
-const QUICK: &str = "timeouts: {boot_secs: 20, reconcile_secs: 3}\n";
+/// A server whose creation was under way as its worker ended is nobody's, and goes, too.
+const QUICK: &str = "timeouts: {boot_secs: 20, reconcile_secs: 3, orphan_secs: 15}\n";
+const ORPHANS: &[&str] = &["a server of nobody"];
 
 async fn all_end(cluster: &Cluster, admin: &Bus, lab: &Lab) -> Result<()> {
     terminate(cluster, admin, "*").await?;
@@ -51,7 +53,7 @@ async fn a_server_that_is_built_for_ever_is_replaced_at_the_deadline() -> Result
     })
     .await;
     all_end(&cluster, &admin, &lab).await?;
-    cluster.finish(SLOW)
+    cluster.finish(&[ORPHANS, SLOW].concat())
 }
 
 #[tokio::test]
@@ -88,5 +90,5 @@ async fn a_server_that_finds_no_room_is_told_and_removed() -> Result<()> {
     let words = "failed: its server failed: No valid host was found";
     cluster.until_within(LIMIT, &admin, "told", |workers| told(workers, words)).await?;
     all_end(&cluster, &admin, &lab).await?;
-    cluster.finish(SLOW)
+    cluster.finish(&[ORPHANS, SLOW].concat())
 }

@@ -22,7 +22,8 @@ pub(crate) struct Admin {
 
 impl Admin {
     pub(crate) async fn login(cluster: ClusterName) -> Admin {
-        let client = Client::builder().timeout(LIMIT).build().unwrap();
+        // A connection that was idle may be closed by the cloud as it is used again.
+        let client = Client::builder().timeout(LIMIT).pool_max_idle_per_host(0).build().unwrap();
         let (token, project) = login(&client, "admin", "adminpw", "ci").await;
         Admin { cluster, client, project, token }
     }

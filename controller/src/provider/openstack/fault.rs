@@ -75,9 +75,16 @@ fn kind_of(status: u16, message: &str, has_retry_after: bool) -> ErrorKind {
 
 /// Nova's words for an image, flavor, network, key or group that is not there.
 fn is_absent(text: &str) -> bool {
-    ["could not be found", "can not find", "can't be found", "not found", "invalid key_name"]
-        .iter()
-        .any(|words| text.contains(words))
+    [
+        "could not be found",
+        "can not find",
+        "can't be found",
+        "unable to find",
+        "not found",
+        "invalid key_name",
+    ]
+    .iter()
+    .any(|words| text.contains(words))
 }
 
 fn is_full(text: &str) -> bool {
@@ -189,6 +196,9 @@ mod tests {
         check(400, image, ErrorKind::Gone, "requested image");
         let flavor = r#"{"badRequest": {"message": "Flavor x could not be found."}}"#;
         check(400, flavor, ErrorKind::Gone, "Flavor x");
+        let group = r#"{"badRequest": {"message":
+            "Unable to find security_group with name or id 'x'"}}"#;
+        check(400, group, ErrorKind::Gone, "security_group with name");
         let input = r#"{"badRequest": {"message": "Invalid input for field/attribute name"}}"#;
         check(400, input, ErrorKind::Invalid, "field/attribute");
         let neutron = r#"{"NeutronError": {"type": "x", "detail": "",

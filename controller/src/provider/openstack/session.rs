@@ -23,6 +23,9 @@ use tokio::time::Instant;
 
 /// How long a connection may take to be made.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
+/// How long a connection is kept for the next call: less than the 5 s after which Apache closes it.
+/// A create that is sent into a closing connection breaks off, and nobody knows whether it arrived.
+const IDLE_LIMIT: Duration = Duration::from_secs(4);
 /// The longest answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// How much longer than one request a call may take with all its repetitions.
@@ -308,6 +311,7 @@ fn client(credentials: &Credentials, limit: Duration) -> Result<Client, Error> {
     let mut builder = Client::builder()
         .timeout(limit)
         .connect_timeout(CONNECT_LIMIT.min(limit))
+        .pool_idle_timeout(IDLE_LIMIT)
         // A redirect would carry the token to wherever it leads.
         .redirect(reqwest::redirect::Policy::none())
         .user_agent(concat!("muster/", env!("CARGO_PKG_VERSION")));
