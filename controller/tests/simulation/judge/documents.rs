@@ -6,7 +6,7 @@ use muster_protocol::seal::Signed;
 use muster_protocol::wire::{self, Message};
 use muster_protocol::worker::{FailureKind, Occupancy, Phase, Worker};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 #[derive(Serialize, Deserialize)]
 struct Lease {
@@ -29,7 +29,7 @@ impl Message for Identity {
 
 #[derive(Serialize, Deserialize)]
 struct Confirmed {
-    about: BTreeSet<String>,
+    about: BTreeMap<String, BTreeSet<String>>,
 }
 
 impl Message for Confirmed {
@@ -204,7 +204,8 @@ impl Judge {
                 facts.doubt = now;
             }
             "confirmed" => {
-                let about = wire::decode::<Confirmed>(bytes).map(|confirmed| confirmed.about);
+                let about = wire::decode::<Confirmed>(bytes)
+                    .map(|confirmed| confirmed.about.into_values().flatten().collect());
                 let mut facts = self.lock();
                 facts.log.push(format!("{} confirmed: {about:?}", self.seconds()));
                 facts.confirmed = about.unwrap_or_default();
