@@ -33,6 +33,14 @@ use std::time::Duration;
 
 /// A call that changes a cloud begins only with so much of the lease left, and ends before it does.
 const FENCE_MIN: Duration = Duration::from_secs(2);
+/// Between looks at a server that is being deleted; afterwards its removal is tried again.
+const GONE_WAITS: [Duration; 5] = [
+    Duration::from_millis(250),
+    Duration::from_millis(500),
+    Duration::from_secs(1),
+    Duration::from_secs(2),
+    Duration::from_secs(4),
+];
 /// What remains of the lease when such a call is given up.
 const FENCE_SPARE: Duration = Duration::from_millis(500);
 
@@ -248,7 +256,8 @@ impl Launcher {
         Ok(())
     }
 
-    /// Removes a server, and is content when it is gone.
+    /// Removes a server, and is content when it is gone: clouds say that they delete for a while,
+    /// and some could still give it back.
     ///
     /// # Errors
     /// When that is not certain.
@@ -256,11 +265,15 @@ impl Launcher {
         let call = cloud.permit().await?;
         self.change(cloud.provider.delete(id)).await?;
         drop(call);
-        let left = self.in_time(cloud.provider.get(id)).await?;
-        match left.is_some_and(|server| server.status != Status::Deleted) {
-            true => Err(Error::StillThere(id.clone())),
-            false => Ok(()),
+        for wait in GONE_WAITS {
+            let left = self.in_time(cloud.provider.get(id)).await?;
+            match left.map(|server| server.status) {
+                None => return Ok(()),
+                Some(Status::Deleted) => tokio::time::sleep(wait).await,
+                Some(_) => break,
+            }
         }
+        Err(Error::StillThere(id.clone()))
     }
 
     /// Every server that was made for this generation: the known one, and what a lost answer left.
