@@ -100,8 +100,8 @@ impl Keeper {
     /// Compares the registry with what this machine remembers; once, when it begins to reconcile.
     ///
     /// `all_clouds_empty`: whether all clouds were asked, and none has a server of this cluster:
-    /// then there is nothing that a registry which is new could get wrong. It is only asked of a new
-    /// one, because a cloud may be slow to answer.
+    /// then there is nothing that a registry which is new could get wrong. It is only asked of a
+    /// new one, because a cloud may be slow to answer.
     ///
     /// # Errors
     /// When either cannot be read or written; then nothing may be reconciled.
