@@ -361,18 +361,25 @@ impl Launcher {
         })?)
     }
 
-    /// A call that changes a cloud: it ends before the lease does.
+    /// A call that changes a cloud. It is given up before the lease ends, which its holder prolongs
+    /// while the cloud thinks; one that woke too late to hold the lease does not even begin it.
     async fn change<T>(
         &self,
         call: impl Future<Output = Result<T, provider::Error>>,
     ) -> Result<T, Error> {
-        let left = self.lasting()? - FENCE_SPARE;
-        limited(call, left.min(self.patience())).await
+        self.lasting()?;
+        let mut fence = self.fence.clone();
+        tokio::select! {
+            biased;
+            () = fence.runs_out(FENCE_SPARE) => Err(Error::Lapsed),
+            done = limited(call, self.patience()) => done,
+        }
     }
 
-    /// What remains of the lease, if a call that changes a cloud may begin.
-    fn lasting(&self) -> Result<Duration, Error> {
-        self.fence.remaining().filter(|left| *left > FENCE_MIN).ok_or(Error::Fenced)
+    /// Whether enough of the lease remains for a call that changes a cloud to begin.
+    fn lasting(&self) -> Result<(), Error> {
+        let lasts = self.fence.remaining().is_some_and(|left| left > FENCE_MIN);
+        lasts.then_some(()).ok_or(Error::Fenced)
     }
 
     /// A call that only reads.

@@ -71,10 +71,16 @@ impl Fence {
 
     /// Waits until this controller does not hold it any more.
     pub async fn lost(&mut self) {
-        while let Some(left) = self.remaining() {
+        self.runs_out(Duration::ZERO).await;
+    }
+
+    /// Waits until no more than so much of it remains: it is written anew again and again, so that
+    /// is when its holder could not do that for a while, or another has it.
+    pub async fn runs_out(&mut self, spare: Duration) {
+        while let Some(left) = self.remaining().filter(|left| *left > spare) {
             tokio::select! {
-                changed = self.0.changed() => if changed.is_err() { return },
-                () = tokio::time::sleep(left) => {}
+                Ok(()) = self.0.changed() => {}
+                () = tokio::time::sleep(left - spare) => {}
             }
         }
     }

@@ -29,6 +29,9 @@ pub enum Error {
     /// Another controller reconciles, or the lease ends too soon.
     #[error("the lease of this controller does not last long enough")]
     Fenced,
+    /// The lease ended while the cloud was asked: what came of it is not known.
+    #[error("the lease of this controller ended before the cloud answered")]
+    Lapsed,
     /// A pool or provider that the configuration does not have any more.
     #[error("the configuration has no pool {0} with a provider; add it, or end its workers there")]
     NoPool(PoolName),
