@@ -33,7 +33,8 @@ test: tools build ## Run all tests (some: ARGS="-p muster-protocol")
 test-labs: tools build ## Run the tests on a real OpenStack, VMs, packet filter, carbon-cache (as root on Debian)
 	@packaging/tools/labs
 	@$(if $(ARGS),,MUSTER_LABS=1 cargo test -p muster-controller --test hooks namespace::)
-	@cargo test -p muster-tests --features labs $(or $(ARGS),--test 'labs_*')
+	@status=0; cargo test -p muster-tests --features labs $(or $(ARGS),--test 'labs_*') || status=$$?; \
+		[ -n "$(KEEP)" ] || tests/labs/openstack/down; exit $$status
 
 # The agent is built alone, so that it has only the features it asks for.
 bench: tools ## Measure the figures (slow: optimised builds)
