@@ -5,6 +5,7 @@
 .PHONY: help demo test test-labs bench build fmt lint docs tools check clean
 
 ARGS ?=
+LABS ?= --test 'labs_*'
 BIN = $${CARGO_TARGET_DIR:-target}/debug
 
 # Set MUSTER_NATS_SERVER (and MUSTER_NATS_SERVER_211) to use a server of your own: nothing is fetched.
@@ -33,7 +34,7 @@ test: tools build ## Run all tests (some: ARGS="-p muster-protocol")
 test-labs: tools build ## Run the tests on a real OpenStack, VMs, packet filter, carbon-cache (as root on Debian)
 	@packaging/tools/labs
 	@$(if $(ARGS),,MUSTER_LABS=1 cargo test -p muster-controller --test hooks namespace::)
-	@status=0; cargo test -p muster-tests --features labs $(or $(ARGS),--test 'labs_*') || status=$$?; \
+	@status=0; cargo test -p muster-tests --features labs $(or $(ARGS),$(LABS)) || status=$$?; \
 		[ -n "$(KEEP)" ] || tests/labs/openstack/down; exit $$status
 
 # The agent is built alone, so that it has only the features it asks for.

@@ -47,7 +47,7 @@ async fn a_create_that_timed_out_on_our_side_is_found() {
 #[tokio::test]
 async fn a_create_that_hangs_in_nova_lands_late() {
     let lab = Lab::alone().await;
-    let (patient, provider) = (lab.provider(""), lab.provider("request_secs: 2"));
+    let (patient, provider) = (lab.provider(""), lab.provider("request_secs: 10"));
     provider.image_id("tiny").await.unwrap();
     // Flavor and network are looked up by a first server.
     let made = provider.create(lab.spec("c-2-aaaaaaaaaaaa")).await;

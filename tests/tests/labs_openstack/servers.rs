@@ -1,6 +1,6 @@
 //! What servers are made of, and what becomes of it in Nova.
 
-use crate::lab::{Lab, secret_user_data};
+use crate::lab::{Lab, secret_user_data, until};
 use muster_controller::provider::{Provider, ServerSpec};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -69,7 +69,11 @@ async fn a_rebuilt_server_is_given_the_new_user_data_and_the_old_is_gone() {
     provider.rebuild(&made.id, anew.clone()).await.unwrap();
     let again = lab.active(&provider, &made.id).await;
     assert_eq!((&again.agent_id, &again.addresses), (&anew.agent_id, &server.addresses));
-    assert_eq!(lab.metadata(&again), anew.user_data.expose());
+    // Nova's metadata service remembers what it has told for some seconds.
+    until("the new user-data", async || {
+        (lab.metadata(&again) == anew.user_data.expose()).then_some(())
+    })
+    .await;
     let raw = lab.raw(&made.id).await;
     assert_eq!(raw["image"]["id"], provider.image_id("tiny2").await.unwrap());
     assert!(tags(&raw).contains("muster-agent=c-1-bbbbbbbbbbbb"), "{raw}");
@@ -81,7 +85,7 @@ async fn a_rebuilt_server_is_given_the_new_user_data_and_the_old_is_gone() {
 async fn a_listing_turns_pages_and_shows_each_server_once() {
     const SERVERS: usize = 23;
     let lab = Lab::alone().await;
-    let provider = lab.provider("");
+    let provider = lab.provider("request_secs: 120");
     let agents = (0..SERVERS).map(|number| format!("many-{number:02}-aaaaaaaaaaaa"));
     let creates = agents.map(|agent| provider.create(lab.spec(&agent)));
     for made in futures_util::future::join_all(creates).await {
