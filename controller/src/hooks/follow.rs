@@ -157,7 +157,10 @@ impl Follower {
             ),
         }
         self.running.clear();
-        for delivery in self.deliveries.values() {
+        // They come again in the order in which they are given back.
+        let mut left: Vec<&Delivery> = self.deliveries.values().collect();
+        left.sort_by_key(|delivery| delivery.sequence);
+        for delivery in left {
             delivery.retry_after(Duration::ZERO).await?;
         }
         Ok(())
