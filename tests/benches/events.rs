@@ -17,6 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
+/// All machines at once.
+const POOL: &str = ", launches_max: 200";
 /// Connections of agents that publish.
 const AGENTS: usize = 20;
 /// Events that each has on their way at once.
@@ -41,7 +43,8 @@ struct Site {
 
 async fn events() -> Result<()> {
     let yard = Yard::new()?;
-    let cluster = Cluster::start(&Setup { agent: yard.agent(), ..Setup::default() }).await?;
+    let cluster =
+        Cluster::start(&Setup { agent: yard.agent(), pool: POOL, ..Setup::default() }).await?;
     let admin = cluster.admin().await?;
     let count = u32::try_from(AGENTS + RUNS + 1)?;
     let mut agents = Vec::new();
