@@ -1,5 +1,9 @@
 //! What the registry is written on: NATS' buckets, or memory in a simulation.
 
+mod memory;
+
+pub use memory::Memory;
+
 use futures_util::future::BoxFuture;
 use muster_protocol::bus::bucket::{Bucket, Entry};
 use muster_protocol::bus::{Bus, Error};
@@ -97,58 +101,5 @@ pub trait Teller: fmt::Debug + Send + Sync {
 impl Teller for Bus {
     fn tell(&self, subject: String, event: Event) -> BoxFuture<'_, Result<(), Error>> {
         Box::pin(async move { self.publish_event(subject, &event).await })
-    }
-}
-
-#[cfg(test)]
-pub(crate) mod tests {
-    use super::*;
-    use std::collections::BTreeMap;
-    use std::sync::{Arc, Mutex};
-
-    /// A bucket in memory.
-    #[derive(Clone, Debug, Default)]
-    pub(crate) struct Memory(Arc<Mutex<BTreeMap<String, Entry>>>);
-
-    impl Memory {
-        fn write(&self, key: &str, value: Vec<u8>, expected: Option<u64>) -> Result<u64, Error> {
-            let mut all = self.0.lock().unwrap();
-            let before = all.get(key).map_or(0, |entry| entry.revision);
-            if expected.is_some_and(|revision| revision != before) {
-                return Err(Error::Conflict { key: key.to_owned() });
-            }
-            let (key, revision) = (key.to_owned(), before + 1);
-            all.insert(key.clone(), Entry { key, value, revision });
-            Ok(revision)
-        }
-    }
-
-    impl Documents for Memory {
-        fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Entry>, Error>> {
-            let found = self.0.lock().unwrap().get(key).cloned();
-            Box::pin(async move { Ok(found) })
-        }
-
-        fn all(&self) -> BoxFuture<'_, Result<Vec<Entry>, Error>> {
-            let all = self.0.lock().unwrap().values().cloned().collect();
-            Box::pin(async move { Ok(all) })
-        }
-
-        fn create<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<u64, Error>> {
-            Box::pin(async move { self.write(key, value, Some(0)) })
-        }
-
-        fn update<'a>(
-            &'a self,
-            key: &'a str,
-            value: Vec<u8>,
-            revision: u64,
-        ) -> BoxFuture<'a, Result<u64, Error>> {
-            Box::pin(async move { self.write(key, value, Some(revision)) })
-        }
-
-        fn put<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<u64, Error>> {
-            Box::pin(async move { self.write(key, value, None) })
-        }
     }
 }

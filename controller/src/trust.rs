@@ -323,7 +323,7 @@ fn settled(stored: Option<Identity>, known: Option<Identity>) -> Identity {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::documents::tests::Memory;
+    use crate::documents::Memory;
     use std::future::ready;
 
     fn identity(id: u8, epoch: u64) -> Identity {

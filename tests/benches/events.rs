@@ -3,13 +3,14 @@
 
 use anyhow::{Context, Result, ensure};
 use muster_protocol::bus::{Bus, Feed, Pushes};
-use muster_protocol::event::{Applied, Event, Executed, Outcome, Started};
+use muster_protocol::event::{Event, Executed, Started};
 use muster_protocol::id::{AgentId, Token, UnixMillis, random};
 use muster_protocol::{subject, wire};
 use muster_tests::cluster::{Cluster, PATIENCE, Setup, next_event};
 use muster_tests::figures::{
     Part, Spent, millis, own_cpu, say, tell, tell_median, tell_tail, title,
 };
+use muster_tests::joiner::report_applied;
 use muster_tests::machines::Yard;
 use serde::Serialize;
 use std::collections::HashMap;
@@ -212,15 +213,7 @@ impl End<'_> {
         let (agent, bus) = self.marker;
         let started = Started { version: "bench".into(), revision: 0, fresh: true };
         say_event(bus, agent, "started", &started).await?;
-        let applied = Applied {
-            command: None,
-            revision: 1,
-            highstate: true,
-            outcome: Outcome { total: 1, changed: 1, ..Outcome::default() },
-            errors: Vec::new(),
-            states: serde_json::json!({}),
-        };
-        say_event(bus, agent, "applied", &applied).await?;
+        report_applied(agent, bus).await?;
         let reacted = async {
             let pushed = tokio::time::timeout(PATIENCE, self.pushes.next()).await?;
             pushed.context("the connection is closed")??;

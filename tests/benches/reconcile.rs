@@ -5,7 +5,7 @@
 use anyhow::{Result, ensure};
 use futures_util::future::{BoxFuture, ready};
 use muster_controller::config::Config;
-use muster_controller::documents::{Clock, Documents, Teller};
+use muster_controller::documents::{Clock, Memory, Teller};
 use muster_controller::inspection::Inspector;
 use muster_controller::keys::Keys;
 use muster_controller::launcher::{self, Before, Launcher, Ties};
@@ -17,7 +17,6 @@ use muster_controller::registry::{On, Registry};
 use muster_controller::trust::Keeper;
 use muster_controller::user_data::Install;
 use muster_protocol::bus::Error;
-use muster_protocol::bus::bucket::Entry;
 use muster_protocol::event::Event;
 use muster_protocol::id::{AgentId, Generation, Token, UnixMillis, WorkerName, random};
 use muster_protocol::worker::{Bootstrap, Keys as Bound, Milestones, Occupancy, Phase, Worker};
@@ -25,7 +24,7 @@ use muster_tests::cluster::{Cluster, Setup};
 use muster_tests::figures::{millis, own_cpu, say, tell, tell_median, title};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -182,52 +181,6 @@ fn facts() -> BTreeMap<String, Value> {
     facts.insert("cpu_flags".to_owned(), json!(["fpu", "sse", "sse2", "avx", "avx2", "aes"]));
     facts.insert("ip4_interfaces".to_owned(), json!({"eth0": ["10.0.0.7"], "lo": ["127.0.0.1"]}));
     facts
-}
-
-/// Documents in memory.
-#[derive(Debug, Default)]
-struct Memory(Mutex<BTreeMap<String, Entry>>);
-
-impl Memory {
-    fn write(&self, key: &str, value: Vec<u8>, expected: Option<u64>) -> Result<u64, Error> {
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = all.get(key).map_or(0, |entry| entry.revision);
-        if expected.is_some_and(|expected| expected != before) {
-            return Err(Error::Conflict { key: key.to_owned() });
-        }
-        let revision = before + 1;
-        all.insert(key.to_owned(), Entry { key: key.to_owned(), value, revision });
-        Ok(revision)
-    }
-}
-
-impl Documents for Memory {
-    fn get<'a>(&'a self, key: &'a str) -> BoxFuture<'a, Result<Option<Entry>, Error>> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Box::pin(ready(Ok(all.get(key).cloned())))
-    }
-
-    fn all(&self) -> BoxFuture<'_, Result<Vec<Entry>, Error>> {
-        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        Box::pin(ready(Ok(all.values().cloned().collect())))
-    }
-
-    fn create<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<u64, Error>> {
-        Box::pin(ready(self.write(key, value, Some(0))))
-    }
-
-    fn update<'a>(
-        &'a self,
-        key: &'a str,
-        value: Vec<u8>,
-        revision: u64,
-    ) -> BoxFuture<'a, Result<u64, Error>> {
-        Box::pin(ready(self.write(key, value, Some(revision))))
-    }
-
-    fn put<'a>(&'a self, key: &'a str, value: Vec<u8>) -> BoxFuture<'a, Result<u64, Error>> {
-        Box::pin(ready(self.write(key, value, None)))
-    }
 }
 
 /// Nobody is told, nothing is tied, and all agents have just been heard.
