@@ -181,13 +181,18 @@ impl Launcher {
         if let Some(server) = of_it.min_by_key(|server| (server.created_at, &server.id)) {
             return self.created(&worker.agent_id, server).await;
         }
-        let patience = i64::from(self.config.timeouts.cloud_secs) * 2000;
-        if self.registry.now().since(worker.since) > patience {
+        if !self.may_appear(worker) {
             let why = "its cloud never showed the server that was asked for".to_owned();
             self.registry.happen_to(&worker.agent_id, &Input::TimedOut(why)).await?;
             return Ok(());
         }
         Err(Error::NotSeen(worker.agent_id.clone()))
+    }
+
+    /// Whether the cloud may still show a server that it was asked for and did not answer about.
+    fn may_appear(&self, worker: &Worker) -> bool {
+        let patience = i64::from(self.config.timeouts.cloud_secs) * 2000;
+        worker.asked.is_some_and(|asked| self.registry.now().since(asked) <= patience)
     }
 
     async fn created(&self, agent: &AgentId, server: &Server) -> Result<(), Error> {
@@ -248,7 +253,11 @@ impl Launcher {
         self.ties.revoke(credentials(worker)).await?;
         self.ties.before(Before::Terminate, worker).await;
         let (_, cloud) = self.pool_of(worker)?;
-        for id in self.servers_of(worker, &cloud).await? {
+        let servers = self.servers_of(worker, &cloud).await?;
+        if servers.is_empty() && self.may_appear(worker) {
+            return Err(Error::NotSeen(worker.agent_id.clone()));
+        }
+        for id in servers {
             self.delete(&cloud, &id).await?;
         }
         self.ties.forget(&worker.agent_id).await?;
@@ -466,5 +475,6 @@ fn new_worker(
         after_drain: None,
         failures: None,
         last_ready: None,
+        asked: None,
     }
 }

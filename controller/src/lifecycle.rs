@@ -199,11 +199,11 @@ fn launching(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Re
         }
         (Input::LaunchBegins { image }, Phase::Pending) => {
             next.image.clone_from(image);
+            next.asked = Some(now);
             to(next, Phase::Launching, now);
         }
         (Input::Created { id, addresses }, Phase::Launching) => {
-            next.provider_id = Some(id.clone());
-            next.addresses.clone_from(addresses);
+            found(next, id, addresses);
             to(next, Phase::Booting, now);
         }
         // It may enrol before the cloud's answer is read, or be unwanted meanwhile.
@@ -215,14 +215,12 @@ fn launching(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Re
             | Phase::Draining
             | Phase::Terminating
             | Phase::Failed,
-        ) if next.provider_id.is_none() => {
-            next.provider_id = Some(id.clone());
-            next.addresses.clone_from(addresses);
-        }
+        ) if next.provider_id.is_none() => found(next, id, addresses),
         (Input::Located(addresses), phase) if !phase.is_over() => {
             next.addresses.clone_from(addresses);
         }
         (Input::CreateRefused { kind, reason }, Phase::Launching) => {
+            next.asked = None;
             fail(next, *kind, reason, now);
         }
         (
@@ -273,8 +271,16 @@ fn reborn(next: &mut Worker, agent_id: &AgentId, bootstrap: &Bootstrap) {
         reason: None,
         occupancy: Occupancy::Unknown,
         after_drain: None,
+        asked: None,
         ..next.clone()
     };
+}
+
+/// The cloud has its server.
+fn found(next: &mut Worker, id: &str, addresses: &[IpAddr]) {
+    next.provider_id = Some(id.to_owned());
+    next.addresses = addresses.to_vec();
+    next.asked = None;
 }
 
 fn working(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Refused> {
@@ -289,8 +295,7 @@ fn working(next: &mut Worker, input: &Input, now: UnixMillis) -> Result<(), Refu
             if let Some(Place { id, addresses }) = server
                 && next.provider_id.is_none()
             {
-                next.provider_id = Some(id.clone());
-                next.addresses.clone_from(addresses);
+                found(next, id, addresses);
             }
             next.keys = Some(keys.clone());
             next.facts = facts.clone();

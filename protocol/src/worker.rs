@@ -231,6 +231,9 @@ pub struct Worker {
     /// When a generation of it was last ready.
     #[serde(default)]
     pub last_ready: Option<UnixMillis>,
+    /// When its cloud was asked for a server, as long as what came of it is not known.
+    #[serde(default)]
+    pub asked: Option<UnixMillis>,
 }
 
 impl Message for Worker {

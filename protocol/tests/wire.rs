@@ -117,6 +117,7 @@ fn worker() -> Worker {
             reason: "no room".into(),
         }),
         last_ready: Some(NOW),
+        asked: Some(NOW),
     }
 }
 

@@ -171,6 +171,7 @@ fn ready_worker(name: WorkerName, agent_id: AgentId) -> Worker {
         after_drain: None,
         failures: None,
         last_ready: Some(now),
+        asked: None,
     }
 }
 

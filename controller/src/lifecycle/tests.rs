@@ -33,6 +33,7 @@ pub(crate) fn pending() -> Worker {
         after_drain: None,
         failures: None,
         last_ready: None,
+        asked: None,
     }
 }
 
@@ -107,6 +108,21 @@ fn of_two_servers_of_a_generation_the_one_that_enrols_is_its() {
     let late = walk(&[launched(), created()]);
     assert!(step(&late, &enrolled_on("s2"), UnixMillis(6)).is_err());
     assert!(step(&late, &enrolled_on("s1"), UnixMillis(6)).is_ok());
+}
+
+/// Guards: a worker that ends before its cloud has answered is looked for, and leaves no orphan.
+#[test]
+fn what_was_asked_of_a_cloud_is_open_until_it_is_known() {
+    let open = |inputs: &[Input]| walk(inputs).asked.is_some();
+    let refused = Input::CreateRefused { kind: FailureKind::Cloud, reason: "no".into() };
+    let end = Input::Terminate("asked".into());
+    assert!(!open(&[]) && open(&[launched()]) && open(&[launched(), end.clone()]));
+    assert!(open(&[launched(), enrolled()]), "the cloud was not asked who enrolled");
+    for known in [created(), refused, enrolled_on("s1")] {
+        assert!(!open(&[launched(), known.clone()]), "{known:?}");
+    }
+    assert!(!open(&[launched(), end.clone(), created()]));
+    assert!(!open(&[launched(), end, Input::Gone, reborn_input()]));
 }
 
 #[test]

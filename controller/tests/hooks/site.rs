@@ -171,6 +171,7 @@ fn pending(name: &str) -> Worker {
         after_drain: None,
         failures: None,
         last_ready: None,
+        asked: None,
     }
 }
 
