@@ -121,7 +121,7 @@ impl Reconciler {
             }
         }
         self.judge_time().await;
-        for worker in self.registry.look(busy) {
+        for worker in self.registry.look(|workers| busy(workers, &self.config)) {
             if let Some(demand) = demand(&worker) {
                 self.act(tasks, worker, demand);
             } else if worker.phase == Phase::Draining && is_free(&worker) {
@@ -295,10 +295,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Those with which there may be something to do.
-fn busy(workers: &[&Worker]) -> Vec<Worker> {
+/// Those with which there may be something to do, those of the smallest priority first: they are
+/// the first whom a cloud is asked for.
+fn busy(workers: &[&Worker], config: &Config) -> Vec<Worker> {
     let busy = |worker: &&&Worker| demand(worker).is_some() || worker.phase == Phase::Draining;
-    workers.iter().filter(busy).map(|worker| (*worker).clone()).collect()
+    let mut all: Vec<Worker> = workers.iter().filter(busy).map(|w| (*w).clone()).collect();
+    all.sort_by_key(|worker| config.pools.get(&worker.pool).map_or(i32::MAX, |p| p.priority));
+    all
 }
 
 /// Whether no job can run on a worker, and nobody holds it.
@@ -359,6 +362,26 @@ fn free_names(pool: &PoolName, workers: &[&Worker], count: u32) -> Vec<WorkerNam
 mod tests {
     use super::*;
     use crate::lifecycle::tests::pending;
+
+    #[test]
+    fn the_pool_of_the_smallest_priority_is_the_first_to_be_asked_for() {
+        let pool = |priority: i32| format!("{{provider: here, max: 2, priority: {priority}}}");
+        let text = format!(
+            "cluster: c\nkeys: k\nstates: {{tree: t}}\nproviders: {{here: {{kind: local}}}}\n\
+             pools:\n  a: {}\n  b: {}\n",
+            pool(5),
+            pool(-5)
+        );
+        let config: Config = serde_saphyr::from_str(&text).unwrap();
+        let of = |pool: &str, number: u32| {
+            let name = format!("{pool}-{number:04}").parse().unwrap();
+            Worker { name, pool: pool.parse().unwrap(), ..pending() }
+        };
+        let workers = [of("a", 1), of("a", 2), of("b", 1), of("b", 2)];
+        let all = busy(&workers.iter().collect::<Vec<_>>(), &config);
+        let names: Vec<&str> = all.iter().map(|worker| worker.name.as_str()).collect();
+        assert_eq!(names, ["b-0001", "b-0002", "a-0001", "a-0002"]);
+    }
 
     #[test]
     fn names_that_are_free_again_are_used_again() {

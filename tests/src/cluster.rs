@@ -415,12 +415,14 @@ impl Drop for Cluster {
     fn drop(&mut self) {
         let killed = self.controller.is_none();
         self.stop();
-        let sweep = Command::new(program("muster-controller"))
-            .args(["local-sweep", "--dir"])
-            .arg(self.path("data/local/here"))
-            .stderr(Stdio::null())
-            .status();
-        drop(sweep);
+        for cloud in fs::read_dir(self.path("data/local")).into_iter().flatten().flatten() {
+            let sweep = Command::new(program("muster-controller"))
+                .args(["local-sweep", "--dir"])
+                .arg(cloud.path())
+                .stderr(Stdio::null())
+                .status();
+            drop(sweep);
+        }
         // A controller that was killed left its nats-server.
         if killed {
             let stop = Command::new(program("muster-controller"))
