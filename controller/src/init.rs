@@ -1,7 +1,8 @@
 //! `muster-controller init`: keys, CA, the NATS server's configuration, the first person's context.
 //!
 //! Every file is written whole or not at all, in an order in which a killed run can be repeated.
-//! A second run makes what is missing and changes nothing else.
+//! A second run makes what is missing, and the first person's context if its credential has ended;
+//! it changes nothing else.
 
 pub(crate) mod context;
 mod error;
@@ -64,7 +65,10 @@ fn run_at(args: &Args, now: UnixMillis) -> Result<Report, Error> {
     write(nats_config::FILE, &|| nats_config::render(&settings, &keys))?;
     write(CONTROLLER_CONFIG, &|| Ok(controller_config(&settings)))?;
     let context = context::file(&settings.user);
-    write(&context, &|| context::first(&settings, &keys))?;
+    if context::is_wanted(&dir, &context, now)? {
+        dir.write(&context, &context::first(&settings, &keys, now)?)?;
+        made.push(context.clone());
+    }
     Ok(Report { context: dir.path(&context), dir: dir.root().to_owned(), settings, made })
 }
 

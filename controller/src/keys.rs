@@ -204,6 +204,12 @@ impl Keys {
         &self.public.accounts[&account]
     }
 
+    /// The role whose key has signed a credential; none if it is none of ours.
+    #[must_use]
+    pub fn role_of(&self, issuer: &str) -> Option<Role> {
+        self.public.roles.iter().find(|(_, key)| *key == issuer).map(|(role, _)| *role)
+    }
+
     /// The curve key that pillar is sealed from.
     #[must_use]
     pub fn xkey(&self) -> &XKey {

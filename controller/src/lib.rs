@@ -22,6 +22,7 @@ pub mod lifecycle;
 pub mod logging;
 pub mod membership;
 pub mod nats;
+pub mod people;
 pub mod planner;
 pub mod provider;
 pub mod reconciler;

@@ -46,7 +46,10 @@ pub enum Error {
 /// The stored list: when each key was revoked, and until when its credentials would live.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct List {
+    /// Of agents and bootstrap credentials.
     entries: BTreeMap<String, (UnixMillis, UnixMillis)>,
+    #[serde(default)]
+    people: BTreeMap<String, (UnixMillis, UnixMillis)>,
 }
 
 impl Message for List {
@@ -92,13 +95,12 @@ impl Revocations {
         let known = self.bucket.get(CLAIMS).await?;
         let changed = known.as_ref().is_some_and(|entry| entry.value != fingerprint);
         if changed {
-            for account in [Account::Bus, Account::People] {
-                let claims = self.keys.account_jwt(account, &BTreeMap::new(), &Stamp::fresh())?;
-                self.pusher.push_claims(&claims).await?;
-            }
+            self.push(Account::Bus, &held).await?;
         }
-        if changed || !held.entries.is_empty() {
-            self.push(&held).await?;
+        for account in [Account::People, Account::Agents] {
+            if changed || !held.of(account).is_empty() {
+                self.push(account, &held).await?;
+            }
         }
         if changed || known.is_none() {
             self.bucket.put(CLAIMS, fingerprint).await?;
@@ -106,7 +108,7 @@ impl Revocations {
         Ok(())
     }
 
-    /// Makes credentials void: public keys, with the time until which each would live.
+    /// Makes agents' credentials void: public keys, with the time until which each would live.
     ///
     /// # Errors
     /// When it is not certain that they are void; revoking again is harmless.
@@ -115,31 +117,66 @@ impl Revocations {
         revoked: &[(String, UnixMillis)],
         now: UnixMillis,
     ) -> Result<(), Error> {
+        let revoked = revoked.iter().map(|(key, until)| (key.clone(), (now, *until)));
+        self.make_void(Account::Agents, revoked.collect(), now).await
+    }
+
+    /// Makes people's credentials void: public keys, with the time up to which what was issued for
+    /// each is void, and the time until which that would live.
+    ///
+    /// # Errors
+    /// As [`Revocations::revoke`].
+    pub async fn revoke_people(
+        &self,
+        revoked: BTreeMap<String, (UnixMillis, UnixMillis)>,
+        now: UnixMillis,
+    ) -> Result<(), Error> {
+        self.make_void(Account::People, revoked, now).await
+    }
+
+    async fn make_void(
+        &self,
+        account: Account,
+        mut new: BTreeMap<String, (UnixMillis, UnixMillis)>,
+        now: UnixMillis,
+    ) -> Result<(), Error> {
         let mut list = self.list.lock().await;
-        let live = |until: &UnixMillis| *until > now;
-        let new =
-            revoked.iter().filter(|(key, until)| live(until) && !list.entries.contains_key(key));
-        let new: Vec<_> = new.cloned().collect();
+        new.retain(|key, (_, until)| *until > now && !list.of(account).contains_key(key));
         if new.is_empty() {
             return Ok(());
         }
         let mut next = list.clone();
-        next.entries.retain(|_, (_, until)| live(until));
-        next.entries.extend(new.into_iter().map(|(key, until)| (key, (now, until))));
-        if next.entries.len() > ENTRIES_MAX {
+        let entries = match account {
+            Account::People => &mut next.people,
+            Account::Agents | Account::Bus | Account::Sys => &mut next.entries,
+        };
+        entries.retain(|_, (_, until)| *until > now);
+        entries.extend(new);
+        if entries.len() > ENTRIES_MAX {
             return Err(Error::Full);
         }
         let signed = self.keys.signer().sign(AUDIENCE, &next).map_err(Error::Foreign)?;
         self.bucket.put(KEY, wire::encode(&signed)).await?;
-        self.push(&next).await?;
+        self.push(account, &next).await?;
         *list = next;
         Ok(())
     }
 
-    async fn push(&self, list: &List) -> Result<(), Error> {
-        let revoked = list.entries.iter().map(|(key, (at, _))| (key.clone(), *at)).collect();
-        let claims = self.keys.account_jwt(Account::Agents, &revoked, &Stamp::fresh())?;
+    async fn push(&self, account: Account, list: &List) -> Result<(), Error> {
+        let revoked = list.of(account).iter().map(|(key, (at, _))| (key.clone(), *at)).collect();
+        let claims = self.keys.account_jwt(account, &revoked, &Stamp::fresh())?;
         self.pusher.push_claims(&claims).await?;
         Ok(())
+    }
+}
+
+impl List {
+    fn of(&self, account: Account) -> &BTreeMap<String, (UnixMillis, UnixMillis)> {
+        static NONE: BTreeMap<String, (UnixMillis, UnixMillis)> = BTreeMap::new();
+        match account {
+            Account::Agents => &self.entries,
+            Account::People => &self.people,
+            Account::Bus | Account::Sys => &NONE,
+        }
     }
 }

@@ -23,6 +23,8 @@ const EVENTS_PERCENT: u64 = 35;
 const STATS_PERCENT: u64 = 30;
 const BLOBS_PERCENT: u64 = 20;
 const BUCKET_PERCENT: u64 = 3;
+/// People are few: a kilobyte each.
+const PEOPLE_PERCENT: u64 = 1;
 
 /// The buckets.
 #[derive(Clone, Debug)]
@@ -35,6 +37,8 @@ pub struct Buckets {
     pub cluster: Bucket,
     /// Desired states, by agent id.
     pub desired: Bucket,
+    /// People, by name.
+    pub people: Bucket,
 }
 
 /// Makes and migrates all of them.
@@ -47,17 +51,18 @@ pub async fn open(bus: &Bus, store: &config::Store) -> Result<(JetStream, Bucket
     for spec in streams(store) {
         jetstream.ensure_stream(&spec, &version).await?;
     }
-    let bucket = |name, republish| {
-        let bytes_max = store.bytes_max / 100 * BUCKET_PERCENT;
+    let bucket = |name, republish, percent| {
+        let bytes_max = store.bytes_max / 100 * percent;
         let spec = bucket::Spec { name, bytes_max, replicas: store.replicas, republish };
         let jetstream = jetstream.clone();
         async move { jetstream.ensure_bucket(&spec).await }
     };
     let buckets = Buckets {
-        workers: bucket("WORKERS", None).await?,
-        pools: bucket("POOLS", None).await?,
-        cluster: bucket("CLUSTER", None).await?,
-        desired: bucket("DESIRED", Some(REPUBLISH_DESIRED)).await?,
+        workers: bucket("WORKERS", None, BUCKET_PERCENT).await?,
+        pools: bucket("POOLS", None, BUCKET_PERCENT).await?,
+        cluster: bucket("CLUSTER", None, BUCKET_PERCENT).await?,
+        desired: bucket("DESIRED", Some(REPUBLISH_DESIRED), BUCKET_PERCENT).await?,
+        people: bucket("PEOPLE", None, PEOPLE_PERCENT).await?,
     };
     Ok((jetstream, buckets))
 }
@@ -104,7 +109,7 @@ mod tests {
     fn all_limits_together_stay_below_the_whole() {
         let store = config::Store::default();
         let streams: u64 = streams(&store).iter().map(|spec| spec.bytes_max).sum();
-        let buckets = 4 * store.bytes_max / 100 * BUCKET_PERCENT;
+        let buckets = store.bytes_max / 100 * (4 * BUCKET_PERCENT + PEOPLE_PERCENT);
         assert!(streams + buckets < store.bytes_max);
     }
 }

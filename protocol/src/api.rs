@@ -44,6 +44,10 @@ pub const CALLS: &[Call] = &[
     call("tail", "open", Role::Viewer),
     call("stats", "show", Role::Viewer),
     call("command", "run", Role::Operator),
+    call("user", "add", Role::Admin),
+    call("user", "list", Role::Operator),
+    call("user", "renew", Role::Viewer),
+    call("user", "revoke", Role::Admin),
 ];
 
 /// Whether a role may make a call.
@@ -119,6 +123,10 @@ macro_rules! question {
         }
     };
 }
+
+mod people;
+
+pub use people::*;
 
 /// Which workers: `compute-*`, `a,b`, or all of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

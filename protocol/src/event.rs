@@ -153,6 +153,34 @@ pub struct CommandResult {
     pub millis: u64,
 }
 
+/// The verbs of calls that change nothing: these are told together.
+pub const READING: &[&str] = &["list", "show", "open"];
+
+/// `api.<user>.called` (a call that changes something was done), `.read` (one that changes nothing)
+/// or `.refused` (either was not done).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Called {
+    /// Who called, as the server says.
+    pub user: String,
+    /// With which role, as the server says.
+    pub role: String,
+    /// From which address.
+    pub host: String,
+    /// The noun of the call.
+    pub noun: String,
+    /// The verb.
+    pub verb: String,
+    /// It was done.
+    pub ok: bool,
+    /// Why not.
+    pub error: Option<String>,
+    /// What it was about: some fields of the question, never its whole.
+    #[serde(default)]
+    pub about: serde_json::Value,
+    /// How many calls this event tells of: more than one if the same came again and again.
+    pub count: u64,
+}
+
 /// `security.<id>.<kind>`: something that a person should look at.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Alarm {

@@ -11,6 +11,10 @@ use muster_protocol::api::{
     Refusal, RefusalKind, SeriesView, StatsShow, TailOpen, Target, WorkerLaunch, WorkerList,
     WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
 };
+use muster_protocol::api::{
+    PersonRole, UserAdd, UserAdded, UserList, UserRenew, UserRenewed, UserRevoke, UserRevoked,
+    UserState, UserView,
+};
 use muster_protocol::command::{Command, Reply, Verb};
 use muster_protocol::desired::{Blob, Desired, File, Manifest};
 use muster_protocol::enrol::{self, Admission, Claim, Renewal, Request, SignedRenewal, Verdict};
@@ -241,6 +245,39 @@ fn enrolment_is_as_it_was() {
 fn documents_are_as_they_were() {
     check("worker", &worker());
     check("pool", &pool_state());
+}
+
+#[test]
+fn people_are_as_they_were() {
+    let (name, role) = ("vera".parse().unwrap(), PersonRole::Viewer);
+    let public_key = key().public_key();
+    check("api.user.add", &UserAdd { name, role, public_key, days: 30, renewable: true });
+    let added = UserAdded {
+        cluster: "pluto".parse().unwrap(),
+        servers: vec!["tls://head:4222".into()],
+        ca: "PEM".into(),
+        jwt: "jwt".into(),
+        expires: NOW,
+    };
+    check("api.user.add.answer", &Answer::Ok(added));
+    check("api.user.renew", &UserRenew {});
+    let renewed = UserRenewed { jwt: "jwt".into(), expires: NOW };
+    check("api.user.renew.answer", &Answer::Ok(renewed));
+    check("api.user.list", &UserList {});
+    let view = UserView {
+        name: "vera".parse().unwrap(),
+        role,
+        state: UserState::Revoking,
+        added_by: "anna".into(),
+        added: NOW,
+        expires: Some(NOW),
+        renewable: true,
+        revoked: Some((NOW, "anna".into())),
+        last_call: Some(NOW),
+    };
+    check("api.user.list.answer", &Answer::Ok(vec![view]));
+    check("api.user.revoke", &UserRevoke { name: "vera".parse().unwrap(), force: true });
+    check("api.user.revoke.answer", &Answer::Ok(UserRevoked { cut: false }));
 }
 
 #[test]

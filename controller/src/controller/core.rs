@@ -2,7 +2,7 @@
 //! the history, follows the registry. Who reconciles does more: see [`super::leader`].
 
 use super::Tasks;
-use crate::api::Api;
+use crate::api::{Api, Told};
 use crate::config::{AgentInstall, Config};
 use crate::documents::Clock;
 use crate::enrolment::Enrolment;
@@ -15,6 +15,7 @@ use crate::keys::Keys;
 use crate::launcher::{Cloud, Launcher};
 use crate::lease::{Contender, Fence};
 use crate::membership;
+use crate::people::People;
 use crate::provider::kind::Site;
 use crate::registry::{self, Registry};
 use crate::results;
@@ -59,6 +60,7 @@ pub(super) struct Core {
     buckets: Buckets,
     pub(super) registry: Arc<Registry>,
     pub(super) revocations: Arc<Revocations>,
+    pub(super) people: Arc<People>,
     pub(super) states: Arc<States>,
     pub(super) jobs: Arc<Jobs>,
     pub(super) stats: Arc<Stats>,
@@ -90,6 +92,7 @@ impl Core {
         let cluster = buckets.cluster.clone();
         let revocations = Revocations::new(cluster.clone(), Arc::clone(&keys), pusher);
         let registry = Arc::new(open_registry(&bus, &buckets, &keys).await?);
+        let people = open_people(&buckets, &keys).await?;
         let (tree, desired) = (config.states.clone(), buckets.desired.clone());
         let (own_keys, known) = (Arc::clone(&keys), Arc::clone(&registry));
         let states = States::new(tree, bus.clone(), jetstream.clone(), desired, own_keys, known);
@@ -133,6 +136,7 @@ impl Core {
             buckets,
             registry,
             revocations,
+            people,
             states,
             stats,
             launcher,
@@ -152,10 +156,11 @@ impl Core {
         let done = Arc::clone(&self.stats).hear(self.cancel.clone());
         tasks.spawn(async { ("stats", done.await.map_err(Into::into)) });
         let (registry, buckets) = (Arc::clone(&self.registry), self.buckets.clone());
-        let cancel = self.cancel.clone();
+        let (people, cancel) = (Arc::clone(&self.people), self.cancel.clone());
         tasks.spawn(async move {
             let workers = registry.follow(buckets.workers, cancel.clone());
-            tokio::join!(workers, registry.follow_pools(buckets.pools, cancel));
+            let pools = registry.follow_pools(buckets.pools, cancel.clone());
+            tokio::join!(workers, pools, people.follow(buckets.people, cancel));
             ("registry", Ok(()))
         });
         let events = results::reader(&self.jetstream).await?;
@@ -201,6 +206,12 @@ impl Core {
             instances,
             credential_millis: i64::from(self.config.timeouts.credential_secs) * 1000,
         };
+        let told = Arc::new(Told::new(self.bus.clone(), self.tracker.clone()));
+        let (telling, cancel) = (Arc::clone(&told), self.cancel.clone());
+        tasks.spawn(async {
+            telling.run(cancel).await;
+            ("told", Ok(()))
+        });
         let api = Api {
             config: Arc::clone(&self.config),
             bus: self.bus.clone(),
@@ -211,6 +222,10 @@ impl Core {
             states: Arc::clone(&self.states),
             inspector: Arc::clone(&self.inspector),
             keeper: Arc::clone(&self.keeper),
+            keys: Arc::clone(&self.keys),
+            people: Arc::clone(&self.people),
+            servers: self.launcher.servers.clone(),
+            told,
             leader: self.leader.clone(),
             started: UnixMillis::now(),
             tasks: self.tracker.clone(),
@@ -273,6 +288,11 @@ async fn open_registry(
         clock: Clock::system(),
     };
     Registry::open(on, Arc::clone(keys)).await
+}
+
+async fn open_people(buckets: &Buckets, keys: &Arc<Keys>) -> anyhow::Result<Arc<People>> {
+    let people = People::open(Arc::new(buckets.people.clone()), Arc::clone(keys)).await;
+    people.map(Arc::new).context("reading who may call")
 }
 
 fn hooks(config: &Config, bus: &Bus) -> anyhow::Result<Arc<Hooks>> {

@@ -5,6 +5,7 @@ use super::core::Core;
 use super::{STOP_GRACE, Tasks};
 use crate::actions;
 use crate::hooks::follow;
+use crate::people::Cut;
 use crate::reconciler::Reconciler;
 use crate::witness::Witness;
 use anyhow::{Context, bail};
@@ -67,6 +68,7 @@ async fn take_over(
     core.revocations.take_over().await.context("pushing the accounts' claims")?;
     let empty = core.inspector.all_empty();
     core.keeper.settle(empty).await.context("settling whether the registry is the known one")?;
+    start_cut(core, stop, tasks);
     start_witness(core, stop, tasks).await?;
     start_reactors(core, stop, tasks).await?;
     start_hooks(core, stop, tasks).await?;
@@ -74,6 +76,15 @@ async fn take_over(
     tasks.spawn(async { ("sinks", done.await.map_err(Into::into)) });
     start_reconciler(core, stop, tasks);
     Ok(())
+}
+
+fn start_cut(core: &Core, stop: &CancellationToken, tasks: &mut Tasks) {
+    let (people, revocations) = (Arc::clone(&core.people), Arc::clone(&core.revocations));
+    let done = Cut { people, revocations }.run(stop.clone());
+    tasks.spawn(async {
+        done.await;
+        ("cut", Ok(()))
+    });
 }
 
 async fn start_witness(

@@ -3,14 +3,16 @@
 use super::{Error, Settings};
 use crate::keys::files::Directory;
 use crate::keys::{self, Keys, tls};
-use muster_protocol::id::{ClusterName, UserName};
-use muster_protocol::jwt::Stamp;
+use muster_protocol::api::CREDENTIAL_DAYS;
+use muster_protocol::id::{ClusterName, UnixMillis, UserName};
+use muster_protocol::jwt::{self, Stamp};
 use muster_protocol::subject::Role;
 use nkeys::KeyPair;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::Path;
 
+const DAY_MILLIS: i64 = 86_400_000;
 const HEAD: &str =
     "# How the command `muster` reaches the cluster. It holds a secret: keep it 0600.\n";
 
@@ -44,10 +46,24 @@ pub(super) fn file(user: &UserName) -> String {
     format!("{user}.yaml")
 }
 
-/// The first person's context.
-pub(super) fn first(settings: &Settings, keys: &Keys) -> Result<String, Error> {
-    let (key, role) = (KeyPair::new_user(), Role::Admin);
-    let jwt = keys.person_jwt(role, &settings.user, &key.public_key(), None, &Stamp::fresh())?;
+/// Whether the first person has no context, or one whose credential has ended.
+pub(super) fn is_wanted(dir: &Directory, file: &str, now: UnixMillis) -> Result<bool, Error> {
+    let Some(text) = dir.read(file)? else { return Ok(true) };
+    let context: Context = serde_saphyr::from_str(&text)
+        .map_err(|source| keys::Error::damaged(dir.path(file), source))?;
+    let claims =
+        jwt::decode(&context.jwt).map_err(|source| keys::Error::damaged(dir.path(file), source))?;
+    Ok(claims.exp.is_some_and(|end| end <= now.seconds()))
+}
+
+/// The first person's context. The credential ends like everybody's: this file is copied to where
+/// the person works, and a copy that nobody uses any more should be worth nothing. The command
+/// `muster` renews it in time.
+pub(super) fn first(settings: &Settings, keys: &Keys, now: UnixMillis) -> Result<String, Error> {
+    let (key, role, user) = (KeyPair::new_user(), Role::Admin, &settings.user);
+    let expires = Some(now.plus(i64::from(CREDENTIAL_DAYS) * DAY_MILLIS));
+    let stamp = Stamp { now, ..Stamp::fresh() };
+    let jwt = keys.person_jwt(role, user, &key.public_key(), expires, &stamp)?;
     let port = settings.listen.port();
     let seed = key.seed().expect("a new key has a seed");
     Ok(text(&Context {

@@ -125,6 +125,25 @@ fn a_lost_key_is_not_replaced_and_what_can_be_made_anew_is() {
     assert!(matches!(error, Error::Keys(keys::Error::Mismatch { .. })), "{error}");
 }
 
+/// Guards: `expires` in [`context::first`], and [`context::is_wanted`].
+#[test]
+fn the_first_persons_credential_ends_after_30_days_and_a_later_run_makes_another() {
+    let temp = tempfile::tempdir().unwrap();
+    let report = run_at(&args(&temp), NOW).unwrap();
+    let claims = || {
+        let text = fs::read_to_string(&report.context).unwrap();
+        let context: Context = serde_saphyr::from_str(&text).unwrap();
+        muster_protocol::jwt::decode(&context.jwt).unwrap()
+    };
+    let (first, days) = (claims(), |days: i64| NOW.plus(days * 86_400_000));
+    assert_eq!((first.iat, first.exp), (NOW.seconds(), Some(days(30).seconds())));
+    assert!(run_at(&args(&temp), days(29)).unwrap().made.is_empty());
+    assert_eq!(run_at(&args(&temp), days(30)).unwrap().made, ["admin.yaml"]);
+    let second = claims();
+    assert_eq!(second.exp, Some(days(60).seconds()));
+    assert_ne!(second.sub, first.sub);
+}
+
 #[test]
 fn the_root_and_ca_keys_can_be_kept_offline() {
     let temp = tempfile::tempdir().unwrap();

@@ -41,6 +41,9 @@ pub struct Caller {
     /// The address that the caller's connection comes from.
     #[serde(default)]
     pub host: String,
+    /// The public key that signed the caller's credential: a role's.
+    #[serde(default, rename = "issuer_key")]
+    pub issuer: String,
 }
 
 /// A message without its mark: somebody steered it here.

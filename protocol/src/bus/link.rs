@@ -7,7 +7,7 @@ use async_nats::{
 use nkeys::KeyPair;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, watch};
 
@@ -113,14 +113,16 @@ pub(super) struct Events {
     state: Arc<watch::Sender<State>>,
     violations: Violations,
     refusals: Arc<AtomicU32>,
+    /// Why, as the server said when it cut the connection: later it only says that it may not be.
+    cut: Arc<Mutex<Option<String>>>,
 }
 
 pub(super) fn watch() -> (watch::Receiver<State>, Violations, Events) {
     let (sender, receiver) = watch::channel(State::Connected);
     let violations = Violations(broadcast::channel(VIOLATIONS_MAX).0);
     let state = Arc::new(sender);
-    let events =
-        Events { state, violations: violations.clone(), refusals: Arc::new(AtomicU32::new(0)) };
+    let (refusals, cut) = (Arc::new(AtomicU32::new(0)), Arc::default());
+    let events = Events { state, violations: violations.clone(), refusals, cut };
     (receiver, violations, events)
 }
 
@@ -129,6 +131,7 @@ impl Events {
         match event {
             Event::Connected => {
                 self.refusals.store(0, Ordering::Relaxed);
+                *self.cut() = None;
                 self.set(State::Connected);
             }
             Event::Disconnected | Event::Closed => self.set(State::Disconnected),
@@ -170,9 +173,17 @@ impl Events {
     fn refused(&self, reason: &str) {
         let times = self.refusals.fetch_add(1, Ordering::Relaxed) + 1;
         tracing::debug!(reason, attempt = times, "the server refuses the credential");
-        if times >= REFUSALS_MAX {
-            self.set(State::Refused(reason.to_owned()));
+        let mut cut = self.cut();
+        if ["revoked", "expired"].iter().any(|word| reason.to_lowercase().contains(word)) {
+            *cut = Some(reason.to_owned());
         }
+        if times >= REFUSALS_MAX {
+            self.set(State::Refused(cut.clone().unwrap_or_else(|| reason.to_owned())));
+        }
+    }
+
+    fn cut(&self) -> MutexGuard<'_, Option<String>> {
+        self.cut.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Once refused, a session stays refused.
@@ -263,6 +274,17 @@ mod tests {
         assert!(matches!(*state.borrow(), State::Refused(_)));
         events.take(Event::Connected).await;
         assert!(matches!(*state.borrow(), State::Refused(_)));
+    }
+
+    #[tokio::test]
+    async fn the_reason_of_the_cut_is_what_a_session_ends_with() {
+        let (state, _violations, events) = watch();
+        let revoked = ServerError::Other("User Authentication Revoked".into());
+        events.clone().take(Event::ServerError(revoked)).await;
+        for _ in 1..REFUSALS_MAX {
+            events.clone().take(Event::ServerError(ServerError::AuthorizationViolation)).await;
+        }
+        assert_eq!(*state.borrow(), State::Refused("User Authentication Revoked".into()));
     }
 
     #[tokio::test]
