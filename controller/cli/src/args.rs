@@ -1,7 +1,8 @@
 //! The command line: what can be typed, and its help.
 
 use crate::command::{
-    call, cluster, demo, doctor, events, generate, image, init, pool, reconcile, stats, worker,
+    call, cluster, context, demo, doctor, events, generate, image, init, pool, reconcile, stats,
+    user, worker,
 };
 use crate::output::Format;
 use clap::{Parser, Subcommand};
@@ -13,8 +14,9 @@ use std::path::PathBuf;
 #[command(after_help = "Exit codes: 0 all done; 1 the call did not work; 2 some workers failed; \
     3 some workers did not answer, or were not done in time; 130 interrupted.")]
 pub(crate) struct Cli {
-    /// The context file [default: ~/.config/muster/context.yaml, else /etc/muster/admin.yaml]
-    #[arg(long, global = true, env = "MUSTER_CONTEXT", value_name = "FILE")]
+    /// The context, by its name or file [default: the current one, see `muster context`; else
+    /// /etc/muster/admin.yaml]
+    #[arg(long, global = true, env = "MUSTER_CONTEXT", value_name = "NAME|FILE")]
     #[arg(hide_env_values = true)]
     pub(crate) context: Option<PathBuf>,
     /// How results are written
@@ -48,6 +50,12 @@ pub(crate) enum Command {
     /// Look at the cluster as a whole, or end all its workers
     #[command(subcommand)]
     Cluster(cluster::Command),
+    /// Look at who may call; add people, renew and revoke their credentials
+    #[command(subcommand)]
+    User(user::Command),
+    /// Look at this machine's ways into clusters; add them, and choose the current one
+    #[command(subcommand)]
+    Context(context::Command),
     /// Show what the controller does not do in doubt, and let it do it
     Reconcile(reconcile::Args),
     /// Follow what happens in the cluster
@@ -145,6 +153,37 @@ mod tests {
             "muster reconcile --yes",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn people_and_contexts_are_typed_by_name() {
+        let parsed = |line: &&str| Cli::try_parse_from(line.split(' '));
+        for line in [
+            "muster user add vera --role viewer",
+            "muster user add otto --role operator --days 7 --no-renew --out /tmp/o.yaml --force",
+            "muster user list -o json",
+            "muster user renew",
+            "muster user revoke vera --force",
+            "muster context list",
+            "muster context use pluto",
+            "muster context show",
+            "muster context show pluto -o yaml",
+            "muster context add vera.yaml --name pluto --force",
+            "muster context remove pluto",
+            "muster --context pluto worker list",
+        ] {
+            assert!(parsed(&line).is_ok(), "{line}: {}", parsed(&line).unwrap_err());
+        }
+        for line in [
+            "muster user add vera",
+            "muster user add Vera --role viewer",
+            "muster user add vera --role king",
+            "muster user add vera --role viewer --days 0",
+            "muster user add vera --role viewer --days 366",
+            "muster context use a/b",
+        ] {
+            assert!(parsed(&line).is_err(), "{line}");
         }
     }
 

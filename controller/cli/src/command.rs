@@ -2,6 +2,7 @@
 
 pub(crate) mod call;
 pub(crate) mod cluster;
+pub(crate) mod context;
 pub(crate) mod demo;
 pub(crate) mod doctor;
 pub(crate) mod events;
@@ -11,6 +12,7 @@ pub(crate) mod init;
 pub(crate) mod pool;
 pub(crate) mod reconcile;
 pub(crate) mod stats;
+pub(crate) mod user;
 pub(crate) mod wait;
 pub(crate) mod worker;
 
@@ -18,22 +20,26 @@ use crate::args::{Cli, Command};
 use crate::context::Context;
 use crate::failure::{Exit, Result};
 use crate::output::Output;
+use crate::renewal;
 use crate::session::Session;
 use std::path::PathBuf;
 
 /// What every command is given.
 #[derive(Debug)]
 pub(crate) struct Caller {
-    /// The context file that was named.
+    /// The context that was named, by its name or file.
     pub(crate) context: Option<PathBuf>,
     /// Where results go.
     pub(crate) output: Output,
 }
 
 impl Caller {
-    /// Connects as the person of the context file.
+    /// Connects as the person of the context, and renews the credential in time.
     pub(crate) async fn connect(&self) -> Result<Session> {
-        Session::open(&Context::load(self.context.as_deref())?).await
+        let context = Context::load(self.context.as_deref())?;
+        let session = Session::open(&context).await?;
+        renewal::in_time(&context, &session).await;
+        Ok(session)
     }
 }
 
@@ -46,6 +52,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         Command::Worker(command) => Box::pin(worker::run(&command, &caller)).await,
         Command::Pool(command) => Box::pin(pool::run(&command, &caller)).await,
         Command::Image(command) => image::run(&command, &caller).await,
+        Command::User(command) => Box::pin(user::run(&command, &caller)).await,
+        Command::Context(command) => context::run(&command, &caller),
         Command::Cluster(command) => Box::pin(cluster::run(&command, &caller)).await,
         Command::Reconcile(args) => reconcile::run(&args, &caller).await,
         Command::Events(args) => events::run(&args, &caller).await,

@@ -1,11 +1,18 @@
 //! The context file: which cluster, where it is, and who calls. It holds a secret: 0600 or refused.
 
+mod claims;
+mod file;
+mod places;
+
+pub(crate) use claims::Claims;
+pub(crate) use file::{Draft, Fields, renew};
+pub(crate) use places::{Name, Places};
+
 use crate::failure::{Failure, OrNext, Result};
 use anyhow::{Context as _, anyhow};
+use muster_protocol::api::PersonRole;
 use muster_protocol::id::{ClusterName, UserName};
-use muster_protocol::subject::Role;
 use nix::unistd::{Uid, geteuid};
-use serde::Deserialize;
 use std::fmt;
 use std::fs::File;
 use std::io::{ErrorKind, Read};
@@ -14,11 +21,10 @@ use std::path::{Path, PathBuf};
 
 /// The largest context file that is read.
 const FILE_BYTES_MAX: u64 = 256 << 10;
-/// Where `muster init` leaves the first one.
-const SYSTEM_FILE: &str = "/etc/muster/admin.yaml";
 /// What PEM text begins with; anything else is the name of a file.
 const PEM: &str = "-----BEGIN";
-const MAKE: &str = "run `muster init` on the head node, or name a context file with --context";
+const MAKE: &str = "get a context file from an admin of the cluster (muster user add), then: \
+     muster context add FILE; on a new cluster's head node: muster init";
 
 /// One person's way into one cluster.
 pub(crate) struct Context {
@@ -31,7 +37,9 @@ pub(crate) struct Context {
     /// Who calls: the name in the credential.
     pub(crate) user: UserName,
     /// What the credential allows: viewer, operator or admin.
-    pub(crate) role: Role,
+    pub(crate) role: PersonRole,
+    /// The credential may be renewed by its person.
+    pub(crate) renewable: bool,
     /// The credential.
     pub(crate) jwt: String,
     /// The credential's secret key.
@@ -55,51 +63,30 @@ impl fmt::Debug for Context {
     }
 }
 
-/// The file's fields, as `muster init` writes them. `ca` is PEM text, or the name of a file beside
-/// this one, as `ca_file` always is.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Fields {
-    cluster: ClusterName,
-    servers: Vec<String>,
-    #[serde(default)]
-    ca: Option<String>,
-    #[serde(default)]
-    ca_file: Option<PathBuf>,
-    user: UserName,
-    role: PersonRole,
-    jwt: String,
-    seed: String,
-}
-
-#[derive(Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
-enum PersonRole {
-    Viewer,
-    Operator,
-    Admin,
-}
-
 impl Context {
-    /// Reads the file that was named, or the first of the usual ones that exists.
+    /// Reads the one that was named, by its name or file, or the first of the usual files that
+    /// exists.
     pub(crate) fn load(named: Option<&Path>) -> Result<Context> {
+        let places = Places::usual();
         let path = match named {
-            Some(path) => path.to_owned(),
-            None => Context::find().ok_or_else(|| {
-                let places = usual_files().map(|file| file.display().to_string()).join(" nor ");
-                Failure::say(format!("no context file: neither {places} exists"), MAKE)
+            Some(typed) => places.resolve(typed)?,
+            None => places.find().ok_or_else(|| {
+                let shown = places.unnamed().map(|file| file.display().to_string());
+                let shown = shown.join(" nor ");
+                Failure::say(format!("no context file: neither {shown} exists"), MAKE)
             })?,
         };
-        Context::parse(&read(&path)?, &path)
+        Context::read(&path)
     }
 
-    /// The first of the usual files that exists.
-    pub(crate) fn find() -> Option<PathBuf> {
-        // A file that is there but may not be looked at is named by the error of reading it.
-        let exists = |file: &PathBuf| {
-            !file.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound)
-        };
-        usual_files().into_iter().find(exists)
+    /// Reads a file.
+    pub(crate) fn read(path: &Path) -> Result<Context> {
+        Context::parse(&read(path)?, path)
+    }
+
+    /// What the credential says of itself; none if it cannot be read.
+    pub(crate) fn claims(&self) -> Option<Claims> {
+        Claims::of(&self.jwt)
     }
 
     fn parse(text: &str, path: &Path) -> Result<Context> {
@@ -127,21 +114,10 @@ impl Context {
                         muster-controller";
             return Err(Failure::say(what, next));
         }
-        let role = match fields.role {
-            PersonRole::Viewer => Role::Viewer,
-            PersonRole::Operator => Role::Operator,
-            PersonRole::Admin => Role::Admin,
-        };
-        let Fields { cluster, servers, user, jwt, seed, .. } = fields;
-        Ok(Context { cluster, servers, ca, user, role, jwt, seed, path: path.to_owned() })
+        let Fields { cluster, servers, user, role, renewable, jwt, seed, .. } = fields;
+        let path = path.to_owned();
+        Ok(Context { cluster, servers, ca, user, role, renewable, jwt, seed, path })
     }
-}
-
-fn usual_files() -> [PathBuf; 2] {
-    let config = std::env::var_os("XDG_CONFIG_HOME").map(PathBuf::from);
-    let home = std::env::var_os("HOME").map(PathBuf::from).unwrap_or_default();
-    let config = config.filter(|path| path.is_absolute()).unwrap_or(home.join(".config"));
-    [config.join("muster/context.yaml"), SYSTEM_FILE.into()]
 }
 
 /// Reads a file that only its owner can, and that is this user's or root's.
@@ -154,6 +130,9 @@ fn read(path: &Path) -> Result<String> {
                 "run it as root, or give yourself a copy: `install -m 600 {shown} \
                  ~/.config/muster/context.yaml` as root, and chown it to you"
             ),
+            ErrorKind::NotFound if path.is_symlink() => {
+                "it was removed: choose another one: muster context use NAME".to_owned()
+            }
             _ => MAKE.to_owned(),
         };
         Failure::new(anyhow::Error::new(error).context(reading()), next)
@@ -191,7 +170,7 @@ mod tests {
     fn the_fields_are_those_that_init_writes() {
         let context = Context::parse(GOOD, Path::new("/a/c.yaml")).unwrap();
         assert_eq!(context.ca, Ca::File("/a/ca.pem".into()));
-        assert_eq!((context.role, context.user.as_str()), (Role::Admin, "admin"));
+        assert_eq!((context.role, context.user.as_str()), (PersonRole::Admin, "admin"));
         let file = GOOD.replace("ca: ca.pem", "ca_file: /b/ca.pem");
         let context = Context::parse(&file, Path::new("/a/c.yaml")).unwrap();
         assert_eq!(context.ca, Ca::File("/b/ca.pem".into()));
@@ -237,6 +216,6 @@ mod tests {
             .unwrap();
         assert!(Context::load(Some(&path)).is_ok());
         let failure = Context::load(Some(&folder.path().join("none"))).unwrap_err();
-        assert!(failure.next().contains("muster init"), "{}", failure.next());
+        assert!(failure.next().contains("muster user add"), "{}", failure.next());
     }
 }

@@ -103,6 +103,15 @@ impl Failure {
         }) || self.refusal().is_some_and(|refusal| refusal.kind == RefusalKind::Unavailable)
     }
 
+    /// Whether the server has cut the connection because the credential was revoked.
+    pub(crate) fn is_revocation(&self) -> bool {
+        let Failure::Told { error, .. } = self else { return false };
+        match error.downcast_ref::<bus::Error>() {
+            Some(bus::Error::Refused { reason, .. }) => reason.to_lowercase().contains("revoked"),
+            Some(_) | None => false,
+        }
+    }
+
     /// The same error with other advice.
     pub(crate) fn advise(self, next: impl Into<String>) -> Failure {
         match self {

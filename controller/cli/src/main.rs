@@ -8,6 +8,7 @@ mod context;
 mod failure;
 mod interrupt;
 mod output;
+mod renewal;
 mod session;
 mod target;
 

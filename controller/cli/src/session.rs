@@ -2,6 +2,7 @@
 
 use crate::context::{Ca, Context};
 use crate::failure::{Failure, OrNext, Result};
+use crate::output::clock;
 use anyhow::{Context as _, anyhow};
 use muster_protocol::api::{Answer, Question, TailOpen};
 use muster_protocol::bus::{self, Bus, Credential, Feed, State};
@@ -21,8 +22,10 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(20);
 
 const NEXT_RUNNING: &str =
     "see whether the controller runs: systemctl status muster-controller (then `muster doctor`)";
-const NEXT_CREDENTIAL: &str = "get a new context file: on the head node, move admin.yaml away \
-     and run `muster init` again, which makes what is missing";
+/// How whoever is not let in comes in again.
+pub(crate) const NEXT_CREDENTIAL: &str = "ask an admin to add you again (muster user add), then: \
+     muster context add FILE --force; the first person: on the head node, move admin.yaml away and \
+     run `muster init` again";
 const NEXT_CA: &str = "this server's certificate is not of the context's CA: take ca and servers \
      of the same cluster";
 
@@ -32,6 +35,8 @@ pub(crate) struct Session {
     bus: Bus,
     user: UserName,
     servers: String,
+    /// When the credential ends, as far as it is known.
+    ends: Option<UnixMillis>,
     /// The bus reads the CA from a file, again at each reconnect.
     _ca: Option<NamedTempFile>,
 }
@@ -62,19 +67,20 @@ impl Session {
             }
         };
         let options = bus::Options {
-            role: context.role,
+            role: context.role.role(),
             name: context.user.to_string(),
             servers: context.servers.clone(),
             ca: Some(ca),
             credential: Credential::new(Arc::new(key), context.jwt.clone()),
         };
         let servers = context.servers.join(", ");
+        let ends = context.claims().and_then(|claims| claims.end());
         let connected = tokio::time::timeout(CONNECT_TIMEOUT, Bus::connect(options)).await;
         let bus = connected
             .map_err(|_| anyhow!("{servers} did not let us in within {CONNECT_TIMEOUT:?}"))
             .or_next(NEXT_RUNNING)?
-            .map_err(|error| explain(error, &servers))?;
-        Ok(Session { bus, user: context.user.clone(), servers, _ca: file })
+            .map_err(|error| explain(error, &servers, ends))?;
+        Ok(Session { bus, user: context.user.clone(), servers, ends, _ca: file })
     }
 
     /// Asks the controller, and gives its answer or why not.
@@ -97,7 +103,7 @@ impl Session {
                 reason: error,
             }),
         };
-        match answer.map_err(|error| explain(error, &self.servers))? {
+        match answer.map_err(|error| self.explain(error))? {
             Answer::Ok(answer) => Ok(answer),
             // Its message ends with what to do next.
             Answer::Refused(refusal) => Err(Failure::new(refusal, "")),
@@ -108,10 +114,15 @@ impl Session {
     pub(crate) async fn tail(&self, filter: &str, since: Option<UnixMillis>) -> Result<Tail> {
         let lease = Token::random(random());
         let feed = self.bus.feed(&self.user, &lease).await;
-        let feed = feed.map_err(|error| explain(error, &self.servers))?;
+        let feed = feed.map_err(|error| self.explain(error))?;
         let open = TailOpen { lease, filter: filter.to_owned(), since };
         let pending = self.ask(&open).await?.pending;
         Ok(Tail { feed, pending })
+    }
+
+    /// Who calls.
+    pub(crate) fn user(&self) -> &UserName {
+        &self.user
     }
 
     /// What the connection is, and each change of it.
@@ -131,7 +142,11 @@ impl Session {
             State::Refused(reason) => bus::Error::Refused { name: self.user.to_string(), reason },
             State::Connected | State::Disconnected => bus::Error::Closed,
         };
-        explain(error, &self.servers)
+        self.explain(error)
+    }
+
+    fn explain(&self, error: bus::Error) -> Failure {
+        explain(error, &self.servers, self.ends)
     }
 
     /// Closes the connection.
@@ -159,9 +174,27 @@ fn temporary(text: &str) -> std::io::Result<NamedTempFile> {
     Ok(file)
 }
 
+/// Why the server lets a person in no more. It says so when it cuts a connection; to whoever comes
+/// new it says only that it does not.
+fn refused(name: &str, reason: &str, ends: Option<UnixMillis>, now: UnixMillis) -> String {
+    let reason = reason.to_lowercase();
+    match ends.filter(|end| *end <= now) {
+        _ if reason.contains("revoked") => format!("the credential of {name} was revoked"),
+        Some(end) => format!("the credential of {name} ended on {}", clock(end)),
+        None if reason.contains("expired") => format!("the credential of {name} has ended"),
+        None => format!(
+            "the server does not let {name} in: the credential was revoked, or is of other keys"
+        ),
+    }
+}
+
 /// What to do about an error of the bus.
-fn explain(error: bus::Error, servers: &str) -> Failure {
+fn explain(error: bus::Error, servers: &str, ends: Option<UnixMillis>) -> Failure {
     use bus::Error;
+    if let Error::Refused { name, reason } = &error {
+        let what = refused(name, reason, ends, UnixMillis::now());
+        return Failure::new(anyhow::Error::new(error).context(what), NEXT_CREDENTIAL);
+    }
     let next = match &error {
         Error::Connect { source, .. } if source.to_string().contains("certificate") => {
             NEXT_CA.to_owned()
@@ -196,6 +229,7 @@ fn explain(error: bus::Error, servers: &str) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use muster_protocol::api::PersonRole;
 
     #[test]
     fn each_error_of_the_bus_says_what_to_do() {
@@ -207,8 +241,24 @@ mod tests {
             (bus::Error::Closed, "systemctl status"),
             (bus::Error::Refused { name: "a".into(), reason: "b".into() }, "muster init"),
         ] {
-            let failure = explain(error, "tls://h:1");
+            let failure = explain(error, "tls://h:1", None);
             assert!(failure.next().contains(next), "{}: {}", failure.text(), failure.next());
+        }
+    }
+
+    #[test]
+    fn who_is_let_in_no_more_is_told_why() {
+        let (past, later) = (Some(UnixMillis(1_000)), Some(UnixMillis(9_000)));
+        for (reason, ends, expected) in [
+            ("User Authentication Revoked", later, "of vera was revoked"),
+            ("User Authentication Revoked", past, "of vera was revoked"),
+            ("authorization violation", past, "ended on 1970-01-01 00:00:01"),
+            ("User Authentication Expired", later, "of vera has ended"),
+            ("authorization violation", later, "was revoked, or is of other keys"),
+            ("authorization violation", None, "was revoked, or is of other keys"),
+        ] {
+            let text = refused("vera", reason, ends, UnixMillis(5_000));
+            assert!(text.contains(expected), "{reason}: {text}");
         }
     }
 
@@ -225,7 +275,8 @@ mod tests {
             servers: vec![server.clone()],
             ca: Ca::File(ca),
             user: "admin".parse().unwrap(),
-            role: subject::Role::Admin,
+            role: PersonRole::Admin,
+            renewable: true,
             jwt: "j".into(),
             seed: KeyPair::new_user().seed().unwrap(),
             path: "c.yaml".into(),

@@ -2,15 +2,12 @@
 
 use super::check::Check;
 use crate::command::pool::phases;
-use crate::context::Context;
+use crate::context::{Claims, Context};
 use crate::output::{clock, span};
-use crate::session::Session;
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::session::{NEXT_CREDENTIAL, Session};
 use muster_protocol::api::{ClusterShow, ClusterView, PoolList, PoolView, WorkerList, WorkerView};
 use muster_protocol::id::UnixMillis;
 use muster_protocol::worker::Phase;
-use serde::Deserialize;
 
 /// The oldest NATS server that Muster works with.
 const NATS_MIN: (u64, u64) = (2, 11);
@@ -20,46 +17,35 @@ const EXPIRES_SOON_MILLIS: i64 = 7 * 86_400_000;
 const OFFSET_MILLIS_MAX: i64 = 2_000;
 /// Names that one line tells.
 const NAMES_MAX: usize = 10;
-const RENEW: &str = "get a new context file: on the head node, move admin.yaml away and run \
-     `muster init` again, which makes what is missing";
-
-/// The claims of a credential that are looked at here; the server judges all of them.
-#[derive(Deserialize)]
-struct Claims {
-    name: String,
-    #[serde(default)]
-    exp: i64,
-}
+const RENEW: &str = "muster user renew; if that is refused: ask an admin to add you again";
 
 /// Whether the credential is this person's and has not ended.
 pub(super) fn credential(context: &Context) -> Check {
-    judge(&context.jwt, context.user.as_str(), context.role.name(), UnixMillis::now())
+    judge(&context.jwt, context.user.as_str(), context.role.role().name(), UnixMillis::now())
 }
 
 fn judge(jwt: &str, user: &str, role: &str, now: UnixMillis) -> Check {
     let name = "credential";
-    let Some(claims) = claims(jwt) else {
-        return Check::fail(name, "the context's jwt cannot be read", RENEW);
+    let Some(claims) = Claims::of(jwt) else {
+        return Check::fail(name, "the context's jwt cannot be read", NEXT_CREDENTIAL);
     };
     if claims.name != user {
         let detail = format!("it is {:?}'s, and the context is {user}'s", claims.name);
-        return Check::fail(name, detail, RENEW);
+        return Check::fail(name, detail, NEXT_CREDENTIAL);
     }
-    let ends = UnixMillis(claims.exp.saturating_mul(1000));
+    let Some(ends) = claims.end() else {
+        return Check::ok(name, format!("{user}, {role}; it does not end"));
+    };
     let left = ends.since(now);
-    match (claims.exp, left) {
-        (0, _) => Check::ok(name, format!("{user}, {role}; it does not end")),
-        (_, ..=0) => Check::fail(name, format!("{user}'s ended on {}", clock(ends)), RENEW),
-        (_, ..EXPIRES_SOON_MILLIS) => {
-            Check::warn(name, format!("{user}, {role}; it ends in {}", span(left)), RENEW)
+    let detail = format!("{user}, {role}; it ends in {}", span(left));
+    match left {
+        ..=0 => {
+            let detail = format!("{user}'s ended on {}", clock(ends));
+            Check::fail(name, detail, NEXT_CREDENTIAL)
         }
-        (_, _) => Check::ok(name, format!("{user}, {role}; it ends in {}", span(left))),
+        ..EXPIRES_SOON_MILLIS => Check::warn(name, detail, RENEW),
+        _ => Check::ok(name, detail),
     }
-}
-
-fn claims(jwt: &str) -> Option<Claims> {
-    let payload = URL_SAFE_NO_PAD.decode(jwt.trim().split('.').nth(1)?).ok()?;
-    serde_json::from_slice(&payload).ok()
 }
 
 /// Whether the server is new enough.
@@ -233,6 +219,8 @@ mod tests {
     use super::*;
     use crate::command::cluster::example as cluster;
     use crate::command::worker::example;
+    use base64::Engine;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
     fn jwt(claims: &str) -> String {
         format!("h.{}.s", URL_SAFE_NO_PAD.encode(claims))
