@@ -278,7 +278,7 @@ impl People {
 
     fn hold(&self, person: Person, revision: u64) {
         let mut all = self.lock();
-        if !all.get(&person.name).is_some_and(|held| held.revision >= revision) {
+        if all.get(&person.name).is_none_or(|held| held.revision < revision) {
             all.insert(person.name.clone(), Held { person, revision });
         }
         drop(all);

@@ -1,5 +1,5 @@
-//! Where contexts are: `~/.config/muster/contexts/NAME.yaml`; beside that folder is `context.yaml`, a
-//! link to the current one. A plain file there is a current context without a name.
+//! Where contexts are: `~/.config/muster/contexts/NAME.yaml`; beside that folder is `context.yaml`,
+//! a link to the current one. A plain file there is a current context without a name.
 
 use crate::failure::{Failure, OrNext, Result};
 use anyhow::Context as _;
