@@ -38,13 +38,13 @@ fn judge(jwt: &str, user: &str, role: &str, now: UnixMillis) -> Check {
     };
     let left = ends.since(now);
     let detail = format!("{user}, {role}; it ends in {}", span(left));
-    match left {
-        ..=0 => {
-            let detail = format!("{user}'s ended on {}", clock(ends));
-            Check::fail(name, detail, NEXT_CREDENTIAL)
-        }
-        ..EXPIRES_SOON_MILLIS => Check::warn(name, detail, RENEW),
-        _ => Check::ok(name, detail),
+    if left <= 0 {
+        let detail = format!("{user}'s ended on {}", clock(ends));
+        return Check::fail(name, detail, NEXT_CREDENTIAL);
+    }
+    match left < EXPIRES_SOON_MILLIS {
+        true => Check::warn(name, detail, RENEW),
+        false => Check::ok(name, detail),
     }
 }
 
