@@ -208,8 +208,8 @@ async fn the_same_question_adds_a_person_once_and_a_key_is_one_persons() -> Resu
     cluster.finish(&[])
 }
 
-/// Guards: the lookup in `of_key` of whom memory does not know, and `People::follow`, by which the
-/// holder of the lease learns whose connections it has to cut.
+/// Guards: `People::follow`, by which the holder of the lease learns whose connections to cut. The
+/// lookup in `of_key`, for a call that is faster, is guarded by a unit test of the documents.
 #[tokio::test]
 async fn whoever_is_added_or_revoked_at_one_controller_is_so_at_the_other() -> Result<()> {
     let mut cluster = Cluster::start(&Setup::default()).await?;

@@ -2,7 +2,7 @@
 
 use crate::output::{Output, Style, clean, clock, span};
 use muster_protocol::event::{
-    Alarm, Applied, CommandResult, Event, Executed, PhaseChanged, Started,
+    Alarm, Applied, Called, CommandResult, Event, Executed, PhaseChanged, Started,
 };
 use muster_protocol::subject::EVENT_PREFIX;
 use serde_json::Value;
@@ -25,7 +25,8 @@ pub(crate) fn line(output: &Output, subject: &str, event: &Event) -> String {
 fn style(short: &str) -> Style {
     let (source, kind) = ends(short);
     match (source, kind) {
-        ("security", _) | (_, "failed" | "lost" | "alarm") => Style::Bad,
+        ("security", _) | (_, "failed" | "lost" | "alarm" | "refused") => Style::Bad,
+        ("api", "read") => Style::Dim,
         ("worker", "ready") => Style::Good,
         (_, _) => Style::Plain,
     }
@@ -47,7 +48,7 @@ fn say(short: &str, event: &Event) -> String {
             event.data["metrics"].as_array().map(|metrics| format!("{} metrics", metrics.len()))
         }
         ("agent", "executed") => event.read().map(executed),
-        ("api", "called") => called(&event.data),
+        ("api", "called" | "read" | "refused") => event.read().map(called),
         ("api", "result") => event.read().map(result),
         ("security", _) => event.read().map(|Alarm { who, what }| format!("{who}: {what}")),
         (_, _) => None,
@@ -96,14 +97,34 @@ fn executed(executed: Executed) -> String {
     format!("{end}, {}", millis(executed.duration_millis))
 }
 
-/// `pool scale`, and why it was refused if it was.
-fn called(data: &Value) -> Option<String> {
-    let text = |name: &str| data[name].as_str();
-    let call = format!("{} {}", text("noun")?, text("verb")?);
-    Some(match (data["ok"].as_bool()?, text("error")) {
-        (true, _) => call,
-        (false, error) => format!("{call} was refused: {}", error.unwrap_or("no reason given")),
-    })
+/// `pool scale (pool compute, size 8)`, how often, and why it was refused if it was.
+fn called(called: Called) -> String {
+    let Called { noun, verb, ok, error, about, count, .. } = called;
+    let fields = about.as_object().into_iter().flatten();
+    let fields: Vec<String> =
+        fields.map(|(name, value)| format!("{name} {}", plain(value))).collect();
+    let mut text = format!("{noun} {verb}");
+    if !fields.is_empty() && (!ok || count == 1) {
+        text.push_str(&format!(" ({})", fields.join(", ")));
+    }
+    if count > 1 {
+        text.push_str(&format!(", {count} times"));
+    }
+    match ok {
+        true => text,
+        false => {
+            let error = error.unwrap_or_else(|| "no reason given".to_owned());
+            format!("{text} was refused: {error}")
+        }
+    }
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Object(fields) => fields.values().map(plain).collect::<Vec<_>>().join(" "),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => value.to_string(),
+    }
 }
 
 fn result(result: CommandResult) -> String {
@@ -153,8 +174,25 @@ mod tests {
         );
         let alarm = Alarm { who: "w".into(), what: "other\nkeys".into() };
         check("muster.event.security.w.keys", alarm, "security.w.keys  w: other keys");
-        let scaled = json!({"user": "a", "noun": "pool", "verb": "scale", "ok": true});
-        check("muster.event.api.a.called", scaled, "api.a.called  pool scale");
+        let scaled = Called {
+            user: "a".into(),
+            role: "operator".into(),
+            host: "10.0.0.1".into(),
+            noun: "pool".into(),
+            verb: "scale".into(),
+            ok: true,
+            error: None,
+            about: json!({"pool": "p", "size": 8}),
+            count: 1,
+        };
+        check("muster.event.api.a.called", &scaled, "api.a.called  pool scale (pool p, size 8)");
+        let about = json!({"target": {"names": "a,b"}});
+        let (noun, verb) = ("worker".into(), "mark".into());
+        let refused = Called { noun, verb, ok: false, error: Some("no".into()), about, ..scaled };
+        let told = "api.a.refused  worker mark (target a,b) was refused: no";
+        check("muster.event.api.a.refused", &refused, told);
+        let read = Called { ok: true, count: 57, about: Value::Null, ..refused };
+        check("muster.event.api.a.read", read, "api.a.read  worker mark, 57 times");
     }
 
     #[test]
