@@ -10,7 +10,7 @@ mod person;
 
 pub use cut::Cut;
 pub use first::First;
-pub use person::{Person, Void};
+pub use person::{FORMER_MAX, Person, Void};
 
 use crate::documents::Documents;
 use crate::keys::Keys;

@@ -6,6 +6,7 @@ mod hands;
 
 use anyhow::{Context, Result, ensure};
 use hands::{Hands, Life, mode};
+use muster_controller::people::FORMER_MAX;
 use muster_protocol::api::{
     Answer, CALLS, ClusterShow, PersonRole, PoolScale, RefusalKind, UserAdd, UserList, UserRevoke,
     UserState, WorkerList,
@@ -171,7 +172,8 @@ async fn the_last_admin_stays_unless_forced_and_init_makes_the_next_one() -> Res
     cluster.finish(&[])
 }
 
-/// Guards: `is_same` and `check_room` of `user_add`: an answer that was lost adds nobody twice.
+/// Guards: `is_same`, `check_room` and `FORMER_MAX` in `user_add`: an answer that was lost adds
+/// nobody twice.
 #[tokio::test]
 async fn the_same_question_adds_a_person_once_and_a_key_is_one_persons() -> Result<()> {
     let cluster = Cluster::start(&Setup::default()).await?;
@@ -205,6 +207,17 @@ async fn the_same_question_adds_a_person_once_and_a_key_is_one_persons() -> Resu
     cluster.ask(&admin, &question("vera", &two)).await?;
     refused(question("otto", &one), "this key is or was vera's").await?;
     ensure!(cluster.ask(&admin, &UserList {}).await?.len() == 2);
+    // Void keys are remembered until they end by themselves, but not without a limit.
+    let worn = async || -> Result<()> {
+        for _ in 0..FORMER_MAX + 2 {
+            cluster.ask(&admin, &question("temp", &KeyPair::new_user())).await?;
+            let revoke = UserRevoke { name: "temp".parse()?, force: false };
+            ensure!(cluster.ask(&admin, &revoke).await?.cut);
+        }
+        Ok(())
+    };
+    let worn = worn().await.unwrap_err().to_string();
+    ensure!(worn.contains("take another name"), "{worn}");
     cluster.finish(&[])
 }
 

@@ -59,6 +59,9 @@ impl Api {
                     UserState::Active => Err(taken(&before)),
                     UserState::Expired | UserState::Revoked | UserState::Revoking => {
                         let former = before.leave(now);
+                        if former.len() > people::FORMER_MAX {
+                            return Err(worn_out(&name));
+                        }
                         Ok(Person { cut: former.is_empty(), former, ..fresh })
                     }
                 },
@@ -236,6 +239,15 @@ fn taken(before: &Person) -> super::Refusal {
     let text = format!(
         "there is a user {name} ({role}) already: take another name, or revoke that one first \
          (muster user revoke {name})"
+    );
+    refuse(RefusalKind::Conflict, text)
+}
+
+fn worn_out(name: &UserName) -> super::Refusal {
+    let text = format!(
+        "{name} was revoked and added again more than {} times in the life of a credential: take \
+         another name",
+        people::FORMER_MAX
     );
     refuse(RefusalKind::Conflict, text)
 }

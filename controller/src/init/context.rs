@@ -46,14 +46,13 @@ pub(super) fn file(user: &UserName) -> String {
     format!("{user}.yaml")
 }
 
-/// Whether the first person has no context, or one whose credential has ended.
+/// Whether the first person has no context, or one whose credential has ended. What cannot be read
+/// is somebody's own, and stays.
 pub(super) fn is_wanted(dir: &Directory, file: &str, now: UnixMillis) -> Result<bool, Error> {
     let Some(text) = dir.read(file)? else { return Ok(true) };
-    let context: Context = serde_saphyr::from_str(&text)
-        .map_err(|source| keys::Error::damaged(dir.path(file), source))?;
-    let claims =
-        jwt::decode(&context.jwt).map_err(|source| keys::Error::damaged(dir.path(file), source))?;
-    Ok(claims.exp.is_some_and(|end| end <= now.seconds()))
+    let context = serde_saphyr::from_str::<Context>(&text).ok();
+    let claims = context.and_then(|context| jwt::decode(&context.jwt).ok());
+    Ok(claims.and_then(|claims| claims.exp).is_some_and(|end| end <= now.seconds()))
 }
 
 /// The first person's context. The credential ends like everybody's: this file is copied to where

@@ -9,6 +9,10 @@ use std::collections::BTreeMap;
 /// Keys whose credentials are void: up to when what was issued is void, and until when that lives.
 pub type Void = BTreeMap<String, (UnixMillis, UnixMillis)>;
 
+/// Keys of a name's earlier lives that are remembered: a name that is revoked and added again more
+/// often, before those credentials have ended, needs another name.
+pub const FORMER_MAX: usize = 100;
+
 /// A person who may call, or once could.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Person {
