@@ -4,6 +4,7 @@
 //! subject is checked against that. Calls that change something are told as events.
 
 mod cluster;
+mod keys;
 mod pools;
 mod workers;
 
@@ -11,6 +12,7 @@ use crate::config::Config;
 use crate::inspection::Inspector;
 use crate::jobs::Jobs;
 use crate::registry::{self, Registry};
+use crate::rotation::Rotor;
 use crate::states::States;
 use crate::stats::Stats;
 use crate::trust::Keeper;
@@ -46,6 +48,8 @@ pub struct Api {
     pub states: Arc<States>,
     /// Asks the clouds.
     pub inspector: Arc<Inspector>,
+    /// Makes keys anew.
+    pub rotor: Arc<Rotor>,
     /// Knows what waits for a person's word.
     pub keeper: Arc<Keeper>,
     /// Who reconciles.
@@ -90,6 +94,13 @@ impl Api {
             ("image", "set") => by.told(call, async |q| self.image_set(&q).await).await,
             ("tail", "open") => with(call, async |q| self.tail(&user, &q).await).await,
             ("stats", "show") => with(call, async |q| self.stats_show(&q)).await,
+            ("keys", "show") => with(call, async |q| self.keys_show(&q).await).await,
+            ("keys", "renew") => {
+                let caller = call.caller.clone();
+                by.told(call, async |q| self.keys_renew(&user, &caller, &q)).await
+            }
+            ("keys", "rotate") => by.told(call, async |q| self.keys_rotate(&q).await).await,
+            ("keys", "drop") => by.told(call, async |q| self.keys_drop(&q).await).await,
             ("command", "run") => by.told(call, async |q| self.command(q).await).await,
             _ => {
                 let text = format!("there is no call {noun} {verb}; upgrade the controller");

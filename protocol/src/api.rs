@@ -44,6 +44,10 @@ pub const CALLS: &[Call] = &[
     call("tail", "open", Role::Viewer),
     call("stats", "show", Role::Viewer),
     call("command", "run", Role::Operator),
+    call("keys", "show", Role::Viewer),
+    call("keys", "renew", Role::Viewer),
+    call("keys", "rotate", Role::Admin),
+    call("keys", "drop", Role::Admin),
 ];
 
 /// Whether a role may make a call.
@@ -119,6 +123,10 @@ macro_rules! question {
         }
     };
 }
+
+mod keys;
+
+pub use keys::*;
 
 /// Which workers: `compute-*`, `a,b`, or all of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

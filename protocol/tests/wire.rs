@@ -7,9 +7,10 @@
 
 use muster_protocol::api::{
     Answer, CloudShow, ClusterDestroy, ClusterShow, CommandRun, CommandStarted, ImageList,
-    ImageSet, Mark, PoolList, PoolMark, PoolMarking, PoolScale, PoolView, ReconcileConfirm,
-    Refusal, RefusalKind, SeriesView, StatsShow, TailOpen, Target, WorkerLaunch, WorkerList,
-    WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
+    ImageSet, KeyKind, KeyState, KeyView, KeysDrop, KeysRenew, KeysRenewed, KeysRotate, KeysShow,
+    KeysView, Mark, PoolList, PoolMark, PoolMarking, PoolScale, PoolView, ReconcileConfirm,
+    Refusal, RefusalKind, RevocationsView, Rotation, SeriesView, StatsShow, TailOpen, Target,
+    WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
 };
 use muster_protocol::command::{Command, Reply, Verb};
 use muster_protocol::desired::{Blob, Desired, File, Manifest};
@@ -224,6 +225,7 @@ fn enrolment_is_as_it_was() {
         expires: NOW,
         bus_account: "ABUS".into(),
         controller_xkey: "XKEY".into(),
+        ca: Some("PEM".into()),
     };
     for (name, verdict) in [
         ("enrol.answer.admitted", Verdict::Admitted(admission)),
@@ -235,6 +237,29 @@ fn enrolment_is_as_it_was() {
     let renewal = Renewal { agent_id: agent(), nonce: token(2) };
     check("enrol.renewal", &renewal);
     check("enrol.signed_renewal", &SignedRenewal::sign(&renewal, &key()).unwrap());
+}
+
+#[test]
+fn calls_about_keys_are_as_they_were() {
+    check("api.keys.show", &KeysShow {});
+    check("api.keys.rotate", &KeysRotate { what: Rotation::Roles });
+    check("api.keys.drop", &KeysDrop { force: true });
+    check("api.keys.renew", &KeysRenew {});
+    let key = KeyView {
+        name: "role-agent".into(),
+        kind: KeyKind::Role,
+        public: key().public_key(),
+        state: KeyState::Replaced,
+        since: Some(NOW),
+        until: None,
+    };
+    let revocations = RevocationsView { count: 7, everybody: Some(NOW), ..Default::default() };
+    let keys = vec![key];
+    let (settled, not_renewed) = (true, 1);
+    let view = KeysView { serial: 3, now: NOW, keys, revocations, settled, not_renewed };
+    check("api.keys.answer", &Answer::Ok(view));
+    let renewed = KeysRenewed { jwt: "jwt".into(), ca: "PEM".into() };
+    check("api.keys.renewed", &Answer::Ok(renewed));
 }
 
 #[test]

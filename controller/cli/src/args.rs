@@ -1,7 +1,8 @@
 //! The command line: what can be typed, and its help.
 
 use crate::command::{
-    call, cluster, demo, doctor, events, generate, image, init, pool, reconcile, stats, worker,
+    call, cluster, demo, doctor, events, generate, image, init, keys, pool, reconcile, stats,
+    worker,
 };
 use crate::output::Format;
 use clap::{Parser, Subcommand};
@@ -48,6 +49,9 @@ pub(crate) enum Command {
     /// Look at the cluster as a whole, or end all its workers
     #[command(subcommand)]
     Cluster(cluster::Command),
+    /// Look at the controller's keys; make them anew, end the old ones
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Show what the controller does not do in doubt, and let it do it
     Reconcile(reconcile::Args),
     /// Follow what happens in the cluster
@@ -114,6 +118,11 @@ mod tests {
             "muster image set-current compute --default",
             "muster cluster show",
             "muster cluster destroy --yes --timeout 10m",
+            "muster keys show -o json",
+            "muster keys rotate command",
+            "muster keys rotate all --drop-old --yes",
+            "muster keys drop-old --force --yes",
+            "muster keys renew",
             "muster reconcile",
             "muster reconcile --confirm --yes",
             "muster events worker.*.ready --since 1h --limit 10 -o json",
@@ -143,6 +152,9 @@ mod tests {
             "muster image set-current compute",
             "muster image set-current compute a --default",
             "muster reconcile --yes",
+            "muster keys rotate",
+            "muster keys rotate root",
+            "muster keys rotate ca --yes",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

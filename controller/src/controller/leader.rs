@@ -8,7 +8,7 @@ use crate::hooks::follow;
 use crate::reconciler::Reconciler;
 use crate::witness::Witness;
 use anyhow::{Context, bail};
-use muster_protocol::bus::stream::EVENTS;
+use muster_protocol::bus::stream::{EVENTS, HeardClaims};
 use muster_protocol::subject;
 use muster_reactors::engine::Engine;
 use muster_reactors::rule;
@@ -64,7 +64,9 @@ async fn take_over(
     tasks: &mut Tasks,
 ) -> anyhow::Result<()> {
     core.registry.reload().await?;
-    core.revocations.take_over().await.context("pushing the accounts' claims")?;
+    let heard = core.revocations.listen().await?;
+    core.rotor.take_over().await.context("taking over the keys and the accounts' claims")?;
+    start_keys(core, heard, stop, tasks);
     let empty = core.inspector.all_empty();
     core.keeper.settle(empty).await.context("settling whether the registry is the known one")?;
     start_witness(core, stop, tasks).await?;
@@ -74,6 +76,18 @@ async fn take_over(
     tasks.spawn(async { ("sinks", done.await.map_err(Into::into)) });
     start_reconciler(core, stop, tasks);
     Ok(())
+}
+
+fn start_keys(core: &Core, heard: HeardClaims, stop: &CancellationToken, tasks: &mut Tasks) {
+    let (revocations, cancel) = (Arc::clone(&core.revocations), stop.clone());
+    tasks.spawn(async move {
+        ("revocations", revocations.keep(heard, cancel).await.map_err(Into::into))
+    });
+    let (rotor, cancel) = (Arc::clone(&core.rotor), stop.clone());
+    tasks.spawn(async move {
+        rotor.tend(cancel).await;
+        ("rotations", Ok(()))
+    });
 }
 
 async fn start_witness(

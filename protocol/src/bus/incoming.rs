@@ -41,6 +41,9 @@ pub struct Caller {
     /// The address that the caller's connection comes from.
     #[serde(default)]
     pub host: String,
+    /// The caller's credential, a JWT that the server has verified.
+    #[serde(default, rename = "jwt")]
+    pub credential: String,
 }
 
 /// A message without its mark: somebody steered it here.
@@ -214,7 +217,7 @@ impl Bus {
         Ok(Feed(self.subscribe(subject::feed(user, lease)).await?))
     }
 
-    async fn subscribe(&self, pattern: String) -> Result<Subscriber, Error> {
+    pub(super) async fn subscribe(&self, pattern: String) -> Result<Subscriber, Error> {
         self.client.subscribe(pattern).await.map_err(|_| Error::Closed)
     }
 }
