@@ -21,6 +21,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -133,6 +134,7 @@ impl Agent {
         };
         let identity = claimant.enrol().await?;
         identity.write(&self.data)?;
+        self.write_ca(&identity.ca)?;
         // It is worth nothing now, and nobody shall find it.
         files::remove(&self.bootstrap_path)?;
         let elapsed_ms = self.started.elapsed().as_millis();
@@ -238,6 +240,7 @@ impl Session {
         let identity = &self.identity;
         let commands = self.bus.commands(&identity.agent_id, &identity.bus_account).await?;
         let pushes = self.bus.pushes(&identity.agent_id).await?;
+        let renew = Arc::new(Notify::new());
         let answerer = Answerer {
             identity: identity.clone(),
             clock: self.clock.clone(),
@@ -253,6 +256,7 @@ impl Session {
                 self.clock.now(),
             )?,
             programs: JoinSet::new(),
+            renew: renew.clone(),
         };
         tasks.spawn_endless("commands", answerer.run(commands, stop.clone()));
         let taken = session::pushes(pushes, requests.clone(), alarms.clone(), stop.clone());
@@ -265,6 +269,7 @@ impl Session {
             data: self.data.clone(),
             bus: self.bus.clone(),
             now: self.renew_now,
+            asked: renew,
         };
         tasks.spawn_endless("renewal", renewer.run(stop.clone()));
         Ok(())

@@ -16,6 +16,7 @@ use muster_protocol::seal::Signed;
 use muster_protocol::{subject, wire};
 use std::sync::Arc;
 use std::time::Instant;
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -49,6 +50,8 @@ pub(crate) struct Answerer {
     pub(crate) started: Instant,
     pub(crate) seen: Remembered,
     pub(crate) programs: JoinSet<()>,
+    /// Tells whoever renews the credential.
+    pub(crate) renew: Arc<Notify>,
 }
 
 impl Answerer {
@@ -125,6 +128,10 @@ impl Answerer {
                     Ok(()) => Reply::Accepted,
                     Err(why) => Reply::Refused(why.to_owned()),
                 }
+            }
+            Verb::Renew => {
+                self.renew.notify_one();
+                Reply::Accepted
             }
             Verb::Exec { argv, timeout_secs } => self.exec(id, argv, timeout_secs),
         }

@@ -194,7 +194,7 @@ impl Claimant<'_> {
             agent_id: claim.agent_id,
             cluster: bootstrap.cluster,
             servers: bootstrap.servers,
-            ca: bootstrap.ca,
+            ca: admission.ca.unwrap_or(bootstrap.ca),
             root_public_key: bootstrap.root_public_key,
             jwt: admission.jwt,
             expires: admission.expires,

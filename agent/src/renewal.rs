@@ -3,6 +3,7 @@
 use crate::backoff::Backoff;
 use crate::clock::Clock;
 use crate::enrolment;
+use crate::files::{self, Lasting};
 use crate::identity::{Identity, Keys};
 use crate::paths::Data;
 use muster_protocol::bus::{self, Bus, Credential};
@@ -12,6 +13,7 @@ use muster_protocol::seal::Signed;
 use muster_protocol::subject;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 /// The clock is looked at at least this often: a machine that slept must not sleep on.
@@ -53,6 +55,8 @@ pub(crate) struct Renewer {
     pub(crate) bus: Bus,
     /// Renew at once: the machine's clock is not sure.
     pub(crate) now: bool,
+    /// Told when the controller asks for it: its keys have changed.
+    pub(crate) asked: Arc<Notify>,
 }
 
 impl Renewer {
@@ -79,6 +83,7 @@ impl Renewer {
             }
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
+                () = self.asked.notified() => self.now = true,
                 () = stop.cancelled() => return,
             }
         }
@@ -109,10 +114,13 @@ impl Renewer {
 
     /// On disk first, then for the next reconnect.
     fn take(&mut self, admission: Admission, now: UnixMillis) -> Result<(), String> {
-        let Admission { jwt, expires, bus_account, controller_xkey } = admission;
+        let Admission { jwt, expires, bus_account, controller_xkey, ca } = admission;
         let time = self.clock.set(now);
+        let ca = ca.unwrap_or_else(|| self.identity.ca.clone());
+        let is_other_ca = ca != self.identity.ca;
         let identity = Identity {
             jwt: jwt.clone(),
+            ca,
             expires,
             given: now,
             bus_account,
@@ -121,10 +129,16 @@ impl Renewer {
             ..self.identity.clone()
         };
         let written = identity.write(&self.data);
+        // The next start writes it from the identity; the next reconnect reads it from the file.
+        let pinned = match is_other_ca {
+            true => files::write(&self.data.ca(), identity.ca.as_bytes(), Lasting::Process),
+            false => Ok(()),
+        };
         self.identity = identity;
         self.credential.renew(jwt);
         tracing::info!(expires = expires.0, "the credential is renewed");
-        written.map_err(|error| crate::chain(&error))
+        written.map_err(|error| crate::chain(&error))?;
+        pinned.map_err(|error| crate::chain(&error))
     }
 }
 

@@ -5,6 +5,7 @@
 //! against its person's document, the role against the table. Each call is told as an event.
 
 mod cluster;
+mod keys;
 mod pools;
 mod told;
 mod users;
@@ -18,6 +19,7 @@ use crate::jobs::Jobs;
 use crate::keys::Keys;
 use crate::people::{Denied, People};
 use crate::registry::{self, Registry};
+use crate::rotation::Rotor;
 use crate::states::States;
 use crate::stats::Stats;
 use crate::trust::Keeper;
@@ -53,6 +55,8 @@ pub struct Api {
     pub states: Arc<States>,
     /// Asks the clouds.
     pub inspector: Arc<Inspector>,
+    /// Makes keys anew.
+    pub rotor: Arc<Rotor>,
     /// Knows what waits for a person's word.
     pub keeper: Arc<Keeper>,
     /// Signs people's credentials.
@@ -111,6 +115,9 @@ impl Api {
             ("image", "set") => by.told(call, async |q| self.image_set(&q).await).await,
             ("tail", "open") => by.told(call, async |q| self.tail(&user, &q).await).await,
             ("stats", "show") => by.told(call, async |q| self.stats_show(&q)).await,
+            ("keys", "show") => by.told(call, async |q| self.keys_show(&q).await).await,
+            ("keys", "rotate") => by.told(call, async |q| self.keys_rotate(&q).await).await,
+            ("keys", "drop") => by.told(call, async |q| self.keys_drop(&q).await).await,
             ("command", "run") => by.told(call, async |q| self.command(q).await).await,
             ("user", "add") => by.told(call, async |q| self.user_add(&user, q).await).await,
             ("user", "list") => by.told(call, async |q| self.user_list(&q).await).await,

@@ -5,6 +5,7 @@
 
 mod core;
 mod leader;
+mod trust;
 
 use crate::config::{Config, Nats};
 use crate::keys::Keys;
@@ -48,8 +49,10 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let nats_stop = CancellationToken::new();
     let (mut tasks, mut nats) = (Tasks::new(), Tasks::new());
     if let Some(server) = embedded {
-        let stop = nats_stop.clone();
-        nats.spawn(async move { ("nats-server", server.run(stop).await.map_err(Into::into)) });
+        let (stop, changes) = (nats_stop.clone(), keys.changes());
+        nats.spawn(
+            async move { ("nats-server", server.run(changes, stop).await.map_err(Into::into)) },
+        );
     }
     tasks.spawn(async move { ("signals", signalled.await) });
     let result = Box::pin(work(config, keys, servers, own, &cancel, &mut tasks, &mut nats)).await;
@@ -64,10 +67,7 @@ fn warn_of_the_end(keys: &Keys) {
     let left = keys.signer().certificate().until.since(UnixMillis::now());
     if left < KEY_WARNING_MILLIS {
         let days = left / 86_400_000;
-        tracing::warn!(
-            days,
-            "the command key ends soon; run `muster-controller rotate-command-key`"
-        );
+        tracing::warn!(days, "the command key ends soon; run `muster keys rotate command`");
     }
 }
 

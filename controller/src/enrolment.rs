@@ -210,6 +210,7 @@ impl Enrolment {
             expires,
             bus_account: self.keys.bus_account().to_owned(),
             controller_xkey: self.keys.xkey().public_key(),
+            ca: Some(self.keys.ca_pem()),
         })
     }
 

@@ -72,8 +72,9 @@ impl Https {
         Ok(self.listener.local_addr()?.port())
     }
 
-    /// Serves until it is cancelled.
-    pub async fn run(self, cancel: CancellationToken) {
+    /// Serves until it is cancelled, with the certificate that the keys' directory has then.
+    pub async fn run(mut self, keys: Arc<Keys>, cancel: CancellationToken) {
+        let mut changes = keys.changes();
         let binary = self.binary;
         let router = Router::new().route(AGENT_PATH, get(async move || binary));
         let (room, tasks) = (Arc::new(Semaphore::new(CONNECTIONS_MAX)), TaskTracker::new());
@@ -82,6 +83,15 @@ impl Https {
             let Ok(permit) = permit else { return };
             let stream = tokio::select! {
                 accepted = self.listener.accept() => accepted,
+                Ok(()) = changes.changed() => {
+                    match acceptor(&keys) {
+                        Ok(acceptor) => self.acceptor = Acceptor(acceptor),
+                        Err(error) => {
+                            tracing::error!(%error, "the HTTPS port keeps its old certificate");
+                        }
+                    }
+                    continue;
+                }
                 () = cancel.cancelled() => break,
             };
             let Ok((stream, peer)) = stream else { continue };

@@ -14,12 +14,11 @@ pub use error::Error;
 pub use settings::{Args, Settings, Size};
 
 use crate::keys::files::Directory;
-use crate::keys::{Keys, make, tls};
+use crate::keys::rotate::ALONE;
+use crate::keys::{Keys, change, make, tls};
 use muster_protocol::id::UnixMillis;
 use std::path::PathBuf;
 
-/// Only one run at a time.
-const LOCK: &str = ".init.lock";
 /// The controller's configuration, an example to begin with.
 pub const CONTROLLER_CONFIG: &str = "controller.yaml";
 const CONTROLLER_TEMPLATE: &str = include_str!("init/controller.yaml");
@@ -47,7 +46,8 @@ pub fn run(args: &Args) -> Result<Report, Error> {
 
 fn run_at(args: &Args, now: UnixMillis) -> Result<Report, Error> {
     let dir = Directory::make(&args.dir)?;
-    let _lock = dir.lock(LOCK)?.ok_or_else(|| Error::Busy(dir.root().to_owned()))?;
+    let _lock = dir.lock(ALONE)?.ok_or_else(|| Error::Busy(dir.root().to_owned()))?;
+    drop(change::still(&dir)?);
     let mut made = Vec::new();
     let settings = settings::settle(args, &dir, &mut made)?;
     made.extend(make::missing(&dir, now)?);

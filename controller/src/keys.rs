@@ -9,27 +9,40 @@
 //! | `command.nk`, `command.cert` | command key with its certificate | commands, desired states |
 //! | `xkey.nk` | the controller's curve key | (seals pillar) |
 //! | `ca.key`, `ca.pem`, `server.key`, `server.pem` | TLS; `ca.key` may be kept offline | TLS |
-//! | `public.yaml` | the public halves of the keys that must never change | |
+//! | `public.yaml` | the public halves of the seeds | |
+//! | `rotations.yaml` | when keys were made anew, and which replaced ones still count | |
+//! | `next-role-<role>.nk` | a role's coming key, until the servers know it | (nobody) |
+//!
+//! What rotations change is read again while the controller runs: [`Keys::reload`].
 
+mod certificate;
+pub(crate) mod change;
 mod error;
 pub(crate) mod files;
 pub(crate) mod make;
+mod present;
+pub(crate) mod record;
+pub(crate) mod rotate;
+mod show;
 pub(crate) mod tls;
 
 pub use error::Error;
+pub use rotate::Ends;
 
 use files::Directory;
 use muster_protocol::bus::Credential;
 use muster_protocol::id::{AgentId, UnixMillis, UserName};
-use muster_protocol::jwt::{self, PublicKeys, Revocations, Stamp};
+use muster_protocol::jwt::{self, Revocations, Stamp};
 use muster_protocol::seal::Signer;
 use muster_protocol::subject::{Account, Role};
 use nkeys::{KeyPair, XKey};
+use present::Present;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
+use tokio::sync::watch;
 
 /// A file with one seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -47,7 +60,7 @@ pub(crate) enum Seed {
 }
 
 impl Seed {
-    /// All that are made once and never change.
+    /// All that `init` makes. Those of roles may be made anew later; the others never change.
     pub(crate) fn all() -> impl Iterator<Item = Seed> {
         [Seed::Operator, Seed::Root, Seed::Curve]
             .into_iter()
@@ -71,7 +84,7 @@ impl Seed {
     }
 }
 
-/// The public halves, by the name of each seed: what must never change.
+/// The public halves, by the name of each seed: a key that was exchanged is recognised by them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct Public(pub(crate) BTreeMap<String, String>);
@@ -86,39 +99,34 @@ impl Public {
         Ok(Some(public))
     }
 
-    fn key(&self, seed: Seed) -> Result<&str, Error> {
-        let key = self.0.get(&seed.name()).map(String::as_str);
-        key.ok_or_else(|| Error::Missing { file: seed.file() })
+    pub(crate) fn require(dir: &Directory) -> Result<Public, Error> {
+        Self::read(dir)?.ok_or(Error::Missing { file: Self::FILE.into() })
     }
 
-    fn jwt_keys(&self) -> Result<PublicKeys, Error> {
-        let mut keys = PublicKeys { accounts: HashMap::new(), roles: BTreeMap::new() };
-        for account in Account::ALL {
-            keys.accounts.insert(account, self.key(Seed::Account(account))?.to_owned());
-        }
-        for role in Role::ALL {
-            keys.roles.insert(role, self.key(Seed::Role(role))?.to_owned());
-        }
-        Ok(keys)
+    pub(crate) fn text(&self) -> String {
+        serde_saphyr::to_string(self).expect("a map of strings is YAML")
+    }
+
+    pub(crate) fn key(&self, seed: Seed) -> Result<&str, Error> {
+        let key = self.0.get(&seed.name()).map(String::as_str);
+        key.ok_or_else(|| Error::Missing { file: seed.file() })
     }
 }
 
 /// Everything the controller signs with.
 pub struct Keys {
-    dir: PathBuf,
+    dir: Directory,
     operator: KeyPair,
-    accounts: HashMap<Account, KeyPair>,
-    roles: HashMap<Role, KeyPair>,
-    public: PublicKeys,
+    accounts: HashMap<Account, (KeyPair, String)>,
     root_public_key: String,
-    signer: Signer,
     xkey: XKey,
-    ca_pem: String,
+    present: RwLock<Arc<Present>>,
+    changes: watch::Sender<u64>,
 }
 
 impl fmt::Debug for Keys {
     fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(to, "Keys({})", self.dir.display())
+        write!(to, "Keys({})", self.dir.root().display())
     }
 }
 
@@ -140,50 +148,73 @@ impl Keys {
     /// When a file is missing, damaged, readable by others, or another's.
     pub fn load(dir: &Path) -> Result<Keys, Error> {
         let dir = Directory::open(dir)?;
-        let public = Public::read(&dir)?.ok_or(Error::Missing { file: Public::FILE.into() })?;
+        let present = Present::read(&dir)?;
+        let public = &present.public;
         if let Some(root) = read_pair(&dir, Seed::Root)? {
-            check_public(&public, Seed::Root, &root.public_key())?;
+            check_public(public, Seed::Root, &root.public_key())?;
         }
-        let load = |seed| load_pair(&dir, &public, seed);
-        let mut keys = Keys {
-            operator: load(Seed::Operator)?,
-            accounts: HashMap::new(),
-            roles: HashMap::new(),
-            public: public.jwt_keys()?,
-            root_public_key: public.key(Seed::Root)?.to_owned(),
-            signer: load_signer(&dir)?,
-            xkey: load_curve(&dir, &public)?,
-            ca_pem: dir.require(tls::CA_CERTIFICATE)?,
-            dir: dir.root().to_owned(),
-        };
+        let load = |seed| load_pair(&dir, public, seed);
+        let mut accounts = HashMap::new();
         for account in Account::ALL {
-            keys.accounts.insert(account, load(Seed::Account(account))?);
+            let pair = load(Seed::Account(account))?;
+            let public_key = pair.public_key();
+            accounts.insert(account, (pair, public_key));
         }
-        for role in Role::ALL {
-            keys.roles.insert(role, load(Seed::Role(role))?);
-        }
-        Ok(keys)
+        Ok(Keys {
+            operator: load(Seed::Operator)?,
+            accounts,
+            root_public_key: public.key(Seed::Root)?.to_owned(),
+            xkey: load_curve(&dir, public)?,
+            changes: watch::Sender::new(present.record.serial),
+            present: RwLock::new(Arc::new(present)),
+            dir,
+        })
     }
 
-    /// Makes a new command key, signed by the root key, which must be there. Both stay valid until
-    /// their certificates end; controllers that run read the new one when they start again.
+    /// Reads again what rotations change. Returns whether something has changed.
     ///
     /// # Errors
-    /// When the root key is offline, or a file cannot be read or written.
-    pub fn rotate_command_key(dir: &Path, now: UnixMillis) -> Result<(), Error> {
-        make::rotate(&Directory::open(dir)?, now).map(drop)
+    /// When a file is missing or damaged: then all stays as it is.
+    pub fn reload(&self) -> Result<bool, Error> {
+        let fresh = Present::read(&self.dir)?;
+        let before = self.present();
+        let signs = |present: &Present| present.signer.certificate().public_key.clone();
+        if fresh.record == before.record && signs(&fresh) == signs(&before) {
+            return Ok(false);
+        }
+        let serial = fresh.record.serial;
+        *self.present.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(fresh);
+        self.changes.send_replace(serial);
+        Ok(true)
+    }
+
+    /// The number of the last change of the keys: of two copies of a directory the one with the
+    /// lesser is the older.
+    #[must_use]
+    pub fn serial(&self) -> u64 {
+        self.present().record.serial
+    }
+
+    /// Wakes whoever uses what [`Keys::reload`] has changed.
+    #[must_use]
+    pub fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+
+    fn present(&self) -> Arc<Present> {
+        Arc::clone(&self.present.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Where they were read from.
     #[must_use]
     pub fn dir(&self) -> &Path {
-        &self.dir
+        self.dir.root()
     }
 
     /// Signs commands and desired states.
     #[must_use]
-    pub fn signer(&self) -> &Signer {
-        &self.signer
+    pub fn signer(&self) -> Arc<Signer> {
+        Arc::clone(&self.present().signer)
     }
 
     /// The key that every agent is told at launch.
@@ -201,13 +232,7 @@ impl Keys {
     /// The public key of an account: the subject of its claims.
     #[must_use]
     pub fn public_key(&self, account: Account) -> &str {
-        &self.public.accounts[&account]
-    }
-
-    /// The role whose key has signed a credential; none if it is none of ours.
-    #[must_use]
-    pub fn role_of(&self, issuer: &str) -> Option<Role> {
-        self.public.roles.iter().find(|(_, key)| *key == issuer).map(|(role, _)| *role)
+        &self.accounts[&account].1
     }
 
     /// The curve key that pillar is sealed from.
@@ -216,19 +241,19 @@ impl Keys {
         &self.xkey
     }
 
-    /// The certificate that agents pin, in PEM.
+    /// The certificates that agents pin, in PEM: more than one after a rotation.
     #[must_use]
-    pub fn ca_pem(&self) -> &str {
-        &self.ca_pem
+    pub fn ca_pem(&self) -> String {
+        self.present().ca_pem.clone()
     }
 
     /// The TLS server's files, for the NATS server and the HTTPS port.
     #[must_use]
     pub fn tls_files(&self) -> TlsFiles {
         TlsFiles {
-            ca: self.dir.join(tls::CA_CERTIFICATE),
-            certificate: self.dir.join(tls::SERVER_CERTIFICATE),
-            key: self.dir.join(tls::SERVER_KEY),
+            ca: self.dir.path(tls::CA_CERTIFICATE),
+            certificate: self.dir.path(tls::SERVER_CERTIFICATE),
+            key: self.dir.path(tls::SERVER_KEY),
         }
     }
 
@@ -317,7 +342,7 @@ impl Keys {
     /// # Errors
     /// When `public_key` is no user's.
     pub fn pusher_jwt(&self, public_key: &str, stamp: &Stamp) -> Result<String, Error> {
-        Ok(jwt::pusher(public_key, &self.accounts[&Account::Sys], stamp)?)
+        Ok(jwt::pusher(public_key, &self.accounts[&Account::Sys].0, stamp)?)
     }
 
     /// An account's claims: what is pushed when revocations, or what roles may do, have changed.
@@ -331,7 +356,8 @@ impl Keys {
         revocations: &Revocations,
         stamp: &Stamp,
     ) -> Result<String, Error> {
-        Ok(jwt::account(account, &self.public, revocations, &self.operator, stamp)?)
+        let present = self.present();
+        Ok(jwt::account(account, &present.claimed, revocations, &self.operator, stamp)?)
     }
 
     /// The operator's JWT, for the NATS server's configuration.
@@ -351,7 +377,8 @@ impl Keys {
         stamp: &Stamp,
     ) -> Result<String, Error> {
         let issuer = self.public_key(role.account());
-        Ok(jwt::user(role, name, public_key, &self.roles[&role], issuer, expires, stamp)?)
+        let present = self.present();
+        Ok(jwt::user(role, name, public_key, &present.roles[&role], issuer, expires, stamp)?)
     }
 }
 
@@ -366,16 +393,6 @@ fn load_curve(dir: &Directory, public: &Public) -> Result<XKey, Error> {
     let key = read_curve(dir)?.ok_or(Error::Missing { file })?;
     check_public(public, Seed::Curve, &key.public_key())?;
     Ok(key)
-}
-
-fn load_signer(dir: &Directory) -> Result<Signer, Error> {
-    let missing = |file: &str| Error::Missing { file: file.into() };
-    let key = read_seed(dir, make::COMMAND_KEY)?.ok_or_else(|| missing(make::COMMAND_KEY))?;
-    let certificate = make::read_certificate(dir)?.ok_or_else(|| missing(make::COMMAND_CERT))?;
-    if certificate.public_key != key.public_key() {
-        return Err(Error::Mismatch { file: make::COMMAND_KEY.into(), with: make::COMMAND_CERT });
-    }
-    Ok(Signer::new(key, certificate))
 }
 
 fn check_public(public: &Public, seed: Seed, public_key: &str) -> Result<(), Error> {

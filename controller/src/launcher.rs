@@ -358,7 +358,7 @@ impl Launcher {
             agent_id: worker.agent_id.clone(),
             cluster: self.config.cluster.clone(),
             servers: self.servers.clone(),
-            ca: self.keys.ca_pem().to_owned(),
+            ca: self.keys.ca_pem(),
             root_public_key: self.keys.root_public_key().to_owned(),
             jwt: Secret::new(jwt),
             seed: Secret::new(seed),

@@ -14,12 +14,13 @@ pub use program::{PROGRAM_VARIABLE, Program};
 
 use crate::init::{self, Settings};
 use crate::keys::files::Directory;
-use crate::keys::tls::SERVER_CERTIFICATE;
+use crate::keys::tls::{SERVER_CERTIFICATE, SERVER_KEY};
 use muster_protocol::id::Hash;
 use process::Process;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -30,6 +31,8 @@ pub(crate) const RUN: &str = "run";
 const LOCK: &str = "lock";
 /// The port that a free one became: agents know it.
 const PORT: &str = "port";
+/// The certificate that the server has read last.
+const SHOWN: &str = "shown.pem";
 /// What the server says before it has opened its log.
 const OUTPUT: &str = "nats-server.out";
 const LOG: &str = "nats.log";
@@ -137,12 +140,27 @@ impl Server {
         self.process.is_adopted()
     }
 
-    /// Starts it again whenever it ends, on the same port, until `stop`; then stops it.
+    /// Starts it again whenever it ends, on the same port, until `stop`; then stops it. It reads
+    /// its certificate again when the keys have changed.
     ///
     /// # Errors
     /// When it cannot be stopped.
-    pub async fn run(mut self, stop: CancellationToken) -> Result<(), Error> {
-        while stop.run_until_cancelled(self.process.ended()).await.is_some() {
+    pub async fn run(
+        mut self,
+        mut keys: watch::Receiver<u64>,
+        stop: CancellationToken,
+    ) -> Result<(), Error> {
+        // The keys may have changed while nobody watched.
+        self.show_certificate()?;
+        loop {
+            tokio::select! {
+                () = self.process.ended() => {}
+                Ok(()) = keys.changed() => {
+                    self.show_certificate()?;
+                    continue;
+                }
+                () = stop.cancelled() => break,
+            }
             warn!(pid = self.pid(), "nats-server ended, starting it again");
             if stop.run_until_cancelled(self.restart()).await.is_none() {
                 // The start that was cut off may have left a process.
@@ -150,6 +168,18 @@ impl Server {
             }
         }
         self.stop().await
+    }
+
+    /// Lets the server read its certificate, unless it has done that. While it reads, which takes a
+    /// tenth of a second, it lets nobody new in.
+    fn show_certificate(&self) -> Result<(), Error> {
+        let (present, shown) = (self.site.certificate()?, self.site.run.read(SHOWN)?);
+        if shown.as_deref() != Some(present.as_str()) {
+            self.process.reload()?;
+            self.site.run.write(SHOWN, &present)?;
+            info!(pid = self.pid(), "nats-server reads its certificate again");
+        }
+        Ok(())
     }
 
     async fn restart(&mut self) {
@@ -210,17 +240,23 @@ impl Site {
         let dir = Directory::open(&options.dir)?;
         let settings = Settings::read(dir.root())?;
         let config = dir.require(CONFIG)?;
-        let certificate = dir.require(SERVER_CERTIFICATE)?;
+        for file in [SERVER_CERTIFICATE, SERVER_KEY] {
+            dir.require(file)?;
+        }
         let lock = lock(&dir)?;
         Ok(Site {
             run: dir.inner(RUN)?,
             settings,
             program: Program::find(options.program.as_deref()).await?,
-            fingerprint: Hash::of([config, certificate].join("\0").as_bytes()),
+            fingerprint: Hash::of(config.as_bytes()),
             stop_grace: options.stop_grace,
             _lock: lock,
             dir,
         })
+    }
+
+    fn certificate(&self) -> Result<String, Error> {
+        Ok(self.dir.require(SERVER_CERTIFICATE)?)
     }
 
     /// The server that was left, if it is the one that would be started now; else it is ended.
@@ -246,6 +282,7 @@ impl Site {
 
     async fn spawn(&self) -> Result<(Process, u16), Error> {
         self.forget_ports()?;
+        self.run.write(SHOWN, &self.certificate()?)?;
         let mut process = self.program.spawn(&program::Start {
             config: &self.dir.path(CONFIG),
             output: &self.run.path(OUTPUT),

@@ -211,7 +211,12 @@ struct Running {
 impl Running {
     fn of(server: Server) -> Running {
         let stop = CancellationToken::new();
-        Running { task: tokio::spawn(server.run(stop.clone())), stop }
+        Running {
+            task: tokio::spawn(
+                server.run(tokio::sync::watch::Sender::new(0).subscribe(), stop.clone()),
+            ),
+            stop,
+        }
     }
 
     async fn stop(self) -> Result<()> {

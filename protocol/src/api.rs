@@ -48,6 +48,9 @@ pub const CALLS: &[Call] = &[
     call("user", "list", Role::Operator),
     call("user", "renew", Role::Viewer),
     call("user", "revoke", Role::Admin),
+    call("keys", "show", Role::Viewer),
+    call("keys", "rotate", Role::Admin),
+    call("keys", "drop", Role::Admin),
 ];
 
 /// Whether a role may make a call.
@@ -124,8 +127,10 @@ macro_rules! question {
     };
 }
 
+mod keys;
 mod people;
 
+pub use keys::*;
 pub use people::*;
 
 /// Which workers: `compute-*`, `a,b`, or all of a pool.

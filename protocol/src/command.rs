@@ -44,6 +44,8 @@ pub enum Verb {
         /// The agent first fetches its desired state, until it has at least this revision.
         revision: u64,
     },
+    /// Gets a new credential now; answers at once. Only the controller itself asks this.
+    Renew,
     /// Runs a program without a shell; answers at once, the result is an event `executed`.
     Exec {
         /// Program and arguments.
@@ -61,6 +63,7 @@ impl Verb {
             Verb::Ping => "ping",
             Verb::Facts => "facts",
             Verb::Apply { .. } => "apply",
+            Verb::Renew => "renew",
             Verb::Exec { .. } => "exec",
         }
     }

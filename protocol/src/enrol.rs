@@ -161,6 +161,9 @@ pub struct Admission {
     pub bus_account: String,
     /// The public half of the controller's curve key: the sender of sealed pillar.
     pub controller_xkey: String,
+    /// The certificates of the CAs to trust from now on, in PEM; the known ones if absent.
+    #[serde(default)]
+    pub ca: Option<String>,
 }
 
 /// Asks for a new credential for the same keys.

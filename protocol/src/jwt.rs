@@ -83,8 +83,8 @@ impl Stamp {
 pub struct PublicKeys {
     /// Of each account.
     pub accounts: HashMap<Account, String>,
-    /// Of each role's signing key.
-    pub roles: BTreeMap<Role, String>,
+    /// Of each role's signing keys: the users of each are let in. One, but for a rotation.
+    pub roles: BTreeMap<Role, Vec<String>>,
 }
 
 impl PublicKeys {
@@ -97,9 +97,9 @@ impl PublicKeys {
         key.ok_or_else(|| Error::Key { what: account.name(), key: String::new() })
     }
 
-    fn role(&self, role: Role) -> Result<&str, Error> {
-        let key = self.roles.get(&role).map(String::as_str);
-        key.ok_or_else(|| Error::Key { what: role.name(), key: String::new() })
+    fn role(&self, role: Role) -> Result<&[String], Error> {
+        let keys = self.roles.get(&role).map(Vec::as_slice).filter(|keys| !keys.is_empty());
+        keys.ok_or_else(|| Error::Key { what: role.name(), key: String::new() })
     }
 }
 
@@ -266,7 +266,7 @@ mod tests {
     fn keys() -> PublicKeys {
         let account = |byte| key(KeyPairType::Account, byte).public_key();
         let accounts = Account::ALL.iter().zip(1..).map(|(each, at)| (*each, account(at)));
-        let roles = Role::ALL.iter().zip(11..).map(|(role, at)| (*role, account(at)));
+        let roles = Role::ALL.iter().zip(11..).map(|(role, at)| (*role, vec![account(at)]));
         PublicKeys { accounts: accounts.collect(), roles: roles.collect() }
     }
 

@@ -271,6 +271,14 @@ impl Source {
     }
 }
 
+/// Where accounts' claims are pushed, in account SYS.
+pub const CLAIMS_UPDATE: &str = "$SYS.REQ.CLAIMS.UPDATE";
+/// Where the servers say what an account's claims are.
+#[must_use]
+pub fn claims_of(account: &str) -> String {
+    format!("$SYS.REQ.ACCOUNT.{account}.CLAIMS.LOOKUP")
+}
+
 /// All calls to enrol: what the controller subscribes to.
 pub const ENROL_ALL: &str = "muster.enrol.*";
 /// All calls of agents.

@@ -7,8 +7,9 @@
 
 use muster_protocol::api::{
     Answer, CloudShow, ClusterDestroy, ClusterShow, CommandRun, CommandStarted, ImageList,
-    ImageSet, Mark, PoolList, PoolMark, PoolMarking, PoolScale, PoolView, ReconcileConfirm,
-    Refusal, RefusalKind, SeriesView, StatsShow, TailOpen, Target, WorkerLaunch, WorkerList,
+    ImageSet, KeyKind, KeyState, KeyView, KeysDrop, KeysRotate, KeysShow, KeysView, Mark, PoolList,
+    PoolMark, PoolMarking, PoolScale, PoolView, ReconcileConfirm, Refusal, RefusalKind,
+    RevocationsView, Rotation, SeriesView, StatsShow, TailOpen, Target, WorkerLaunch, WorkerList,
     WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
 };
 use muster_protocol::api::{
@@ -228,6 +229,7 @@ fn enrolment_is_as_it_was() {
         expires: NOW,
         bus_account: "ABUS".into(),
         controller_xkey: "XKEY".into(),
+        ca: Some("PEM".into()),
     };
     for (name, verdict) in [
         ("enrol.answer.admitted", Verdict::Admitted(admission)),
@@ -239,6 +241,26 @@ fn enrolment_is_as_it_was() {
     let renewal = Renewal { agent_id: agent(), nonce: token(2) };
     check("enrol.renewal", &renewal);
     check("enrol.signed_renewal", &SignedRenewal::sign(&renewal, &key()).unwrap());
+}
+
+#[test]
+fn calls_about_keys_are_as_they_were() {
+    check("api.keys.show", &KeysShow {});
+    check("api.keys.rotate", &KeysRotate { what: Rotation::Roles });
+    check("api.keys.drop", &KeysDrop { force: true });
+    let key = KeyView {
+        name: "role-agent".into(),
+        kind: KeyKind::Role,
+        public: key().public_key(),
+        state: KeyState::Replaced,
+        since: Some(NOW),
+        until: None,
+    };
+    let revocations = RevocationsView { count: 7, everybody: Some(NOW), ..Default::default() };
+    let keys = vec![key];
+    let (settled, not_renewed) = (true, 1);
+    let view = KeysView { serial: 3, now: NOW, keys, revocations, settled, not_renewed };
+    check("api.keys.answer", &Answer::Ok(view));
 }
 
 #[test]
@@ -261,7 +283,7 @@ fn people_are_as_they_were() {
     };
     check("api.user.add.answer", &Answer::Ok(added));
     check("api.user.renew", &UserRenew {});
-    let renewed = UserRenewed { jwt: "jwt".into(), expires: NOW };
+    let renewed = UserRenewed { jwt: "jwt".into(), expires: NOW, ca: "PEM".into() };
     check("api.user.renew.answer", &Answer::Ok(renewed));
     check("api.user.list", &UserList {});
     let view = UserView {

@@ -61,7 +61,7 @@ impl Remembered {
         self.seen.admit(&self.me, command, now)?;
         match command.verb {
             // To answer these twice does no harm.
-            Verb::Ping | Verb::Facts => {}
+            Verb::Ping | Verb::Facts | Verb::Renew => {}
             Verb::Apply { .. } | Verb::Exec { .. } => self.keep(command, now),
         }
         Ok(())

@@ -1,8 +1,8 @@
 //! The command line: what can be typed, and its help.
 
 use crate::command::{
-    call, cluster, context, demo, doctor, events, generate, image, init, pool, reconcile, stats,
-    user, worker,
+    call, cluster, context, demo, doctor, events, generate, image, init, keys, pool, reconcile,
+    stats, user, worker,
 };
 use crate::output::Format;
 use clap::{Parser, Subcommand};
@@ -56,6 +56,9 @@ pub(crate) enum Command {
     /// Look at this machine's ways into clusters; add them, and choose the current one
     #[command(subcommand)]
     Context(context::Command),
+    /// Look at the controller's keys; make them anew, end the old ones
+    #[command(subcommand)]
+    Keys(keys::Command),
     /// Show what the controller does not do in doubt, and let it do it
     Reconcile(reconcile::Args),
     /// Follow what happens in the cluster
@@ -122,6 +125,10 @@ mod tests {
             "muster image set-current compute --default",
             "muster cluster show",
             "muster cluster destroy --yes --timeout 10m",
+            "muster keys show -o json",
+            "muster keys rotate command",
+            "muster keys rotate all --drop-old --yes",
+            "muster keys drop-old --force --yes",
             "muster reconcile",
             "muster reconcile --confirm --yes",
             "muster events worker.*.ready --since 1h --limit 10 -o json",
@@ -151,6 +158,9 @@ mod tests {
             "muster image set-current compute",
             "muster image set-current compute a --default",
             "muster reconcile --yes",
+            "muster keys rotate",
+            "muster keys rotate root",
+            "muster keys rotate ca --yes",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -9,6 +9,7 @@ pub(crate) mod events;
 pub(crate) mod generate;
 pub(crate) mod image;
 pub(crate) mod init;
+pub(crate) mod keys;
 pub(crate) mod pool;
 pub(crate) mod reconcile;
 pub(crate) mod stats;
@@ -55,6 +56,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         Command::User(command) => Box::pin(user::run(&command, &caller)).await,
         Command::Context(command) => context::run(&command, &caller),
         Command::Cluster(command) => Box::pin(cluster::run(&command, &caller)).await,
+        Command::Keys(command) => Box::pin(keys::run(&command, &caller)).await,
         Command::Reconcile(args) => reconcile::run(&args, &caller).await,
         Command::Events(args) => events::run(&args, &caller).await,
         Command::Ping(args) => call::ping(args, &caller).await,

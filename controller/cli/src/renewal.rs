@@ -28,10 +28,10 @@ pub(crate) async fn in_time(context: &Context, session: &Session) {
     }
 }
 
-/// Renews it, and writes it into the context's file.
+/// Renews it, and writes it into the context's file, with the CA that now counts.
 pub(crate) async fn now_for(context: &Context, session: &Session) -> Result<UserRenewed> {
     let renewed = session.ask(&UserRenew {}).await?;
-    context::renew(context, &renewed.jwt)?;
+    context::renew(context, &renewed)?;
     Ok(renewed)
 }
 

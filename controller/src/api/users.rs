@@ -71,7 +71,7 @@ impl Api {
         Ok(UserAdded {
             cluster: self.config.cluster.clone(),
             servers: self.servers.clone(),
-            ca: self.keys.ca_pem().to_owned(),
+            ca: self.keys.ca_pem(),
             jwt,
             expires,
         })
@@ -157,21 +157,18 @@ impl Api {
                 return Err(gone(name));
             }
             if !before.renewable {
-                let text = format!(
-                    "the credential of {name} was given until its end only: ask an admin for \
-                     another"
-                );
-                return Err(refuse(RefusalKind::Forbidden, text));
+                return Ok(Person { issued: before.issued.max(now), ..before });
             }
             let expires = now.plus(i64::from(before.days) * DAY_MILLIS);
             let expires = before.expires.map(|end| end.max(expires));
             Ok(Person { issued: before.issued.max(now), expires, ..before })
         });
         let renewed = renewed.await.map_err(unavailable)??;
-        let Person { role, public_key, days, .. } = renewed;
-        let expires = now.plus(i64::from(days) * DAY_MILLIS);
+        let Person { role, public_key, days, renewable, .. } = renewed;
+        let longest = now.plus(i64::from(days) * DAY_MILLIS);
+        let expires = renewed.expires.filter(|_| !renewable).unwrap_or(longest);
         let jwt = self.person_jwt(role, name, &public_key, now, expires)?;
-        Ok(UserRenewed { jwt, expires })
+        Ok(UserRenewed { jwt, expires, ca: self.keys.ca_pem() })
     }
 
     pub(super) async fn user_revoke(

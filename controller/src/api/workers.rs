@@ -142,6 +142,10 @@ impl Api {
     }
 
     pub(super) async fn command(&self, question: CommandRun) -> Done<CommandStarted> {
+        if matches!(question.verb, Verb::Renew) {
+            let text = "agents renew by themselves; `muster keys rotate` lets them do it at once";
+            return Err(refuse(RefusalKind::Invalid, text));
+        }
         let timeout = Duration::from_secs(question.timeout_secs.into()).min(COMMAND_TIMEOUT_MAX);
         let mut workers = self.select(&question.target)?;
         workers.retain(|worker| !is_ending(worker.phase));

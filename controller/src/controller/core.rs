@@ -1,7 +1,7 @@
 //! What all tasks of a controller share, and the tasks of every controller: it answers calls, keeps
 //! the history, follows the registry. Who reconciles does more: see [`super::leader`].
 
-use super::Tasks;
+use super::{Tasks, trust};
 use crate::api::{Api, Told};
 use crate::config::{AgentInstall, Config};
 use crate::documents::Clock;
@@ -20,6 +20,7 @@ use crate::provider::kind::Site;
 use crate::registry::{self, Registry};
 use crate::results;
 use crate::revocations::Revocations;
+use crate::rotation::Rotor;
 use crate::rpc::Rpc;
 use crate::states::States;
 use crate::stats::{self, Stats};
@@ -44,6 +45,8 @@ use tokio_util::task::TaskTracker;
 const NATS_VERSION_MIN: (u32, u32) = (2, 11);
 /// How long the first connection to NATS is tried.
 const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
+/// How long a credential may be refused that is new.
+const REFUSED_PATIENCE: Duration = Duration::from_secs(3);
 /// The wait between two tries.
 const CONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// Where JetStream tells of itself.
@@ -61,6 +64,7 @@ pub(super) struct Core {
     pub(super) registry: Arc<Registry>,
     pub(super) revocations: Arc<Revocations>,
     pub(super) people: Arc<People>,
+    pub(super) rotor: Arc<Rotor>,
     pub(super) states: Arc<States>,
     pub(super) jobs: Arc<Jobs>,
     pub(super) stats: Arc<Stats>,
@@ -87,46 +91,47 @@ impl Core {
         tasks: &mut Tasks,
     ) -> anyhow::Result<Core> {
         let config = Arc::new(config);
-        let (bus, pusher) = open_buses(&keys, own).await?;
+        let (bus, credential, pusher) = open_buses(&keys, own).await?;
         let (jetstream, buckets) = Box::pin(open_store(&bus, &config)).await?;
         let cluster = buckets.cluster.clone();
-        let revocations = Revocations::new(cluster.clone(), Arc::clone(&keys), pusher);
         let registry = Arc::new(open_registry(&bus, &buckets, &keys).await?);
         let people = open_people(&buckets, &keys).await?;
+        let contender = Contender::new(cluster.clone(), own_name(&config.data)?);
+        let tracker = TaskTracker::new();
+        let (revocations, rotor) = Box::pin(trust::open(trust::On {
+            config: &config,
+            keys: &keys,
+            bus: &bus,
+            credential,
+            pusher,
+            cluster: &cluster,
+            registry: &registry,
+            fence: contender.fence(),
+            servers: own,
+            tasks: &tracker,
+        }))
+        .await?;
         let (tree, desired) = (config.states.clone(), buckets.desired.clone());
         let (own_keys, known) = (Arc::clone(&keys), Arc::clone(&registry));
         let states = States::new(tree, bus.clone(), jetstream.clone(), desired, own_keys, known);
-        states.publish_tree().await.context("publishing the state tree")?;
         let states = Arc::new(states);
+        states.publish_tree().await.context("publishing the state tree")?;
         let parts = stats::Parts::new(&config, &bus, &jetstream, &registry);
         let stats = Arc::new(Stats::new(parts));
-        let revocations = Arc::new(revocations);
         let hooks = hooks(&config, &bus)?;
-        let ties = BusTies {
-            revocations: Arc::clone(&revocations),
-            states: Arc::clone(&states),
-            stats: Arc::clone(&stats),
-            hooks: Arc::clone(&hooks),
-        };
-        let contender = Contender::new(cluster.clone(), own_name(&config.data)?);
         let launcher = Arc::new(Launcher {
             config: Arc::clone(&config),
             keys: Arc::clone(&keys),
             registry: Arc::clone(&registry),
             clouds: clouds(&config).await?,
-            ties: Arc::new(ties),
+            ties: ties(&revocations, &states, &stats, &hooks),
             fence: contender.fence(),
             servers,
             install: serve_agent(&config, &keys, &cancel, tasks).await?,
             seeds: Mutex::default(),
         });
-        let inspector = Inspector {
-            config: Arc::clone(&config),
-            registry: Arc::clone(&registry),
-            launcher: Arc::clone(&launcher),
-            keeper: Arc::new(Keeper::new(cluster, &config.data)),
-            hearing: Arc::clone(&stats) as Arc<_>,
-        };
+        let keeper = Arc::new(Keeper::new(cluster, &config.data));
+        let inspector = inspector(&config, &registry, &launcher, &keeper, &stats);
         Ok(Core {
             jobs: Arc::new(Jobs::new(bus.clone(), Arc::clone(&keys))),
             config,
@@ -137,16 +142,17 @@ impl Core {
             registry,
             revocations,
             people,
+            rotor,
             states,
             stats,
             launcher,
-            keeper: Arc::clone(&inspector.keeper),
-            inspector: Arc::new(inspector),
+            keeper,
+            inspector,
             hooks,
             fence: contender.fence(),
             leader: contender.holder(),
             contender: Some(contender),
-            tracker: TaskTracker::new(),
+            tracker,
             cancel,
         })
     }
@@ -172,6 +178,7 @@ impl Core {
             keeper.follow(changes, fence, cancel).await;
             ("epoch", Ok(()))
         });
+        self.start_keys(tasks);
         self.start_membership(tasks);
         self.start_calls(tasks).await?;
         if let Some(contender) = self.contender.take() {
@@ -182,6 +189,17 @@ impl Core {
             });
         }
         Ok(())
+    }
+
+    /// On every controller: what the one that leads changes of the keys and the revocations.
+    fn start_keys(&self, tasks: &mut Tasks) {
+        let (rotor, cancel) = (Arc::clone(&self.rotor), self.cancel.clone());
+        tasks.spawn(async move { ("keys", rotor.follow(cancel).await.map_err(Into::into)) });
+        let (revocations, cancel) = (Arc::clone(&self.revocations), self.cancel.clone());
+        tasks.spawn(async move {
+            revocations.follow(cancel).await;
+            ("revocations", Ok(()))
+        });
     }
 
     /// On every controller: each keeps its own machine's files and sets.
@@ -226,6 +244,7 @@ impl Core {
             people: Arc::clone(&self.people),
             servers: self.launcher.servers.clone(),
             told,
+            rotor: Arc::clone(&self.rotor),
             leader: self.leader.clone(),
             started: UnixMillis::now(),
             tasks: self.tracker.clone(),
@@ -244,13 +263,18 @@ impl Core {
 }
 
 /// The connection in BUS, and the one that pushes claims in SYS.
-async fn open_buses(keys: &Keys, servers: &[String]) -> anyhow::Result<(Bus, Bus)> {
-    let name: UserName = "controller".parse().context("naming the controller")?;
+async fn open_buses(keys: &Keys, servers: &[String]) -> anyhow::Result<(Bus, Credential, Bus)> {
+    let name = own_user()?;
     let credential = keys.controller(&name, &Stamp::fresh())?;
-    let bus = connect(keys, name.as_str(), credential, servers).await?;
+    let bus = connect(keys, name.as_str(), credential.clone(), servers).await?;
     check_version(&bus)?;
     let pusher = connect(keys, PUSHER, keys.pusher(&Stamp::fresh())?, servers).await?;
-    Ok((bus, pusher))
+    Ok((bus, credential, pusher))
+}
+
+/// The name in the controller's credential.
+pub(super) fn own_user() -> anyhow::Result<UserName> {
+    "controller".parse().context("naming the controller")
 }
 
 /// The servers of a cluster need some seconds to find each other: then they answer, or answer that
@@ -295,6 +319,36 @@ async fn open_people(buckets: &Buckets, keys: &Arc<Keys>) -> anyhow::Result<Arc<
     people.map(Arc::new).context("reading who may call")
 }
 
+fn ties(
+    revocations: &Arc<Revocations>,
+    states: &Arc<States>,
+    stats: &Arc<Stats>,
+    hooks: &Arc<Hooks>,
+) -> Arc<BusTies> {
+    Arc::new(BusTies {
+        revocations: Arc::clone(revocations),
+        states: Arc::clone(states),
+        stats: Arc::clone(stats),
+        hooks: Arc::clone(hooks),
+    })
+}
+
+fn inspector(
+    config: &Arc<Config>,
+    registry: &Arc<Registry>,
+    launcher: &Arc<Launcher>,
+    keeper: &Arc<Keeper>,
+    stats: &Arc<Stats>,
+) -> Arc<Inspector> {
+    Arc::new(Inspector {
+        config: Arc::clone(config),
+        registry: Arc::clone(registry),
+        launcher: Arc::clone(launcher),
+        keeper: Arc::clone(keeper),
+        hearing: Arc::clone(stats) as Arc<_>,
+    })
+}
+
 fn hooks(config: &Config, bus: &Bus) -> anyhow::Result<Arc<Hooks>> {
     let (hooks, cluster) = (config.hooks.clone(), config.cluster.clone());
     Ok(Arc::new(Hooks::new(hooks, cluster, Arc::new(bus.clone()))?))
@@ -317,7 +371,8 @@ async fn connect(
     credential: Credential,
     servers: &[String],
 ) -> anyhow::Result<Bus> {
-    let deadline = tokio::time::Instant::now() + CONNECT_DEADLINE;
+    let begun = tokio::time::Instant::now();
+    let deadline = begun + CONNECT_DEADLINE;
     loop {
         let options = bus::Options {
             role: Role::Controller,
@@ -331,6 +386,17 @@ async fn connect(
             Err(error) if error.is_retryable() && tokio::time::Instant::now() < deadline => {
                 tracing::warn!(error = crate::chain(&error), "NATS is not reached yet");
                 tokio::time::sleep(CONNECT_PAUSE).await;
+            }
+            // A server that reads its files again lets nobody in for a moment.
+            Err(bus::Error::Refused { reason, .. }) if begun.elapsed() < REFUSED_PATIENCE => {
+                tracing::debug!(reason, "NATS refuses the credential, trying again");
+                tokio::time::sleep(CONNECT_PAUSE).await;
+            }
+            Err(error @ bus::Error::Refused { .. }) => {
+                return Err(error).context(
+                    "connecting to NATS; if keys were made anew, copy the directory of the \
+                     controller that made them",
+                );
             }
             Err(error) => return Err(error).context("connecting to NATS"),
         }
@@ -380,7 +446,7 @@ fn beside(name: &str) -> Option<PathBuf> {
 
 async fn serve_agent(
     config: &Config,
-    keys: &Keys,
+    keys: &Arc<Keys>,
     cancel: &CancellationToken,
     tasks: &mut Tasks,
 ) -> anyhow::Result<Install> {
@@ -394,7 +460,7 @@ async fn serve_agent(
     let host = agent.host.clone().unwrap_or_else(|| agent.listen.ip().to_string());
     let url = format!("https://{host}:{}{}", https.port()?, https::AGENT_PATH);
     let sha256 = https.sha256.clone();
-    let done = https.run(cancel.clone());
+    let done = https.run(Arc::clone(keys), cancel.clone());
     tasks.spawn(async {
         done.await;
         ("https", Ok(()))

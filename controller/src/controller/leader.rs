@@ -9,7 +9,7 @@ use crate::people::Cut;
 use crate::reconciler::Reconciler;
 use crate::witness::Witness;
 use anyhow::{Context, bail};
-use muster_protocol::bus::stream::EVENTS;
+use muster_protocol::bus::stream::{EVENTS, HeardClaims};
 use muster_protocol::subject;
 use muster_reactors::engine::Engine;
 use muster_reactors::rule;
@@ -65,7 +65,9 @@ async fn take_over(
     tasks: &mut Tasks,
 ) -> anyhow::Result<()> {
     core.registry.reload().await?;
-    core.revocations.take_over().await.context("pushing the accounts' claims")?;
+    let heard = core.revocations.listen().await?;
+    core.rotor.take_over().await.context("taking over the keys and the accounts' claims")?;
+    start_keys(core, heard, stop, tasks);
     let empty = core.inspector.all_empty();
     core.keeper.settle(empty).await.context("settling whether the registry is the known one")?;
     start_cut(core, stop, tasks);
@@ -84,6 +86,18 @@ fn start_cut(core: &Core, stop: &CancellationToken, tasks: &mut Tasks) {
     tasks.spawn(async {
         done.await;
         ("cut", Ok(()))
+    });
+}
+
+fn start_keys(core: &Core, heard: HeardClaims, stop: &CancellationToken, tasks: &mut Tasks) {
+    let (revocations, cancel) = (Arc::clone(&core.revocations), stop.clone());
+    tasks.spawn(async move {
+        ("revocations", revocations.keep(heard, cancel).await.map_err(Into::into))
+    });
+    let (rotor, cancel) = (Arc::clone(&core.rotor), stop.clone());
+    tasks.spawn(async move {
+        rotor.tend(cancel).await;
+        ("rotations", Ok(()))
     });
 }
 

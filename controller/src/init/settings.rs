@@ -126,7 +126,7 @@ impl Settings {
     }
 
     /// What the server's certificate names, beside the loopback's names.
-    pub(super) fn certified(&self) -> Vec<String> {
+    pub(crate) fn certified(&self) -> Vec<String> {
         let mut all = self.hosts.clone();
         all.push(self.local_address().to_string());
         all

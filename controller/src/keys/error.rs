@@ -100,6 +100,15 @@ pub enum Error {
         /// What was to be made.
         file: &'static str,
     },
+    /// A new CA needs the key of the present one, which is not here.
+    #[error(
+        "a new CA cannot be made without ca.key: put it back for this, then move the new ca.key \
+         away"
+    )]
+    OfflineCa,
+    /// Another run is at it.
+    #[error("another run changes the keys in {}: try again when it has ended", .0.display())]
+    Busy(PathBuf),
     /// A certificate could not be made.
     #[error("making {what}")]
     Certificate {

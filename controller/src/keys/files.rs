@@ -101,17 +101,39 @@ impl Directory {
         write().map_err(Error::io("writing", &path))
     }
 
+    /// Removes a file, if it is there.
+    pub(crate) fn remove(&self, file: &str) -> Result<(), Error> {
+        let path = self.path(file);
+        let remove = || match fs::remove_file(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+            Ok(()) => File::open(&self.0)?.sync_all(),
+        };
+        remove().map_err(Error::io("removing", &path))
+    }
+
+    /// Holds a lock until it is dropped or the process ends; waits while another holds it.
+    pub(crate) fn hold(&self, file: &str) -> Result<File, Error> {
+        let handle = self.lock_file(file)?;
+        handle.lock().map_err(Error::io("locking", self.path(file)))?;
+        Ok(handle)
+    }
+
     /// Holds a lock until it is dropped or the process ends; nothing if another holds it.
     pub(crate) fn lock(&self, file: &str) -> Result<Option<File>, Error> {
-        let path = self.path(file);
-        let mut open = OpenOptions::new();
-        open.write(true).create(true).truncate(false).mode(0o600);
-        let handle = open.open(&path).map_err(Error::io("opening", &path))?;
+        let handle = self.lock_file(file)?;
         match handle.try_lock() {
             Ok(()) => Ok(Some(handle)),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(Error::io("locking", path)(source)),
+            Err(TryLockError::Error(source)) => Err(Error::io("locking", self.path(file))(source)),
         }
+    }
+
+    fn lock_file(&self, file: &str) -> Result<File, Error> {
+        let path = self.path(file);
+        let mut open = OpenOptions::new();
+        open.write(true).create(true).truncate(false).mode(0o600);
+        open.open(&path).map_err(Error::io("opening", path))
     }
 }
 

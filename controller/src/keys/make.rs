@@ -39,8 +39,7 @@ pub(crate) fn missing(dir: &Directory, now: UnixMillis) -> Result<Vec<String>, E
         public.0.insert(seed.name(), public_key);
     }
     if recorded.as_ref() != Some(&public) {
-        let text = serde_saphyr::to_string(&public).expect("a map of strings is YAML");
-        dir.write(Public::FILE, &text)?;
+        dir.write(Public::FILE, &public.text())?;
         made.push(Public::FILE.into());
     }
     made.extend(command_key(dir, now)?);
@@ -79,38 +78,34 @@ fn command_key(dir: &Directory, now: UnixMillis) -> Result<Vec<String>, Error> {
         (Some(key), Some(certificate)) if key.public_key() == certificate.public_key => Ok(vec![]),
         (Some(key), _) => {
             let root = root(dir, COMMAND_CERT)?;
-            write_certificate(dir, &root, &key, now)?;
+            dir.write(COMMAND_CERT, &certified(&root, &key, now)?)?;
             Ok(vec![COMMAND_CERT.into()])
         }
-        (None, _) => rotate(dir, now),
+        (None, _) => {
+            let root = root(dir, COMMAND_KEY)?;
+            let key = KeyPair::new_service();
+            dir.write(COMMAND_KEY, &seed_text(dir, COMMAND_KEY, &key)?)?;
+            dir.write(COMMAND_CERT, &certified(&root, &key, now)?)?;
+            Ok(vec![COMMAND_KEY.into(), COMMAND_CERT.into()])
+        }
     }
 }
 
-/// A new command key with its certificate. A run that is killed in between leaves a key whose
-/// certificate the next run makes.
-pub(crate) fn rotate(dir: &Directory, now: UnixMillis) -> Result<Vec<String>, Error> {
-    let root = root(dir, COMMAND_KEY)?;
-    let key = KeyPair::new_service();
-    let no_seed = |source| Error::Seed { path: dir.path(COMMAND_KEY), source };
-    write_seed(dir, COMMAND_KEY, &key.seed().map_err(no_seed)?)?;
-    write_certificate(dir, &root, &key, now)?;
-    Ok(vec![COMMAND_KEY.into(), COMMAND_CERT.into()])
-}
-
-fn root(dir: &Directory, file: &'static str) -> Result<KeyPair, Error> {
+pub(super) fn root(dir: &Directory, file: &'static str) -> Result<KeyPair, Error> {
     read_pair(dir, Seed::Root)?.ok_or(Error::Offline { file })
 }
 
-fn write_certificate(
-    dir: &Directory,
-    root: &KeyPair,
-    key: &KeyPair,
-    now: UnixMillis,
-) -> Result<(), Error> {
+/// The text of the root's word for a command key.
+pub(super) fn certified(root: &KeyPair, key: &KeyPair, now: UnixMillis) -> Result<String, Error> {
     let (from, until) = (now.plus(-BEGIN_EARLIER_MS), now.plus(COMMAND_KEY_DAYS * DAY_MS));
     let certificate = Certificate::sign(root, key.public_key(), from, until)?;
-    let text = serde_json::to_string(&certificate).expect("a certificate is JSON");
-    dir.write(COMMAND_CERT, &(text + "\n"))
+    Ok(serde_json::to_string(&certificate).expect("a certificate is JSON") + "\n")
+}
+
+/// The text of a file that holds a key.
+pub(super) fn seed_text(dir: &Directory, file: &str, key: &KeyPair) -> Result<String, Error> {
+    let no_seed = |source| Error::Seed { path: dir.path(file), source };
+    Ok(key.seed().map_err(no_seed)? + "\n")
 }
 
 pub(crate) fn read_certificate(dir: &Directory) -> Result<Option<Certificate>, Error> {

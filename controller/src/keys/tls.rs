@@ -1,7 +1,9 @@
 //! The CA that agents pin, and the server's certificate for NATS and HTTPS.
 
-use super::Error;
+use super::change::Change;
 use super::files::Directory;
+use super::record::Record;
+use super::{Error, certificate};
 use muster_protocol::id::{ClusterName, UnixMillis};
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
@@ -22,6 +24,8 @@ pub(crate) const SERVER_CERTIFICATE: &str = "server.pem";
 const CA_YEARS: i64 = 20;
 const SERVER_YEARS: i64 = 10;
 const DAYS_PER_YEAR: i64 = 365;
+/// Certificates of earlier rotations that a server shows; who trusts an older CA needs a new file.
+const CHAIN_MAX: usize = 4;
 
 /// Makes what is missing and names it. An agent whose clock is years behind can still connect: the
 /// certificates begin in 1975.
@@ -43,7 +47,7 @@ pub(crate) fn missing(
         return Err(Error::Lost { file: CA_KEY.into() });
     }
     let ca_key = key(dir, CA_KEY, &mut made)?;
-    let ca = authority(cluster, now)?;
+    let ca = authority(cluster, Record::read(dir)?.ca, now)?;
     if !has_ca {
         let what = |source| Error::Certificate { what: "the CA's certificate", source };
         dir.write(CA_CERTIFICATE, &ca.self_signed(&ca_key).map_err(what)?.pem())?;
@@ -70,12 +74,58 @@ fn key(dir: &Directory, file: &'static str, made: &mut Vec<String>) -> Result<Ke
     Ok(key)
 }
 
-/// The same name for the same cluster: a certificate made anew for the same key is the same CA.
-fn authority(cluster: &ClusterName, now: UnixMillis) -> Result<CertificateParams, Error> {
+/// Puts a new CA in the place of CA `number`. `ca.pem` holds the old certificate behind the new
+/// one, for servers that show the new one late; `server.pem` the new CA's certificate by the old
+/// one behind the server's, for clients that trust the old one alone.
+pub(super) fn renew(
+    dir: &Directory,
+    cluster: &ClusterName,
+    hosts: &[String],
+    number: u32,
+    now: UnixMillis,
+    change: &mut Change,
+) -> Result<(), Error> {
+    let what = |source| Error::Certificate { what: "the new CA's certificate", source };
+    let old_key = KeyPair::from_pem(&dir.read(CA_KEY)?.ok_or(Error::OfflineCa)?).map_err(what)?;
+    let (old, new) = (authority(cluster, number, now)?, authority(cluster, number + 1, now)?);
+    let new_key = KeyPair::generate().map_err(what)?;
+    let own = new.self_signed(&new_key).map_err(what)?.pem();
+    let by_old = new.signed_by(&new_key, &Issuer::from_params(&old, &old_key)).map_err(what)?.pem();
+    let server_key = KeyPair::generate().map_err(what)?;
+    let server = server(cluster, hosts, now).map_err(what)?;
+    let server = server.signed_by(&server_key, &Issuer::from_params(&new, &new_key));
+    let server = server.map_err(what)?.pem();
+    let before = certificate::split(&dir.require(SERVER_CERTIFICATE)?);
+    let chain: String = before.into_iter().skip(1).take(CHAIN_MAX).collect();
+    change.write(CA_KEY, new_key.serialize_pem());
+    let trusted = certificate::split(&dir.require(CA_CERTIFICATE)?);
+    change.write(CA_CERTIFICATE, own + &trusted.into_iter().take(CHAIN_MAX).collect::<String>());
+    change.write(SERVER_KEY, server_key.serialize_pem());
+    change.write(SERVER_CERTIFICATE, server + &by_old + &chain);
+    Ok(())
+}
+
+/// Trusts, and shows, nothing of the CAs that were replaced.
+pub(super) fn forget_old(dir: &Directory, change: &mut Change) -> Result<(), Error> {
+    for file in [CA_CERTIFICATE, SERVER_CERTIFICATE] {
+        change.write(file, certificate::split(&dir.require(file)?).swap_remove(0));
+    }
+    Ok(())
+}
+
+/// The same name for the same CA of a cluster: a certificate made anew for the same key is the same
+/// CA. A later one has a number in its name: by the name an issuer is found.
+fn authority(
+    cluster: &ClusterName,
+    number: u32,
+    now: UnixMillis,
+) -> Result<CertificateParams, Error> {
+    let number = if number == 0 { String::new() } else { format!(", {number}") };
     let what = |source| Error::Certificate { what: "the CA's certificate", source };
     let mut ca = CertificateParams::new(vec![]).map_err(what)?;
-    ca.distinguished_name.push(DnType::CommonName, format!("Muster CA of {cluster}"));
-    ca.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    ca.distinguished_name.push(DnType::CommonName, format!("Muster CA of {cluster}{number}"));
+    // It signs the next one.
+    ca.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     ca.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     (ca.not_before, ca.not_after) = (date_time_ymd(1975, 1, 1), years_after(now, CA_YEARS));
     Ok(ca)

@@ -123,6 +123,11 @@ impl Process {
         killed.map_err(|_| Error::Undying { pid: self.pid() })
     }
 
+    /// Lets it read its files again; connections stay.
+    pub(super) fn reload(&self) -> Result<(), Error> {
+        self.signal(Signal::SIGHUP)
+    }
+
     /// To a child that was not waited for, or a process that is still the same.
     fn signal(&self, signal: Signal) -> Result<(), Error> {
         let is_there = match self {

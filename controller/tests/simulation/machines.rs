@@ -200,7 +200,7 @@ impl Machine {
             key: self.bootstrap.public_key(),
             name: agent.to_string(),
             host: self.host.clone(),
-            issuer: String::new(),
+            ..Caller::default()
         };
         let mut refusals = 0;
         while self.is_there() && refusals < 3 {

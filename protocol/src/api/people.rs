@@ -82,7 +82,8 @@ pub struct UserAdded {
     pub expires: UnixMillis,
 }
 
-/// Asks for a newer credential of the caller's own, for the same key.
+/// Asks for a newer credential of the caller's own, for the same key, signed by the present keys.
+/// One that its person may not renew ends when it would have ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct UserRenew {}
 question!(UserRenew, "api.user.renew", "user", "renew", UserRenewed);
@@ -94,6 +95,8 @@ pub struct UserRenewed {
     pub jwt: String,
     /// When it ends.
     pub expires: UnixMillis,
+    /// The certificate of the cluster's present CA, in PEM.
+    pub ca: String,
 }
 
 /// Asks who may call, or once could.

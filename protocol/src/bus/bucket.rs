@@ -136,7 +136,13 @@ impl Bucket {
     /// Every key as it is now, then every change, for as long as the connection lives.
     #[must_use]
     pub fn watch(&self) -> Changes {
-        Changes { bucket: self.clone(), watch: None, attempt: 0 }
+        self.watch_key(">")
+    }
+
+    /// The same of one key.
+    #[must_use]
+    pub fn watch_key(&self, key: &'static str) -> Changes {
+        Changes { bucket: self.clone(), key, watch: None, attempt: 0 }
     }
 
     fn conflict(&self, key: &str) -> Error {
@@ -156,6 +162,7 @@ impl Bucket {
 /// What happens to a bucket's keys.
 pub struct Changes {
     bucket: Bucket,
+    key: &'static str,
     watch: Option<kv::Watch>,
     attempt: usize,
 }
@@ -195,7 +202,7 @@ impl Changes {
                 tokio::time::sleep(super::link::reconnect_delay(self.attempt)).await;
             }
             self.attempt = (self.attempt + 1).min(WATCH_DOUBLINGS_MAX);
-            self.watch = self.bucket.store.watch_with_history(">").await.ok();
+            self.watch = self.bucket.store.watch_with_history(self.key).await.ok();
         }
     }
 }

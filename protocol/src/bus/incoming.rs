@@ -217,7 +217,7 @@ impl Bus {
         Ok(Feed(self.subscribe(subject::feed(user, lease)).await?))
     }
 
-    async fn subscribe(&self, pattern: String) -> Result<Subscriber, Error> {
+    pub(super) async fn subscribe(&self, pattern: String) -> Result<Subscriber, Error> {
         self.client.subscribe(pattern).await.map_err(|_| Error::Closed)
     }
 }

@@ -39,6 +39,12 @@ impl Credential {
         Credential { key, jwt: Arc::new(Mutex::new(jwt)) }
     }
 
+    /// The public half of the key.
+    #[must_use]
+    pub fn public_key(&self) -> String {
+        self.key.public_key()
+    }
+
     /// Takes a newer JWT for the same key; the next reconnect uses it.
     pub fn renew(&self, jwt: String) {
         *self.jwt.lock().unwrap_or_else(PoisonError::into_inner) = jwt;

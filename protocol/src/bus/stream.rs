@@ -7,7 +7,7 @@ pub use make::Spec;
 use super::{Bus, Delivered, Error};
 use crate::event::Event;
 use crate::id::UnixMillis;
-use crate::wire;
+use crate::{subject, wire};
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull, push};
 use async_nats::jetstream::message::AckKind;
 use async_nats::jetstream::{self, Context};
@@ -68,12 +68,31 @@ impl Bus {
         Ok(())
     }
 
+    /// Hears all claims that are pushed to the servers, its own too (only the SYS pusher may).
+    ///
+    /// # Errors
+    /// When the connection is closed.
+    pub async fn heard_claims(&self) -> Result<HeardClaims, Error> {
+        Ok(HeardClaims(self.subscribe(subject::CLAIMS_UPDATE.to_owned()).await?))
+    }
+
+    /// The claims of an account that the servers have, as a JWT; none if they have none.
+    ///
+    /// # Errors
+    /// When they do not answer (only the SYS pusher may ask).
+    pub async fn claims_of(&self, account: &str) -> Result<Option<String>, Error> {
+        let (subject, timeout) = (subject::claims_of(account), super::REQUEST_TIMEOUT);
+        let answer = self.ask(subject, async_nats::HeaderMap::new(), Vec::new(), timeout).await?;
+        let claims = String::from_utf8_lossy(&answer.payload).into_owned();
+        Ok(Some(claims).filter(|claims| !claims.is_empty()))
+    }
+
     /// Sends new claims of an account to the servers (only the SYS pusher may).
     ///
     /// # Errors
     /// When the servers refuse them or do not answer.
     pub async fn push_claims(&self, account_jwt: &str) -> Result<(), Error> {
-        let subject = "$SYS.REQ.CLAIMS.UPDATE".to_owned();
+        let subject = subject::CLAIMS_UPDATE.to_owned();
         let payload = account_jwt.as_bytes().to_vec();
         let timeout = super::REQUEST_TIMEOUT;
         let headers = async_nats::HeaderMap::new();
@@ -88,6 +107,18 @@ impl Bus {
             code,
             description: answer["error"]["description"].to_string(),
         })
+    }
+}
+
+/// The claims that anybody pushes.
+#[derive(Debug)]
+pub struct HeardClaims(async_nats::Subscriber);
+
+impl HeardClaims {
+    /// The next ones, as a JWT; none when the connection is closed.
+    pub async fn next(&mut self) -> Option<String> {
+        let message = self.0.next().await?;
+        Some(String::from_utf8_lossy(&message.payload).into_owned())
     }
 }
 

@@ -54,7 +54,7 @@ impl Account {
             imports: imports.map(|each| Import::new(each, keys)).collect::<Result<_, _>>()?,
             exports: exports.map(Export::new).collect(),
             limits: Limits::of(account),
-            signing_keys: roles.map(|role| Scope::new(role, keys)).collect::<Result<_, _>>()?,
+            signing_keys: scopes(roles, keys)?,
             revocations: revoked.collect(),
             default_permissions: Permissions::nothing(),
             r#type: "account",
@@ -169,11 +169,18 @@ struct Scope {
     template: User,
 }
 
+fn scopes(roles: impl Iterator<Item = Role>, keys: &PublicKeys) -> Result<Vec<Scope>, Error> {
+    let mut all = Vec::new();
+    for role in roles {
+        all.extend(keys.role(role)?.iter().map(|key| Scope::new(role, key)));
+    }
+    Ok(all)
+}
+
 impl Scope {
-    fn new(role: Role, keys: &PublicKeys) -> Result<Scope, Error> {
-        let key = keys.role(role)?.to_owned();
+    fn new(role: Role, key: &str) -> Scope {
         let template = User::template(subject::template(role));
-        Ok(Scope { kind: "user_scope", key, role: role.name(), template })
+        Scope { kind: "user_scope", key: key.to_owned(), role: role.name(), template }
     }
 }
 
@@ -239,10 +246,12 @@ impl User {
 
     pub(super) fn pusher() -> User {
         let may = May::new(Template {
-            publish: vec!["$SYS.REQ.CLAIMS.UPDATE".into()],
-            subscribe: vec![format!("_INBOX.{PUSHER}.>")],
+            publish: vec![subject::CLAIMS_UPDATE.into(), subject::claims_of("*")],
+            // It hears what others push: an older push would un-revoke.
+            subscribe: vec![format!("_INBOX.{PUSHER}.>"), subject::CLAIMS_UPDATE.into()],
             responses: None,
-            subscriptions_max: 1,
+            // A server that reads its files again counts them twice for a moment.
+            subscriptions_max: 4,
             payload_bytes_max: 1 << 20,
         });
         User { may: Some(may), issuer_account: None, r#type: Some("user"), version: Some(VERSION) }

@@ -5,7 +5,7 @@ mod view;
 
 use super::Caller;
 use crate::context::Context;
-use crate::failure::{Exit, Result};
+use crate::failure::{Exit, Failure, Result};
 use crate::output::{Cell, Rfc3339, Table, clock, note};
 use crate::renewal;
 use crate::session::Session;
@@ -59,6 +59,10 @@ struct Renewed<'a> {
 
 async fn renew(caller: &Caller) -> Result<Exit> {
     let context = Context::load(caller.context.as_deref())?;
+    if !context.renewable {
+        let what = format!("the credential of {} was given until its end only", context.user);
+        return Err(Failure::say(what, "ask an admin for another: muster user add"));
+    }
     let session = Session::open(&context).await?;
     let renewed = renewal::now_for(&context, &session).await?;
     let shown = Renewed { name: &context.user, expires: Rfc3339(renewed.expires) };

@@ -3,7 +3,7 @@
 use super::{Ca, Context};
 use crate::failure::{Failure, OrNext, Result};
 use anyhow::Context as _;
-use muster_protocol::api::PersonRole;
+use muster_protocol::api::{PersonRole, UserRenewed};
 use muster_protocol::id::{ClusterName, UserName};
 use nix::unistd::{Gid, Uid, fchown, geteuid};
 use serde::{Deserialize, Serialize};
@@ -126,16 +126,31 @@ fn fill(file: &mut NamedTempFile, text: &str) -> std::io::Result<()> {
     file.as_file().sync_all()
 }
 
-/// Gives a context file a newer credential; all else in it stays as its owner wrote it.
-pub(crate) fn renew(context: &Context, jwt: &str) -> Result<()> {
+/// Gives a context file a newer credential, and the CA if there is another; all else in it stays as
+/// its owner wrote it.
+pub(crate) fn renew(context: &Context, renewed: &UserRenewed) -> Result<()> {
+    let UserRenewed { jwt, ca, .. } = renewed;
     // A link stays one: what it points to is written.
     let path = std::fs::canonicalize(&context.path)
         .with_context(|| format!("finding {}", context.path.display()))
         .or_next(WHERE)?;
     let text = super::read(&path)?;
-    let text = match text.contains(&context.jwt) {
+    // A file of its own is replaced; on the head node it is the controller's, which is new already.
+    let known = match &context.ca {
+        Ca::Text(text) => text.trim() == ca.trim(),
+        Ca::File(file) => {
+            if std::fs::read_to_string(file).is_ok_and(|known| known.trim() != ca.trim()) {
+                Draft::begin(file)?.replace(ca)?;
+            }
+            true
+        }
+    };
+    let text = match known && text.contains(&context.jwt) {
         true => text.replacen(&context.jwt, jwt, 1),
-        false => Fields { jwt: jwt.to_owned(), ..Fields::whole(context)? }.text(),
+        false => {
+            let ca = Some(ca.clone());
+            Fields { jwt: jwt.clone(), ca, ..Fields::whole(context)? }.text()
+        }
     };
     Draft::begin(&path)?.replace(&text)
 }
@@ -143,6 +158,7 @@ pub(crate) fn renew(context: &Context, jwt: &str) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use muster_protocol::id::UnixMillis;
     use std::os::unix::fs::PermissionsExt;
 
     fn mode(path: &Path) -> u32 {
@@ -187,7 +203,13 @@ mod tests {
         std::os::unix::fs::symlink("real.yaml", &link).unwrap();
         let context = Context::load(Some(&link)).unwrap();
         assert_eq!((&context.jwt, context.user.as_str()), (&fields().jwt, "no"));
-        renew(&context, "new.j.wt").unwrap();
+        let known = fields().ca.unwrap();
+        let renewed = |ca: &str| UserRenewed {
+            jwt: "new.j.wt".into(),
+            expires: UnixMillis(0),
+            ca: ca.to_owned(),
+        };
+        renew(&context, &renewed(&known)).unwrap();
         assert!(link.is_symlink());
         let expected = text.replace(&fields().jwt, "new.j.wt");
         assert_eq!(std::fs::read_to_string(&real).unwrap(), expected);
@@ -195,6 +217,9 @@ mod tests {
             (Context::load(Some(&link)).unwrap().jwt, mode(&real)),
             ("new.j.wt".into(), 0o600)
         );
+        let other = known.replace("QQ", "Qg");
+        renew(&context, &renewed(&other)).unwrap();
+        assert_eq!(Context::load(Some(&link)).unwrap().ca, Ca::Text(other));
     }
 
     #[test]

@@ -211,7 +211,7 @@ fn summary(summary: &Summary, verb: &Verb, output: &Output) -> String {
     let changed = match verb {
         Verb::Apply { test: true, .. } => format!(" ({changed} would change)"),
         Verb::Apply { test: false, .. } => format!(" ({changed} changed)"),
-        Verb::Ping | Verb::Facts | Verb::Exec { .. } => String::new(),
+        Verb::Ping | Verb::Facts | Verb::Renew | Verb::Exec { .. } => String::new(),
     };
     let style = if succeeded == total { Style::Good } else { Style::Plain };
     let mut text = output.paint(style, &format!("{succeeded} of {total} succeeded{changed}"));
