@@ -34,10 +34,10 @@ async fn a_504_after_landing_leaves_one_server_that_is_found() {
 async fn a_create_that_timed_out_on_our_side_is_found() {
     let lab = Lab::alone().await;
     let gateway = lab.gateway("POST", 504, 1, "silent");
-    let (provider, _file) = lab.provider_behind(&gateway, "request_secs: 2");
+    let (provider, _file) = lab.provider_behind(&gateway, "request_secs: 8");
     let error = provider.create(lab.spec(AGENT)).await.unwrap_err();
     assert!(error.kind() == ErrorKind::Transient && error.outcome_unknown(), "{error}");
-    says(&error, &["creating c-1: no answer within 2s; "]);
+    says(&error, &["creating c-1: no answer within 8s; "]);
     let patient = lab.provider("");
     found(&patient).await;
     assert_eq!(lab.servers().await, 1);
@@ -47,7 +47,7 @@ async fn a_create_that_timed_out_on_our_side_is_found() {
 #[tokio::test]
 async fn a_create_that_hangs_in_nova_lands_late() {
     let lab = Lab::alone().await;
-    let (patient, provider) = (lab.provider(""), lab.provider("request_secs: 10"));
+    let (patient, provider) = (lab.provider(""), lab.provider("request_secs: 30"));
     provider.image_id("tiny").await.unwrap();
     // Flavor and network are looked up by a first server.
     let made = provider.create(lab.spec("c-2-aaaaaaaaaaaa")).await;
