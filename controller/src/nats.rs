@@ -29,6 +29,8 @@ pub const CONFIG: &str = "nats.conf";
 /// What belongs to the running server: its port, its log.
 pub(crate) const RUN: &str = "run";
 const LOCK: &str = "lock";
+/// How long another controller's lock may last that is being killed.
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 /// The port that a free one became: agents know it.
 const PORT: &str = "port";
 /// The certificate that the server has read last.
@@ -218,13 +220,21 @@ impl Server {
 /// When a controller runs there, or the server cannot be ended.
 pub async fn stop_leftover(dir: &Path) -> Result<bool, Error> {
     let dir = Directory::open(dir)?;
-    let _lock = lock(&dir)?;
+    let _lock = lock(&dir).await?;
     clear(&dir, STOP_GRACE).await
 }
 
-fn lock(dir: &Directory) -> Result<File, Error> {
+/// A child that a killed controller was just starting holds the lock until it is executed.
+async fn lock(dir: &Directory) -> Result<File, Error> {
     let run = dir.inner(RUN)?;
-    run.lock(LOCK)?.ok_or_else(|| Error::Busy(dir.root().to_owned()))
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match run.lock(LOCK)? {
+            Some(lock) => return Ok(lock),
+            None if Instant::now() > until => return Err(Error::Busy(dir.root().to_owned())),
+            None => tokio::time::sleep(START_POLL).await,
+        }
+    }
 }
 
 async fn clear(dir: &Directory, grace: Duration) -> Result<bool, Error> {
@@ -243,7 +253,7 @@ impl Site {
         for file in [SERVER_CERTIFICATE, SERVER_KEY] {
             dir.require(file)?;
         }
-        let lock = lock(&dir)?;
+        let lock = lock(&dir).await?;
         Ok(Site {
             run: dir.inner(RUN)?,
             settings,

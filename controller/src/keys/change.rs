@@ -8,6 +8,7 @@ use super::files::Directory;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::ErrorKind;
 
 /// What a change that has begun makes of the files.
 const JOURNAL: &str = "change.json";
@@ -53,15 +54,23 @@ fn step(dir: &Directory, file: &str, text: Option<&str>) -> Result<(), Error> {
     }
 }
 
-/// Ends a change that has begun, and keeps others away for as long as the answer is held.
-pub(crate) fn still(dir: &Directory) -> Result<File, Error> {
-    let held = dir.hold(LOCK)?;
+/// Ends a change that has begun, and keeps others away for as long as the answer is held. Where
+/// nothing can be written, as on a disk that is read-only, nothing is held.
+pub(crate) fn still(dir: &Directory) -> Result<Option<File>, Error> {
+    let held = match dir.hold(LOCK) {
+        Err(Error::Io { source, .. }) if is_read_only(&source) => None,
+        held => Some(held?),
+    };
     if let Some(text) = dir.read(JOURNAL)? {
         let change: Change = serde_json::from_str(&text)
             .map_err(|source| Error::damaged(dir.path(JOURNAL), source))?;
         change.perform(dir)?;
     }
     Ok(held)
+}
+
+fn is_read_only(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied)
 }
 
 /// Whether a change has begun and not ended.

@@ -168,5 +168,11 @@ async fn an_older_push_by_others_is_followed_by_the_list_at_once() -> Result<()>
     ensure!(!stolen.is_let_in().await?, "the thief is back");
     let view = cluster.ask(&admin, &ClusterShow {}).await?;
     ensure!(!view.leader.is_empty());
-    cluster.finish(&["pushing this controller's list again"])
+    // On a busy machine the lease may end meanwhile.
+    cluster.finish(&[
+        "pushing this controller's list again",
+        "it is tried again",
+        "the lease is lost",
+        "could not be read or written",
+    ])
 }
