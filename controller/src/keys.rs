@@ -30,6 +30,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 /// A file with one seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -114,6 +115,8 @@ pub struct Keys {
     signer: Signer,
     xkey: XKey,
     ca_pem: String,
+    /// See [`Keys::set_server_ahead`].
+    server_ahead_millis: AtomicI64,
 }
 
 impl fmt::Debug for Keys {
@@ -154,6 +157,7 @@ impl Keys {
             signer: load_signer(&dir)?,
             xkey: load_curve(&dir, &public)?,
             ca_pem: dir.require(tls::CA_CERTIFICATE)?,
+            server_ahead_millis: AtomicI64::new(0),
             dir: dir.root().to_owned(),
         };
         for account in Account::ALL {
@@ -336,6 +340,18 @@ impl Keys {
         Ok(jwt::operator(name, &self.operator, self.public_key(Account::Sys), stamp)?)
     }
 
+    /// How far the NATS server's clock is ahead of this machine's, in milliseconds: credentials are
+    /// issued in its time from now on. Returns what was set before.
+    pub fn set_server_ahead(&self, millis: i64) -> i64 {
+        self.server_ahead_millis.swap(millis, Ordering::Relaxed)
+    }
+
+    /// A time of this machine's clock in the NATS server's time.
+    #[must_use]
+    pub fn by_server(&self, time: UnixMillis) -> UnixMillis {
+        time.plus(self.server_ahead_millis.load(Ordering::Relaxed))
+    }
+
     fn user_jwt(
         &self,
         role: Role,
@@ -345,6 +361,8 @@ impl Keys {
         stamp: &Stamp,
     ) -> Result<String, Error> {
         let issuer = self.public_key(role.account());
+        let expires = expires.map(|expires| self.by_server(expires));
+        let stamp = &Stamp { now: self.by_server(stamp.now), jti: stamp.jti.clone() };
         Ok(jwt::user(role, name, public_key, &self.roles[&role], issuer, expires, stamp)?)
     }
 }

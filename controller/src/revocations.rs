@@ -116,10 +116,12 @@ impl Revocations {
         now: UnixMillis,
     ) -> Result<(), Error> {
         let mut list = self.list.lock().await;
+        // The server compares them with when credentials were issued, in its own time.
+        let now = self.keys.by_server(now);
+        let revoked = revoked.iter().map(|(key, until)| (key.clone(), self.keys.by_server(*until)));
         let live = |until: &UnixMillis| *until > now;
-        let new =
-            revoked.iter().filter(|(key, until)| live(until) && !list.entries.contains_key(key));
-        let new: Vec<_> = new.cloned().collect();
+        let new = revoked.filter(|(key, until)| live(until) && !list.entries.contains_key(key));
+        let new: Vec<_> = new.collect();
         if new.is_empty() {
             return Ok(());
         }

@@ -5,7 +5,7 @@ use super::Tasks;
 use crate::api::Api;
 use crate::config::{AgentInstall, Config};
 use crate::documents::Clock;
-use crate::enrolment::Enrolment;
+use crate::enrolment::{Enrolment, Limits};
 use crate::hooks::Hooks;
 use crate::https::{self, Https};
 use crate::inspection::Inspector;
@@ -20,6 +20,7 @@ use crate::registry::{self, Registry};
 use crate::results;
 use crate::revocations::Revocations;
 use crate::rpc::Rpc;
+use crate::server_clock;
 use crate::states::States;
 use crate::stats::{self, Stats};
 use crate::store::{self, Buckets};
@@ -55,6 +56,7 @@ pub(super) struct Core {
     pub(super) config: Arc<Config>,
     keys: Arc<Keys>,
     pub(super) bus: Bus,
+    machines: Bus,
     pub(super) jetstream: JetStream,
     buckets: Buckets,
     pub(super) registry: Arc<Registry>,
@@ -85,9 +87,10 @@ impl Core {
         tasks: &mut Tasks,
     ) -> anyhow::Result<Core> {
         let config = Arc::new(config);
-        let (bus, pusher) = open_buses(&keys, own).await?;
+        let [bus, machines, pusher] = open_buses(&keys, own).await?;
         let (jetstream, buckets) = Box::pin(open_store(&bus, &config)).await?;
         let cluster = buckets.cluster.clone();
+        server_clock::ask(&cluster, &keys).await;
         let revocations = Revocations::new(cluster.clone(), Arc::clone(&keys), pusher);
         let registry = Arc::new(open_registry(&bus, &buckets, &keys).await?);
         let (tree, desired) = (config.states.clone(), buckets.desired.clone());
@@ -129,6 +132,7 @@ impl Core {
             config,
             keys,
             bus,
+            machines,
             jetstream,
             buckets,
             registry,
@@ -157,6 +161,12 @@ impl Core {
             let workers = registry.follow(buckets.workers, cancel.clone());
             tokio::join!(workers, registry.follow_pools(buckets.pools, cancel));
             ("registry", Ok(()))
+        });
+        let (cluster, keys) = (self.buckets.cluster.clone(), Arc::clone(&self.keys));
+        let done = server_clock::follow(cluster, keys, self.cancel.clone());
+        tasks.spawn(async {
+            done.await;
+            ("server clock", Ok(()))
         });
         let events = results::reader(&self.jetstream).await?;
         let done = results::run(Arc::clone(&self.jobs), events, self.cancel.clone());
@@ -200,6 +210,7 @@ impl Core {
             registry: Arc::clone(&self.registry),
             instances,
             credential_millis: i64::from(self.config.timeouts.credential_secs) * 1000,
+            limits: Limits::default(),
         };
         let api = Api {
             config: Arc::clone(&self.config),
@@ -217,6 +228,7 @@ impl Core {
         };
         let rpc = Rpc {
             bus: self.bus.clone(),
+            machines: self.machines.clone(),
             enrolment: Arc::new(enrolment),
             api: Arc::new(api),
             tasks: self.tracker.clone(),
@@ -228,14 +240,16 @@ impl Core {
     }
 }
 
-/// The connection in BUS, and the one that pushes claims in SYS.
-async fn open_buses(keys: &Keys, servers: &[String]) -> anyhow::Result<(Bus, Bus)> {
+/// The connection in BUS, one there for machines' calls, and the one that pushes claims in SYS.
+async fn open_buses(keys: &Keys, servers: &[String]) -> anyhow::Result<[Bus; 3]> {
     let name: UserName = "controller".parse().context("naming the controller")?;
     let credential = keys.controller(&name, &Stamp::fresh())?;
     let bus = connect(keys, name.as_str(), credential, servers).await?;
     check_version(&bus)?;
+    let credential = keys.controller(&name, &Stamp::fresh())?;
+    let machines = connect(keys, name.as_str(), credential, servers).await?;
     let pusher = connect(keys, PUSHER, keys.pusher(&Stamp::fresh())?, servers).await?;
-    Ok((bus, pusher))
+    Ok([bus, machines, pusher])
 }
 
 /// The servers of a cluster need some seconds to find each other: then they answer, or answer that
