@@ -50,8 +50,17 @@ impl Alarms {
         Alarms { agent_id, outbox, limit: Mutex::new(Limit::new(Instant::now())) }
     }
 
-    /// Tells what happened.
+    /// Tells what went wrong.
     pub(crate) fn raise(&self, what: &str) {
+        self.tell(Lane::Alarm, what);
+    }
+
+    /// Tells what somebody tried: the controller makes a `security` event of it.
+    pub(crate) fn suspect(&self, what: &str) {
+        self.tell(Lane::Security, what);
+    }
+
+    fn tell(&self, lane: Lane, what: &str) {
         let admitted =
             self.limit.lock().unwrap_or_else(PoisonError::into_inner).admit(Instant::now());
         let Some(untold) = admitted else {
@@ -63,7 +72,7 @@ impl Alarms {
             0 => what.to_owned(),
             _ => format!("{what} (and {untold} more alarms before this one)"),
         };
-        self.outbox.say(Lane::Alarm, &Alarm { who: self.agent_id.to_string(), what });
+        self.outbox.say(lane, &Alarm { who: self.agent_id.to_string(), what });
     }
 }
 

@@ -203,7 +203,7 @@ impl Applier {
     fn trouble(&mut self, error: &desired::Error) {
         let error_text = crate::chain(error);
         if error.is_alarming() {
-            self.alarms.raise(&error_text);
+            self.alarms.suspect(&error_text);
         } else {
             tracing::warn!(error = error_text, "the desired state is not there yet");
         }

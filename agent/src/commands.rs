@@ -75,14 +75,14 @@ impl Answerer {
         let call = match incoming {
             Ok(call) => call,
             Err(unmarked) => {
-                self.alarms.raise(&unmarked.to_string());
+                self.alarms.suspect(&unmarked.to_string());
                 return;
             }
         };
         let reply = match self.admit(&call.subject, &call.payload) {
             Ok(command) => self.obey(command),
             Err(Denied::Forged(why)) => {
-                self.alarms.raise(&format!("a command on {} is refused: {why}", call.subject));
+                self.alarms.suspect(&format!("a command on {} is refused: {why}", call.subject));
                 Reply::Refused(why)
             }
             Err(Denied::Void(void)) => {

@@ -16,7 +16,9 @@ use std::time::Duration;
 /// How often a refusal must come that may pass: of the credential, whose account may not have
 /// reached a server that has just started; or by an answer that does not name the question.
 const REFUSALS_MAX: u32 = 8;
-const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long an answer is waited for: one on its way may be lost when a credential is revoked, and
+/// to ask again with the same keys is harmless. A controller that is slow gets more time.
+const ANSWER_SECS: [u64; 4] = [3, 6, 12, 30];
 const WAIT_FIRST: Duration = Duration::from_millis(200);
 const WAIT_MAX: Duration = Duration::from_secs(30);
 
@@ -66,6 +68,11 @@ enum Later {
     Refused(String),
 }
 
+fn answer_timeout(attempts: u32) -> Duration {
+    let at = (attempts as usize).min(ANSWER_SECS.len() - 1);
+    Duration::from_secs(ANSWER_SECS[at])
+}
+
 /// What a machine claims with.
 pub(crate) struct Claimant<'a> {
     /// What user-data left.
@@ -86,7 +93,7 @@ impl Claimant<'_> {
         let mut backoff = Backoff::new(WAIT_FIRST, WAIT_MAX);
         let (mut bus, mut refusals) = (None, 0);
         loop {
-            let later = match self.attempt(&mut bus).await? {
+            let later = match self.attempt(&mut bus, answer_timeout(backoff.attempts())).await? {
                 Ok(identity) => return Ok(identity),
                 Err(later) => later,
             };
@@ -115,11 +122,15 @@ impl Claimant<'_> {
         }
     }
 
-    async fn attempt(&self, bus: &mut Option<Bus>) -> Result<Result<Identity, Later>, Error> {
+    async fn attempt(
+        &self,
+        bus: &mut Option<Bus>,
+        timeout: Duration,
+    ) -> Result<Result<Identity, Later>, Error> {
         let claim = self.claim();
         let bootstrap_key = self.bootstrap.key().ok_or(Error::Seed)?;
         let request = Request::sign(&claim, &bootstrap_key, &self.keys.user)?;
-        let answer = match self.ask(bus, bootstrap_key, &request).await {
+        let answer = match self.ask(bus, bootstrap_key, &request, timeout).await {
             Ok(answer) => self.verify(&answer, &claim.nonce),
             Err(later) => return Ok(Err(later)),
         };
@@ -152,6 +163,7 @@ impl Claimant<'_> {
         bus: &mut Option<Bus>,
         key: nkeys::KeyPair,
         request: &Request,
+        timeout: Duration,
     ) -> Result<Signed, Later> {
         let bootstrap = self.bootstrap;
         let jwt = bootstrap.jwt.expose().to_owned();
@@ -169,7 +181,7 @@ impl Claimant<'_> {
             ),
         };
         let subject = subject::enrol(&bootstrap.agent_id);
-        let answer = bus.request(subject, request, ANSWER_TIMEOUT).await;
+        let answer = bus.request(subject, request, timeout).await;
         match (&answer, &*bus.state().borrow()) {
             (Err(_), State::Refused(reason)) => {
                 let name = bootstrap.agent_id.to_string();

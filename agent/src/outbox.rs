@@ -174,7 +174,8 @@ impl Outbox {
             | Lane::Applied
             | Lane::Failed
             | Lane::Executed
-            | Lane::Alarm => subject::agent_event(&self.agent_id, lane.name()),
+            | Lane::Alarm
+            | Lane::Security => subject::agent_event(&self.agent_id, lane.name()),
         }
     }
 

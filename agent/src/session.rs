@@ -170,7 +170,7 @@ pub(crate) async fn pushes(
                 // The key was deleted: the worker is over, and the controller will say so.
                 Some(Ok(payload)) if payload.is_empty() => {}
                 Some(Ok(payload)) => requests.push(payload),
-                Some(Err(unmarked)) => alarms.raise(&unmarked.to_string()),
+                Some(Err(unmarked)) => alarms.suspect(&unmarked.to_string()),
                 None => return,
             },
             () = stop.cancelled() => return,

@@ -4,6 +4,10 @@
 //! same admission again, so a lost answer harms nobody; other keys are refused, told, and the
 //! worker is replaced, because somebody else holds its bootstrap credential.
 
+mod limit;
+
+pub use limit::{Admitted, Limits};
+
 use crate::documents::Teller;
 use crate::instances::{Instances, Verdict as Instance};
 use crate::keys::Keys;
@@ -18,6 +22,12 @@ use muster_protocol::subject::{self, Source};
 use muster_protocol::wire;
 use muster_protocol::worker::{Keys as Bound, Phase, Worker};
 use std::sync::Arc;
+use std::time::Instant;
+
+const ENROL_PREFIX: &str = "muster.enrol.";
+const RPC_PREFIX: &str = "muster.rpc.";
+/// What names no agent is dropped.
+const NAMELESS: Admitted = Admitted::No { dropped: 0 };
 
 /// Admits machines and renews agents' credentials.
 #[derive(Debug)]
@@ -32,6 +42,8 @@ pub struct Enrolment {
     pub instances: Instances,
     /// How long a credential lives.
     pub credential_millis: i64,
+    /// How often machines may ask.
+    pub limits: Limits,
 }
 
 /// Why a machine is not admitted.
@@ -45,9 +57,66 @@ enum Denied {
 }
 
 impl Enrolment {
+    /// Whether a call of a machine or an agent is within what its id and its address may ask.
+    pub fn count(&self, call: &Call) -> Admitted {
+        let (host, now) = (call.caller.host.as_str(), Instant::now());
+        if let Some([agent]) = subject::tokens(&call.subject, ENROL_PREFIX) {
+            return agent.parse().map_or(NAMELESS, |agent| self.limits.claim(&agent, host, now));
+        }
+        let Some([agent, _]) = subject::tokens(&call.subject, RPC_PREFIX) else { return NAMELESS };
+        agent.parse().map_or(NAMELESS, |agent| self.limits.call(&agent, host, now))
+    }
+
+    /// Tells of a flood, and ends one that goes on.
+    pub async fn dropped(&self, call: Call, dropped: u32) {
+        let name = call.subject.split('.').nth(2).unwrap_or_default();
+        let Ok(agent) = name.parse::<AgentId>() else { return };
+        let host = &call.caller.host;
+        if dropped == 1 {
+            tracing::warn!(agent_id = %agent, host, "asks too often; the next ones are dropped");
+            let what = "it asks too often: the next ones are dropped unanswered";
+            self.alarm(&agent, &call.caller, what).await;
+        } else if call.subject.starts_with(ENROL_PREFIX) {
+            self.cut_off(&agent).await;
+        }
+    }
+
+    /// Makes a bootstrap credential void that floods. A worker whose agent is in needs it no more;
+    /// another one is replaced. Only who holds the lease may: it gets its share of the flood.
+    async fn cut_off(&self, agent: &AgentId) {
+        let Some(worker) = self.registry.agent(agent) else { return };
+        let launcher = &self.instances.launcher;
+        if launcher.fence.remaining().is_none() {
+            return;
+        }
+        let bootstrap = (worker.bootstrap.public_key.clone(), worker.bootstrap.expires);
+        match launcher.ties.revoke(vec![bootstrap]).await {
+            Ok(()) => tracing::warn!(%agent, "asks too often; its bootstrap credential is void"),
+            Err(error) => tracing::error!(%agent, %error, "a flood could not be cut off"),
+        }
+        if worker.keys.is_none() {
+            let reason = "its bootstrap credential asked too often".to_owned();
+            if let Err(error) = self.registry.happen_to(agent, &Input::Suspect(reason)).await {
+                tracing::info!(%agent, %error, "a machine that asked too often is not replaced");
+            }
+        }
+    }
+
+    /// Answers a claim whose address has made too many.
+    pub async fn put_off(&self, call: Call) {
+        let Some([agent]) = subject::tokens(&call.subject, ENROL_PREFIX) else { return };
+        let Ok(agent) = agent.parse::<AgentId>() else { return };
+        // Unverified: it only tells the machine which of its questions is answered.
+        let claim = wire::decode::<Request>(&call.payload)
+            .and_then(|request| wire::decode::<Claim>(&request.claim));
+        let nonce = claim.map_or_else(|_| Token::random([0; 26]), |claim| claim.nonce);
+        let why = format!("too many machines enrol from {} at once", call.caller.host);
+        self.answer(call, &agent, nonce, Verdict::Later(why)).await;
+    }
+
     /// Answers one call on `muster.enrol.<agent>`.
     pub async fn enrol(&self, call: Call) {
-        let Some([agent]) = subject::tokens(&call.subject, "muster.enrol.") else { return };
+        let Some([agent]) = subject::tokens(&call.subject, ENROL_PREFIX) else { return };
         let Ok(agent) = agent.parse::<AgentId>() else { return };
         let (nonce, verdict) = self.judge(&agent, &call.caller, &call.payload).await;
         self.answer(call, &agent, nonce, verdict).await;

@@ -41,6 +41,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio::sync::watch;
 
@@ -122,6 +123,8 @@ pub struct Keys {
     xkey: XKey,
     present: RwLock<Arc<Present>>,
     changes: watch::Sender<u64>,
+    /// See [`Keys::set_server_ahead`].
+    server_ahead_millis: AtomicI64,
 }
 
 impl fmt::Debug for Keys {
@@ -167,6 +170,7 @@ impl Keys {
             xkey: load_curve(&dir, public)?,
             changes: watch::Sender::new(present.record.serial),
             present: RwLock::new(Arc::new(present)),
+            server_ahead_millis: AtomicI64::new(0),
             dir,
         })
     }
@@ -368,6 +372,18 @@ impl Keys {
         Ok(jwt::operator(name, &self.operator, self.public_key(Account::Sys), stamp)?)
     }
 
+    /// How far the NATS server's clock is ahead of this machine's, in milliseconds: credentials are
+    /// issued in its time from now on. Returns what was set before.
+    pub fn set_server_ahead(&self, millis: i64) -> i64 {
+        self.server_ahead_millis.swap(millis, Ordering::Relaxed)
+    }
+
+    /// A time of this machine's clock in the NATS server's time.
+    #[must_use]
+    pub fn by_server(&self, time: UnixMillis) -> UnixMillis {
+        time.plus(self.server_ahead_millis.load(Ordering::Relaxed))
+    }
+
     fn user_jwt(
         &self,
         role: Role,
@@ -378,6 +394,8 @@ impl Keys {
     ) -> Result<String, Error> {
         let issuer = self.public_key(role.account());
         let present = self.present();
+        let expires = expires.map(|expires| self.by_server(expires));
+        let stamp = &Stamp { now: self.by_server(stamp.now), jti: stamp.jti.clone() };
         Ok(jwt::user(role, name, public_key, &present.roles[&role], issuer, expires, stamp)?)
     }
 }

@@ -416,7 +416,10 @@ impl Revocations {
     async fn push(&self, account: Account, list: &List) -> Result<(), Error> {
         self.own().owed.insert(account);
         let stamp = Stamp { now: list.stamp, jti: Token::random(random()) };
-        let claims = self.parts.keys.account_jwt(account, &list.revoked(account), &stamp)?;
+        // The server compares them with when credentials were issued, in its own time.
+        let by_server = |(key, at): (String, UnixMillis)| (key, self.parts.keys.by_server(at));
+        let revoked = list.revoked(account).into_iter().map(by_server).collect();
+        let claims = self.parts.keys.account_jwt(account, &revoked, &stamp)?;
         self.own().remember(account, &claims, list.stamp);
         self.leading()?;
         self.parts.pusher.push_claims(&claims).await?;

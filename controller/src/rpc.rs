@@ -1,11 +1,12 @@
 //! Takes the calls of machines, agents and people, and hands each to who answers it.
 
 use crate::api::Api;
-use crate::enrolment::Enrolment;
+use crate::enrolment::{Admitted, Enrolment};
 use muster_protocol::bus::{self, Bus, Call, Calls, Incoming};
 use muster_protocol::id::AgentId;
 use muster_protocol::subject;
 use std::sync::Arc;
+use std::time::Instant;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -21,6 +22,8 @@ const GROUP: &str = "controllers";
 pub struct Rpc {
     /// The connection in BUS.
     pub bus: Bus,
+    /// Another one, so that a flood of machines' calls delays nothing but machines' calls.
+    pub machines: Bus,
     /// Machines and agents.
     pub enrolment: Arc<Enrolment>,
     /// People.
@@ -51,8 +54,8 @@ impl Rpc {
     /// When the connection is closed.
     pub async fn listen(&self) -> Result<Listening, bus::Error> {
         Ok(Listening {
-            enrol: self.bus.calls(subject::ENROL_ALL, GROUP).await?,
-            rpc: self.bus.calls(subject::RPC_ALL, GROUP).await?,
+            enrol: self.machines.calls(subject::ENROL_ALL, GROUP).await?,
+            rpc: self.machines.calls(subject::RPC_ALL, GROUP).await?,
             api: self.bus.calls(subject::API_ALL, GROUP).await?,
         })
     }
@@ -63,21 +66,32 @@ impl Rpc {
     /// When the connection is closed.
     pub async fn run(self, mut calls: Listening, cancel: CancellationToken) -> anyhow::Result<()> {
         let room = Arc::new(Semaphore::new(ANSWERING_MAX));
+        let enrolment = Arc::clone(&self.enrolment);
+        let is_worth = |subject: &str| enrolment.limits.is_worth_reading(subject, Instant::now());
         loop {
             let permit = Arc::clone(&room).acquire_owned().await?;
             let (from, incoming) = tokio::select! {
-                call = calls.enrol.next() => (From::Machine, call),
-                call = calls.rpc.next() => (From::Agent, call),
+                call = calls.enrol.next_if(&is_worth) => (From::Machine, call),
+                call = calls.rpc.next_if(&is_worth) => (From::Agent, call),
                 call = calls.api.next() => (From::Person, call),
                 () = cancel.cancelled() => return Ok(()),
             };
             let Some(call) = marked(incoming.ok_or(bus::Error::Closed)?) else { continue };
             let (enrolment, api) = (Arc::clone(&self.enrolment), Arc::clone(&self.api));
+            let admitted = match from {
+                From::Machine | From::Agent => enrolment.count(&call),
+                From::Person => Admitted::Yes,
+            };
+            if admitted.is_nothing() {
+                continue;
+            }
             self.tasks.spawn(async move {
-                match from {
-                    From::Machine => enrolment.enrol(call).await,
-                    From::Agent => agent_call(&enrolment, call).await,
-                    From::Person => api.answer(call).await,
+                match (admitted, from) {
+                    (Admitted::No { dropped }, _) => enrolment.dropped(call, dropped).await,
+                    (Admitted::Later, _) => enrolment.put_off(call).await,
+                    (Admitted::Yes, From::Machine) => enrolment.enrol(call).await,
+                    (Admitted::Yes, From::Agent) => agent_call(&enrolment, call).await,
+                    (Admitted::Yes, From::Person) => api.answer(call).await,
                 }
                 drop(permit);
             });

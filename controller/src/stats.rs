@@ -4,13 +4,14 @@
 //! has a consumer of its own in the stream, so one that is down holds nobody back and catches up.
 
 use crate::config::Config;
+use crate::doubles::Doubles;
 use crate::heartbeats::Heartbeats;
 use crate::lifecycle::Input;
 use crate::registry::Registry;
 use muster_protocol::api::{SeriesView, SinkView, StatsShow};
 use muster_protocol::bus::stream::{Consumer, JetStream, STATS};
 use muster_protocol::bus::{self, Bus};
-use muster_protocol::event::Event;
+use muster_protocol::event::{Alarm, Event};
 use muster_protocol::id::{AgentId, Token, UnixMillis, WorkerName, random};
 use muster_protocol::subject::{self, Source};
 use muster_protocol::worker::Worker;
@@ -22,8 +23,8 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// First frames that wait to be told.
-const FIRST_MAX: usize = 4096;
+/// What frames have shown and waits to be told.
+const NEWS_MAX: usize = 4096;
 /// How far back the history is filled at start.
 const REFILL_MILLIS: i64 = 3_600_000;
 /// The name of the history among the sinks.
@@ -63,6 +64,15 @@ pub struct Stats {
     history: Arc<History>,
     sinks: Mutex<Vec<Arc<Status>>>,
     heartbeats: Arc<Heartbeats>,
+    doubles: Arc<Doubles>,
+}
+
+/// What a frame has shown besides its readings.
+enum News {
+    /// It is the agent's first since the controller started.
+    First(AgentId),
+    /// Two processes speak with the agent's key.
+    Double(AgentId),
 }
 
 impl std::fmt::Debug for Stats {
@@ -78,7 +88,14 @@ impl Stats {
         let heartbeats = Arc::new(Heartbeats::new(UnixMillis::now()));
         let history = Arc::new(History::new(Limits::default()));
         let schemas = Arc::new(Schemas::new(parts.jetstream.clone()));
-        Stats { parts, schemas, history, sinks: Mutex::default(), heartbeats }
+        Stats {
+            parts,
+            schemas,
+            history,
+            sinks: Mutex::default(),
+            heartbeats,
+            doubles: Arc::default(),
+        }
     }
 
     /// Fills the history and hears agents, until it is cancelled; on every controller.
@@ -88,14 +105,14 @@ impl Stats {
     pub async fn hear(self: Arc<Self>, cancel: CancellationToken) -> Result<(), bus::Error> {
         let since = UnixMillis::now().plus(-REFILL_MILLIS);
         let reader = self.parts.jetstream.reader(STATS, subject::STATS_ALL, since).await?;
-        let (tell, first) = mpsc::channel(FIRST_MAX);
-        let on_frame = on_frame(Arc::clone(&self.heartbeats), tell);
+        let (tell, news) = mpsc::channel(NEWS_MAX);
+        let on_frame = on_frame(Arc::clone(&self.heartbeats), Arc::clone(&self.doubles), tell);
         let memory = Sink::History(Arc::clone(&self.history));
         let pipeline = self.pipeline(reader, memory, HISTORY, Some(on_frame));
         let mut running = JoinSet::new();
         running.spawn(pipeline.run(cancel.clone()));
         let this = Arc::clone(&self);
-        running.spawn(async move { this.tell_first(first, cancel).await });
+        running.spawn(async move { this.tell_news(news, cancel).await });
         finish(running).await
     }
 
@@ -164,29 +181,37 @@ impl Stats {
         &self.heartbeats
     }
 
-    /// The first frame of a generation is a milestone that people wait for.
-    async fn tell_first(
+    async fn tell_news(
         &self,
-        mut first: mpsc::Receiver<AgentId>,
+        mut news: mpsc::Receiver<News>,
         cancel: CancellationToken,
     ) -> Result<(), bus::Error> {
-        let registry = &self.parts.registry;
-        while let Some(Some(agent)) = cancel.run_until_cancelled(first.recv()).await {
-            let Some(worker) = registry.agent(&agent) else { continue };
-            if worker.milestones.first_sample.is_some() {
-                continue;
-            }
-            match registry.happen_to(&agent, &Input::Heard).await {
-                Ok(worker) => tell(&self.parts.bus, &worker).await,
-                Err(error) => tracing::debug!(agent_id = %agent, %error, "it is told already"),
+        while let Some(Some(news)) = cancel.run_until_cancelled(news.recv()).await {
+            match news {
+                News::First(agent) => self.tell_first(&agent).await,
+                News::Double(agent) => tell_double(&self.parts.bus, &agent).await,
             }
         }
         Ok(())
     }
 
+    /// The first frame of a generation is a milestone that people wait for.
+    async fn tell_first(&self, agent: &AgentId) {
+        let registry = &self.parts.registry;
+        let Some(worker) = registry.agent(agent) else { return };
+        if worker.milestones.first_sample.is_some() {
+            return;
+        }
+        match registry.happen_to(agent, &Input::Heard).await {
+            Ok(worker) => tell(&self.parts.bus, &worker).await,
+            Err(error) => tracing::debug!(agent_id = %agent, %error, "it is told already"),
+        }
+    }
+
     /// Forgets an agent that is over.
     pub fn forget(&self, agent: &AgentId) {
         self.heartbeats.forget(agent);
+        self.doubles.forget(agent);
         self.history.forget(&agent.worker());
     }
 }
@@ -198,12 +223,21 @@ impl crate::reconciler::Hearing for Stats {
 }
 
 /// Counts each frame; an agent's first one since the start is looked at further.
-fn on_frame(heartbeats: Arc<Heartbeats>, tell: mpsc::Sender<AgentId>) -> OnFrame {
-    Box::new(move |agent| {
-        let first = heartbeats.beat(agent, UnixMillis::now());
-        // A first frame that is not told comes to light with the next start.
-        if first && tell.try_send(agent.clone()).is_err() {
-            tracing::warn!(agent_id = %agent, "too many first frames at once");
+fn on_frame(
+    heartbeats: Arc<Heartbeats>,
+    doubles: Arc<Doubles>,
+    tell: mpsc::Sender<News>,
+) -> OnFrame {
+    Box::new(move |batch| {
+        let agent = &batch.agent;
+        let first = heartbeats.beat(agent, UnixMillis::now()).then(|| News::First(agent.clone()));
+        let double = doubles.hear(agent, &batch.boot, batch.seq);
+        let double = double.then(|| News::Double(agent.clone()));
+        // What is not told comes to light with the next start.
+        for news in first.into_iter().chain(double) {
+            if tell.try_send(news).is_err() {
+                tracing::warn!(agent_id = %agent, "too many first frames at once");
+            }
         }
     })
 }
@@ -213,6 +247,19 @@ async fn finish(mut running: JoinSet<Result<(), bus::Error>>) -> Result<(), bus:
         done.map_err(|_| bus::Error::Closed)??;
     }
     Ok(())
+}
+
+async fn tell_double(bus: &Bus, agent: &AgentId) {
+    let what = "two processes speak with its key: its disk or its keys were copied; terminate it, \
+                and see who could read them";
+    tracing::warn!(agent_id = %agent, "two processes speak with one agent's key");
+    let token = |text: &str| -> Token { text.parse().expect("ids and kinds are tokens") };
+    let alarm = Alarm { who: agent.to_string(), what: what.to_owned() };
+    let event = Event::new(Token::random(random()), UnixMillis::now(), &alarm);
+    let subject = subject::event(Source::Security, &token(agent.as_str()), &token("double"));
+    if let Err(error) = bus.publish_event(subject, &event).await {
+        tracing::error!(agent_id = %agent, %error, "a security event could not be stored");
+    }
 }
 
 async fn tell(bus: &Bus, worker: &Worker) {

@@ -1,13 +1,14 @@
 //! Takes what agents report of themselves, from a durable consumer: results and alarms.
 
+use crate::documents::Teller;
 use crate::lifecycle::Input;
 use crate::registry::{self, Registry};
 use futures_util::{StreamExt, TryStreamExt, stream};
 use muster_protocol::bus::stream::{Consumer, Delivery, by_source};
 use muster_protocol::bus::{self};
 use muster_protocol::event::{Alarm, Applied, Event};
-use muster_protocol::id::AgentId;
-use muster_protocol::subject;
+use muster_protocol::id::{AgentId, Hash, Token};
+use muster_protocol::subject::{self, Source};
 use muster_protocol::wire;
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,8 @@ const RETRY: Duration = Duration::from_secs(2);
 pub struct Witness {
     /// Whose lives they change.
     pub registry: Arc<Registry>,
+    /// Who is told what agents have noticed of an attack.
+    pub teller: Arc<dyn Teller>,
 }
 
 impl Witness {
@@ -77,7 +80,28 @@ impl Witness {
                 tracing::warn!(agent_id = %agent, what, "an agent raises an alarm");
                 true
             }
+            "security" => match event.read::<Alarm>() {
+                Some(alarm) => self.noticed(&agent, &event, alarm.what).await,
+                None => true,
+            },
             _ => true,
+        }
+    }
+
+    /// An agent has dropped what somebody steered to it: told as a `security` event. Who says so is
+    /// in the subject; the same event, taken again, is told once.
+    async fn noticed(&self, agent: &AgentId, event: &Event, what: String) -> bool {
+        tracing::warn!(agent_id = %agent, what, "an agent was attacked");
+        let token = |text: &str| -> Token { text.parse().expect("ids and hashes are tokens") };
+        let id = token(Hash::of(format!("{agent} {}", event.id).as_bytes()).as_str());
+        let subject = subject::event(Source::Security, &token(agent.as_str()), &token("agent"));
+        let told = Event::new(id, event.at, &Alarm { who: agent.to_string(), what });
+        match self.teller.tell(subject, told).await {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::warn!(agent_id = %agent, %error, "a security event waits");
+                !error.is_retryable()
+            }
         }
     }
 

@@ -16,7 +16,7 @@ pub use status::Status;
 
 use crate::sink::{self, Sink};
 use muster_protocol::bus::Error as BusError;
-use muster_protocol::id::{AgentId, UnixMillis};
+use muster_protocol::id::UnixMillis;
 use muster_protocol::stats::Batch;
 use std::future::Future;
 use std::sync::Arc;
@@ -64,8 +64,8 @@ pub trait Message: Send + Sync {
     fn retry_after(&self, wait: Duration) -> impl Future<Output = Result<(), BusError>> + Send;
 }
 
-/// Called with the sender of each frame that is new: it lives. It must not block.
-pub type OnFrame = Box<dyn Fn(&AgentId) + Send + Sync>;
+/// Called with each frame that is new: its sender lives. It must not block.
+pub type OnFrame = Box<dyn Fn(&Batch) + Send + Sync>;
 
 /// One sink with all it needs.
 pub struct Pipeline<S, A> {
@@ -152,7 +152,7 @@ impl<S: Source, A: Announced> Pipeline<S, A> {
                 Ok(batch) if written.covers(&batch) || decoded.has(&batch) => {}
                 Ok(batch) => {
                     if let Some(on_frame) = &self.on_frame {
-                        on_frame(&batch.agent);
+                        on_frame(&batch);
                     }
                     decoded.batches.push(batch);
                 }

@@ -47,6 +47,8 @@ pub struct Setup {
     pub listen: String,
     /// The nats-server; the usual one if absent.
     pub nats: Option<PathBuf>,
+    /// What the controller's process finds in its environment besides.
+    pub environment: Vec<(&'static str, String)>,
 }
 
 impl Default for Setup {
@@ -65,6 +67,7 @@ impl Default for Setup {
             config: String::new(),
             listen,
             nats: None,
+            environment: Vec::new(),
         }
     }
 }
@@ -76,6 +79,7 @@ pub struct Cluster {
     controller: Option<Child>,
     stand_by: Option<Child>,
     nats: PathBuf,
+    environment: Vec<(&'static str, String)>,
 }
 
 #[derive(Deserialize)]
@@ -125,7 +129,8 @@ impl Cluster {
     pub fn prepare(setup: &Setup) -> Result<Cluster> {
         let dir = tempfile::Builder::new().prefix("muster-test-").tempdir()?;
         let nats = setup.nats.clone().unwrap_or_else(nats_server);
-        let cluster = Cluster { dir, controller: None, stand_by: None, nats };
+        let environment = setup.environment.clone();
+        let cluster = Cluster { dir, controller: None, stand_by: None, nats, environment };
         let init = Command::new(program("muster-controller"))
             .args(["init", "--cluster", &setup.name, "--listen", &setup.listen])
             .args(["--max-store", "1GiB"])
@@ -181,6 +186,7 @@ impl Cluster {
             .arg("--config")
             .arg(self.path("config/controller.yaml"))
             .env("MUSTER_NATS_SERVER", &self.nats)
+            .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)

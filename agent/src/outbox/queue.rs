@@ -29,18 +29,21 @@ pub(crate) enum Lane {
     Schema,
     /// Something that a person should look at.
     Alarm,
+    /// Somebody tried what only an attacker does: the controller tells it as its own.
+    Security,
     /// Frames.
     Stats,
 }
 
 impl Lane {
-    pub(super) const ALL: [Lane; 7] = [
+    pub(super) const ALL: [Lane; 8] = [
         Lane::Started,
         Lane::Applied,
         Lane::Failed,
         Lane::Executed,
         Lane::Schema,
         Lane::Alarm,
+        Lane::Security,
         Lane::Stats,
     ];
 
@@ -53,6 +56,7 @@ impl Lane {
             Lane::Executed => "executed",
             Lane::Schema => "schema",
             Lane::Alarm => "alarm",
+            Lane::Security => "security",
             Lane::Stats => "stats",
         }
     }

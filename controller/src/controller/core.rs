@@ -5,7 +5,7 @@ use super::{Tasks, trust};
 use crate::api::{Api, Told};
 use crate::config::{AgentInstall, Config};
 use crate::documents::Clock;
-use crate::enrolment::Enrolment;
+use crate::enrolment::{Enrolment, Limits};
 use crate::hooks::Hooks;
 use crate::https::{self, Https};
 use crate::inspection::Inspector;
@@ -22,6 +22,7 @@ use crate::results;
 use crate::revocations::Revocations;
 use crate::rotation::Rotor;
 use crate::rpc::Rpc;
+use crate::server_clock;
 use crate::states::States;
 use crate::stats::{self, Stats};
 use crate::store::{self, Buckets};
@@ -59,6 +60,7 @@ pub(super) struct Core {
     pub(super) config: Arc<Config>,
     keys: Arc<Keys>,
     pub(super) bus: Bus,
+    machines: Bus,
     pub(super) jetstream: JetStream,
     buckets: Buckets,
     pub(super) registry: Arc<Registry>,
@@ -91,9 +93,10 @@ impl Core {
         tasks: &mut Tasks,
     ) -> anyhow::Result<Core> {
         let config = Arc::new(config);
-        let (bus, credential, pusher) = open_buses(&keys, own).await?;
+        let Buses { bus, machines, credential, pusher } = open_buses(&keys, own).await?;
         let (jetstream, buckets) = Box::pin(open_store(&bus, &config)).await?;
         let cluster = buckets.cluster.clone();
+        server_clock::ask(&cluster, &keys).await;
         let registry = Arc::new(open_registry(&bus, &buckets, &keys).await?);
         let people = open_people(&buckets, &keys).await?;
         let contender = Contender::new(cluster.clone(), own_name(&config.data)?);
@@ -137,6 +140,7 @@ impl Core {
             config,
             keys,
             bus,
+            machines,
             jetstream,
             buckets,
             registry,
@@ -168,6 +172,12 @@ impl Core {
             let pools = registry.follow_pools(buckets.pools, cancel.clone());
             tokio::join!(workers, pools, people.follow(buckets.people, cancel));
             ("registry", Ok(()))
+        });
+        let (cluster, keys) = (self.buckets.cluster.clone(), Arc::clone(&self.keys));
+        let done = server_clock::follow(cluster, keys, self.cancel.clone());
+        tasks.spawn(async {
+            done.await;
+            ("server clock", Ok(()))
         });
         let events = results::reader(&self.jetstream).await?;
         let done = results::run(Arc::clone(&self.jobs), events, self.cancel.clone());
@@ -223,6 +233,7 @@ impl Core {
             registry: Arc::clone(&self.registry),
             instances,
             credential_millis: i64::from(self.config.timeouts.credential_secs) * 1000,
+            limits: Limits::default(),
         };
         let told = Arc::new(Told::new(self.bus.clone(), self.tracker.clone()));
         let (telling, cancel) = (Arc::clone(&told), self.cancel.clone());
@@ -251,6 +262,7 @@ impl Core {
         };
         let rpc = Rpc {
             bus: self.bus.clone(),
+            machines: self.machines.clone(),
             enrolment: Arc::new(enrolment),
             api: Arc::new(api),
             tasks: self.tracker.clone(),
@@ -262,14 +274,26 @@ impl Core {
     }
 }
 
-/// The connection in BUS, and the one that pushes claims in SYS.
-async fn open_buses(keys: &Keys, servers: &[String]) -> anyhow::Result<(Bus, Credential, Bus)> {
+/// The connections of a controller.
+struct Buses {
+    /// In BUS.
+    bus: Bus,
+    /// In BUS, for machines' calls.
+    machines: Bus,
+    /// Of both.
+    credential: Credential,
+    /// In SYS: it pushes claims.
+    pusher: Bus,
+}
+
+async fn open_buses(keys: &Keys, servers: &[String]) -> anyhow::Result<Buses> {
     let name = own_user()?;
     let credential = keys.controller(&name, &Stamp::fresh())?;
     let bus = connect(keys, name.as_str(), credential.clone(), servers).await?;
     check_version(&bus)?;
+    let machines = connect(keys, name.as_str(), credential.clone(), servers).await?;
     let pusher = connect(keys, PUSHER, keys.pusher(&Stamp::fresh())?, servers).await?;
-    Ok((bus, credential, pusher))
+    Ok(Buses { bus, machines, credential, pusher })
 }
 
 /// The name in the controller's credential.

@@ -108,7 +108,8 @@ async fn start_witness(
 ) -> anyhow::Result<()> {
     let filter = "muster.event.agent.>";
     let events = core.jetstream.consumer(EVENTS, "controller", filter).await?;
-    let done = Witness { registry: Arc::clone(&core.registry) }.run(events, stop.clone());
+    let done = Witness { registry: Arc::clone(&core.registry), teller: Arc::new(core.bus.clone()) };
+    let done = done.run(events, stop.clone());
     tasks.spawn(async { ("witness", done.await.map_err(Into::into)) });
     Ok(())
 }

@@ -12,9 +12,9 @@ pub(crate) const COMMAND_KEY: &str = "command.nk";
 pub(crate) const COMMAND_CERT: &str = "command.cert";
 /// How long a command key is valid.
 pub(crate) const COMMAND_KEY_DAYS: i64 = 90;
-/// An agent's clock, or a second controller's, may be that far behind.
-const BEGIN_EARLIER_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 86_400_000;
+/// The controller may be set back that far, or a second one be behind: agents judge by its clock.
+const BEGIN_EARLIER_MS: i64 = 2 * DAY_MS;
 
 /// Makes each missing key and names the files it wrote. `public.yaml` is written last: before it
 /// exists nothing depends on any key, and after it a lost key is not silently replaced.

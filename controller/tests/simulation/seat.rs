@@ -9,7 +9,7 @@ use crate::store::{Asked, Link, Spy, Store};
 use crate::world::{Shared, wait};
 use futures_util::future::BoxFuture;
 use muster_controller::documents::Teller;
-use muster_controller::enrolment::Enrolment;
+use muster_controller::enrolment::{Enrolment, Limits};
 use muster_controller::heartbeats::Heartbeats;
 use muster_controller::inspection::Inspector;
 use muster_controller::instances::Instances;
@@ -242,6 +242,7 @@ impl Process {
             registry: Arc::clone(&registry),
             instances: Instances { config, launcher: Arc::clone(&launcher) },
             credential_millis: 86_400_000,
+            limits: Limits::default(),
         });
         let (number, killed) = (self.number, self.killed.clone());
         let handle = Handle { number, registry, enrolment, keeper, heartbeats, killed };

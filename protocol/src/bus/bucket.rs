@@ -2,6 +2,7 @@
 
 use super::Error;
 use super::stream::{JetStream, failed};
+use crate::id::UnixMillis;
 use async_nats::jetstream::kv::{self, CreateErrorKind, Operation, Store, UpdateErrorKind};
 use async_nats::jetstream::stream::Republish;
 use futures_util::StreamExt;
@@ -123,6 +124,21 @@ impl Bucket {
     pub async fn put(&self, key: &str, value: Vec<u8>) -> Result<u64, Error> {
         let written = self.store.put(key, value.into()).await;
         written.map_err(|error| self.failed("writing", key, error))
+    }
+
+    /// What the server's clock shows, learnt by a write to a key that nothing else uses.
+    ///
+    /// # Errors
+    /// When the server does not answer, or not with what was written just now.
+    pub async fn server_time(&self, key: &str) -> Result<UnixMillis, Error> {
+        let revision = self.put(key, Vec::new()).await?;
+        let entry =
+            self.store.entry(key).await.map_err(|error| self.failed("reading", key, error))?;
+        // A server that lags behind shows an earlier write.
+        let entry = entry.filter(|entry| entry.revision >= revision);
+        let created = entry.ok_or_else(|| self.conflict(key))?.created;
+        let millis = created.unix_timestamp_nanos() / 1_000_000;
+        Ok(UnixMillis(i64::try_from(millis).unwrap_or(i64::MAX)))
     }
 
     /// Removes a key and all that was stored under it.

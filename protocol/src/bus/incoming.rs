@@ -100,6 +100,17 @@ impl Calls {
         let message = self.0.next().await?;
         Some(call(message, &self.1))
     }
+
+    /// The next call on a subject that is worth reading; what is not is dropped as fast as it
+    /// comes. None when the connection is closed.
+    pub async fn next_if(&mut self, is_worth: impl Fn(&str) -> bool) -> Option<Incoming<Call>> {
+        loop {
+            let message = self.0.next().await?;
+            if is_worth(&message.subject) {
+                return Some(call(message, &self.1));
+            }
+        }
+    }
 }
 
 /// Commands to one agent.

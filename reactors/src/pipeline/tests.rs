@@ -110,7 +110,7 @@ impl Bench {
 
     async fn run(&self, sink: Sink, batches: Vec<Result<Vec<Stored>, BusError>>) {
         let heard = self.heard.clone();
-        let on_frame = move |agent: &AgentId| heard.lock().unwrap().push(agent.to_string());
+        let on_frame = move |batch: &Batch| heard.lock().unwrap().push(batch.agent.to_string());
         let pipeline = Pipeline {
             source: Script(batches.into()),
             schemas: self.schemas.clone(),

@@ -25,7 +25,7 @@ pub(crate) fn line(output: &Output, subject: &str, event: &Event) -> String {
 fn style(short: &str) -> Style {
     let (source, kind) = ends(short);
     match (source, kind) {
-        ("security", _) | (_, "failed" | "lost" | "alarm" | "refused") => Style::Bad,
+        ("security", _) | (_, "failed" | "lost" | "alarm" | "refused" | "security") => Style::Bad,
         ("api", "read") => Style::Dim,
         ("worker", "ready") => Style::Good,
         (_, _) => Style::Plain,
@@ -50,7 +50,9 @@ fn say(short: &str, event: &Event) -> String {
         ("agent", "executed") => event.read().map(executed),
         ("api", "called" | "read" | "refused") => event.read().map(called),
         ("api", "result") => event.read().map(result),
-        ("security", _) => event.read().map(|Alarm { who, what }| format!("{who}: {what}")),
+        ("security", _) | ("agent", "alarm" | "security") => {
+            event.read().map(|Alarm { who, what }| format!("{who}: {what}"))
+        }
         (_, _) => None,
     };
     words.unwrap_or_else(|| event.data.to_string())
