@@ -13,6 +13,7 @@ use crate::jobs::Jobs;
 use crate::registry::{self, Registry};
 use crate::states::States;
 use crate::stats::Stats;
+use crate::store::Buckets;
 use crate::trust::Keeper;
 use muster_protocol::api::{Answer, ClusterShow, Question, Refusal, RefusalKind, Target};
 use muster_protocol::bus::stream::JetStream;
@@ -48,6 +49,8 @@ pub struct Api {
     pub inspector: Arc<Inspector>,
     /// Knows what waits for a person's word.
     pub keeper: Arc<Keeper>,
+    /// What a backup holds.
+    pub buckets: Buckets,
     /// Who reconciles.
     pub leader: watch::Receiver<String>,
     /// When the controller started.
@@ -75,6 +78,7 @@ impl Api {
             ("cluster", "show") => with(call, async |q| self.cluster_show(&q).await).await,
             ("cluster", "destroy") => by.told(call, async |q| self.destroy(&user, &q).await).await,
             ("cluster", "confirm") => by.told(call, async |q| self.confirm(&q).await).await,
+            ("cluster", "backup") => with(call, async |q| self.backup(&q).await).await,
             ("cloud", "show") => with(call, async |q| self.cloud_show(&q).await).await,
             ("worker", "list") => with(call, async |q| self.worker_list(&q).await).await,
             ("worker", "launch") => by.told(call, async |q| self.launch(&q).await).await,

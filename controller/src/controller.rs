@@ -5,6 +5,9 @@
 
 mod core;
 mod leader;
+mod restore;
+
+pub use restore::restore;
 
 use crate::config::{Config, Nats};
 use crate::keys::Keys;

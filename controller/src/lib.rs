@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod api;
+pub mod backup;
 pub mod commands;
 pub mod config;
 pub mod controller;

@@ -30,6 +30,7 @@ pub const CALLS: &[Call] = &[
     call("cluster", "show", Role::Viewer),
     call("cluster", "destroy", Role::Admin),
     call("cluster", "confirm", Role::Admin),
+    call("cluster", "backup", Role::Admin),
     call("cloud", "show", Role::Viewer),
     call("worker", "list", Role::Viewer),
     call("worker", "launch", Role::Operator),
@@ -119,6 +120,10 @@ macro_rules! question {
         }
     };
 }
+
+mod backup;
+
+pub use backup::{BackupPart, ClusterBackup};
 
 /// Which workers: `compute-*`, `a,b`, or all of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

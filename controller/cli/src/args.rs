@@ -1,7 +1,8 @@
 //! The command line: what can be typed, and its help.
 
 use crate::command::{
-    call, cluster, demo, doctor, events, generate, image, init, pool, reconcile, stats, worker,
+    backup, call, cluster, demo, doctor, events, generate, image, init, pool, reconcile, stats,
+    worker,
 };
 use crate::output::Format;
 use clap::{Parser, Subcommand};
@@ -50,6 +51,11 @@ pub(crate) enum Command {
     Cluster(cluster::Command),
     /// Show what the controller does not do in doubt, and let it do it
     Reconcile(reconcile::Args),
+    /// Write the registry into a file; keys are not in it
+    Backup(backup::Args),
+    /// Write a backup into the registry (on the head node, while no controller works)
+    #[command(disable_help_flag = true)]
+    Restore(backup::RestoreArgs),
     /// Follow what happens in the cluster
     Events(events::Args),
     /// Ask workers for a sign of life
@@ -116,6 +122,9 @@ mod tests {
             "muster cluster destroy --yes --timeout 10m",
             "muster reconcile",
             "muster reconcile --confirm --yes",
+            "muster backup pluto.backup --force -o json",
+            "muster restore pluto.backup --config /etc/muster/controller.yaml",
+            "muster restore --help",
             "muster events worker.*.ready --since 1h --limit 10 -o json",
             "muster ping *",
             "muster facts --pool compute",
@@ -143,6 +152,7 @@ mod tests {
             "muster image set-current compute",
             "muster image set-current compute a --default",
             "muster reconcile --yes",
+            "muster backup",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

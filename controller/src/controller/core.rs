@@ -211,6 +211,7 @@ impl Core {
             states: Arc::clone(&self.states),
             inspector: Arc::clone(&self.inspector),
             keeper: Arc::clone(&self.keeper),
+            buckets: self.buckets.clone(),
             leader: self.leader.clone(),
             started: UnixMillis::now(),
             tasks: self.tracker.clone(),
@@ -229,7 +230,7 @@ impl Core {
 }
 
 /// The connection in BUS, and the one that pushes claims in SYS.
-async fn open_buses(keys: &Keys, servers: &[String]) -> anyhow::Result<(Bus, Bus)> {
+pub(super) async fn open_buses(keys: &Keys, servers: &[String]) -> anyhow::Result<(Bus, Bus)> {
     let name: UserName = "controller".parse().context("naming the controller")?;
     let credential = keys.controller(&name, &Stamp::fresh())?;
     let bus = connect(keys, name.as_str(), credential, servers).await?;
@@ -240,7 +241,7 @@ async fn open_buses(keys: &Keys, servers: &[String]) -> anyhow::Result<(Bus, Bus
 
 /// The servers of a cluster need some seconds to find each other: then they answer, or answer that
 /// they are not ready.
-async fn open_store(bus: &Bus, config: &Config) -> anyhow::Result<(JetStream, Buckets)> {
+pub(super) async fn open_store(bus: &Bus, config: &Config) -> anyhow::Result<(JetStream, Buckets)> {
     let deadline = tokio::time::Instant::now() + CONNECT_DEADLINE;
     loop {
         let ready = bus.probe(JETSTREAM_INFO).await;
