@@ -32,6 +32,7 @@ use muster_protocol::bus::{self, Bus, Credential};
 use muster_protocol::id::{Token, UnixMillis, UserName, random};
 use muster_protocol::jwt::{PUSHER, Stamp};
 use muster_protocol::subject::Role;
+use muster_reactors::engine::Memory;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -66,6 +67,8 @@ pub(super) struct Core {
     pub(super) inspector: Arc<Inspector>,
     pub(super) keeper: Arc<Keeper>,
     pub(super) hooks: Arc<Hooks>,
+    /// Which events the reactors have acted on, whenever this controller led.
+    pub(super) acted: Arc<Memory>,
     contender: Option<Contender>,
     pub(super) fence: Fence,
     leader: tokio::sync::watch::Receiver<String>,
@@ -139,6 +142,7 @@ impl Core {
             keeper: Arc::clone(&inspector.keeper),
             inspector: Arc::new(inspector),
             hooks,
+            acted: Arc::default(),
             fence: contender.fence(),
             leader: contender.holder(),
             contender: Some(contender),

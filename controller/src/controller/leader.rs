@@ -104,7 +104,7 @@ async fn start_reactors(
         tasks: core.tracker.clone(),
     };
     let events = core.jetstream.consumer(EVENTS, "reactors", subject::EVENT_ALL).await?;
-    let done = Engine::new(rules, actions).run(events, stop.clone());
+    let done = Engine::new(rules, actions, Arc::clone(&core.acted)).run(events, stop.clone());
     tasks.spawn(async { ("reactors", done.await.map_err(Into::into)) });
     Ok(())
 }

@@ -8,6 +8,7 @@ use super::{Bus, Delivered, Error};
 use crate::event::Event;
 use crate::id::UnixMillis;
 use crate::wire;
+use async_nats::StatusCode;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull, push};
 use async_nats::jetstream::message::AckKind;
 use async_nats::jetstream::{self, Context};
@@ -36,8 +37,6 @@ const REOPEN_DOUBLINGS_MAX: usize = 5;
 const FEED_HEARTBEAT: Duration = Duration::from_secs(10);
 /// A feed that nobody hears ends after this.
 const FEED_INACTIVE: Duration = Duration::from_secs(30);
-/// The window in which a message id is stored once.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 pub(super) fn failed(
     what: impl Into<String>,
@@ -357,6 +356,35 @@ fn grouped<T>(items: Vec<T>, key: impl Fn(&T) -> String) -> Vec<Vec<T>> {
 }
 
 impl Delivery {
+    /// The message of the same subject that was stored before it; none if it is the first that is
+    /// left.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn before(&self) -> Result<Option<Vec<u8>>, Error> {
+        let Ok(info) = self.message.info() else { return Ok(None) };
+        let what = || format!("reading what came before {} of {}", self.sequence, self.subject);
+        let asked = serde_json::json!({
+            "multi_last": [self.subject], "up_to_seq": self.sequence.saturating_sub(1),
+        });
+        if self.sequence <= 1 {
+            return Ok(None);
+        }
+        let to = format!("$JS.API.DIRECT.GET.{}", info.stream);
+        let client = self.message.context.client();
+        let answer = client.request(to, asked.to_string().into()).await;
+        let answer = answer.map_err(|error| failed(what(), error))?;
+        match answer.status {
+            None | Some(StatusCode::OK) => Ok(Some(answer.payload.to_vec())),
+            Some(StatusCode::NOT_FOUND) => Ok(None),
+            // The end of an empty batch.
+            Some(status) if status.as_u16() == 204 => Ok(None),
+            Some(status) => {
+                Err(Error::JetStream { what: what(), source: status.to_string().into() })
+            }
+        }
+    }
+
     /// It is done, and will not come again.
     ///
     /// # Errors
