@@ -9,6 +9,7 @@ pub mod controller;
 pub mod documents;
 pub mod doubt;
 pub mod enrolment;
+pub mod floods;
 pub mod heartbeats;
 pub mod hooks;
 pub mod https;

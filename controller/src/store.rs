@@ -62,6 +62,12 @@ pub async fn open(bus: &Bus, store: &config::Store) -> Result<(JetStream, Bucket
     Ok((jetstream, buckets))
 }
 
+/// The most bytes of the stream of events.
+#[must_use]
+pub fn events_bytes(store: &config::Store) -> u64 {
+    store.bytes_max / 100 * EVENTS_PERCENT
+}
+
 fn streams(store: &config::Store) -> [stream::Spec; 3] {
     let part = |percent| store.bytes_max / 100 * percent;
     let replicas = store.replicas;

@@ -1,5 +1,6 @@
 //! Takes what agents report of themselves, from a durable consumer: results and alarms.
 
+use crate::floods::Floods;
 use crate::lifecycle::Input;
 use crate::registry::{self, Registry};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -25,6 +26,8 @@ const RETRY: Duration = Duration::from_secs(2);
 pub struct Witness {
     /// Whose lives they change.
     pub registry: Arc<Registry>,
+    /// Sees to it that none says too much.
+    pub floods: Floods,
 }
 
 impl Witness {
@@ -63,6 +66,7 @@ impl Witness {
         let prefix = "muster.event.agent.";
         let Some([agent, kind]) = subject::tokens(&delivery.subject, prefix) else { return true };
         let Ok(agent) = agent.parse::<AgentId>() else { return true };
+        self.floods.count(&agent, delivery.payload.len()).await;
         let Ok(event) = wire::decode::<Event>(&delivery.payload) else {
             tracing::warn!(agent_id = %agent, kind, "an agent's event cannot be read");
             return true;

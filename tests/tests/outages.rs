@@ -265,6 +265,7 @@ async fn no_acknowledged_event_is_lost_and_none_acted_on_twice_whenever_nats_is_
         "could not be read or written",
         "age could not be noted",
         "the lease is lost",
+        "tasks did not stop in time",
         "it is tried again",
     ])
 }

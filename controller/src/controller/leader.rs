@@ -4,8 +4,10 @@
 use super::core::Core;
 use super::{STOP_GRACE, Tasks};
 use crate::actions;
+use crate::floods::Floods;
 use crate::hooks::follow;
 use crate::reconciler::Reconciler;
+use crate::store;
 use crate::witness::Witness;
 use anyhow::{Context, bail};
 use muster_protocol::bus::stream::EVENTS;
@@ -83,7 +85,9 @@ async fn start_witness(
 ) -> anyhow::Result<()> {
     let filter = "muster.event.agent.>";
     let events = core.jetstream.consumer(EVENTS, "controller", filter).await?;
-    let done = Witness { registry: Arc::clone(&core.registry) }.run(events, stop.clone());
+    let bytes = store::events_bytes(&core.config.store);
+    let floods = Floods::new(core.jetstream.clone(), core.bus.clone(), bytes);
+    let done = Witness { registry: Arc::clone(&core.registry), floods }.run(events, stop.clone());
     tasks.spawn(async { ("witness", done.await.map_err(Into::into)) });
     Ok(())
 }

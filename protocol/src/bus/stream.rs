@@ -27,6 +27,8 @@ pub const BLOBS: &str = "BLOBS";
 const ACK_WAIT: Duration = Duration::from_secs(60);
 /// The same for events: so long waits what was on its way to a controller that was killed.
 const EVENT_ACK_WAIT: Duration = Duration::from_secs(15);
+/// Bytes that a consumer asks for at once: a flood of large messages waits in the stream.
+const PULL_BYTES_MAX: usize = 16 << 20;
 /// Messages that a consumer may hold unacknowledged.
 const ACK_PENDING_MAX: i64 = 2048;
 /// A reader that nobody pulls from ends after this.
@@ -153,6 +155,18 @@ impl JetStream {
         let made = self.context.create_consumer_on_stream(config, EVENTS).await;
         let made = made.map_err(|error| failed(format!("opening a tail of {filter}"), error))?;
         Ok(made.cached_info().num_pending)
+    }
+
+    /// Removes all messages of a filter but the newest `keep`. Returns how many.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub async fn cut(&self, of: &str, filter: &str, keep: u64) -> Result<u64, Error> {
+        let what = || format!("cutting {filter} of stream {of}");
+        let stream = self.context.get_stream_no_info(of).await;
+        let stream = stream.map_err(|error| failed(what(), error))?;
+        let cut = stream.purge().filter(filter).keep(keep).await;
+        Ok(cut.map_err(|error| failed(what(), error))?.purged)
     }
 
     /// The newest message of a subject; none if there is none.
@@ -316,7 +330,8 @@ async fn pulling(
     let what = || format!("consuming {} of stream {of}", config.filter_subject);
     let consumer = context.create_consumer_on_stream(config.clone(), of).await;
     let consumer = consumer.map_err(|error| failed(what(), error))?;
-    consumer.messages().await.map_err(|error| failed(what(), error))
+    let pulling = consumer.stream().max_bytes_per_batch(PULL_BYTES_MAX);
+    pulling.messages().await.map_err(|error| failed(what(), error))
 }
 
 fn delivery<E>(message: Result<jetstream::Message, E>) -> Result<Delivery, Error>
