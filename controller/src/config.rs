@@ -336,8 +336,8 @@ impl Config {
         if !(1..=DUPLICATE_SECS_MAX).contains(&self.store.duplicate_secs) {
             let found = self.store.duplicate_secs;
             return Err(format!(
-                "store.duplicate_secs is {found}; use 1 to {DUPLICATE_SECS_MAX}: NATS holds the ids \
-                 of that time in memory"
+                "store.duplicate_secs is {found}; use 1 to {DUPLICATE_SECS_MAX}: NATS holds the \
+                 ids of that time in memory"
             ));
         }
         match self.store.replicas {

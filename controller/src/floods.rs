@@ -1,8 +1,8 @@
-//! One agent must not push the events of all others out of the stream: whose events of an hour take
-//! more than its share is told, and loses its own oldest ones.
+//! One agent must not push the events of all others out of the stream: whose events of an hour
+//! take more than its share is told, and loses its own oldest ones.
 //!
-//! NATS limits the messages of a subject, not their bytes; an agent has a handful of subjects, and a
-//! message may have a MiB.
+//! NATS limits the messages of a subject, not their bytes; an agent has a handful of subjects, and
+//! a message may have a MiB.
 
 use muster_protocol::bus::Bus;
 use muster_protocol::bus::stream::{EVENTS, JetStream};

@@ -63,8 +63,8 @@ pub struct Stats {
     schemas: Arc<Schemas<JetStream>>,
     history: Arc<History>,
     sinks: Mutex<Vec<Arc<Status>>>,
-    /// By sink, what it has: a pipeline ends with the lease, and what NATS did not learn was written
-    /// comes again.
+    /// By sink, what it has: a pipeline ends with the lease, and what NATS did not learn was
+    /// written comes again.
     written: Mutex<BTreeMap<String, Arc<Written>>>,
     heartbeats: Arc<Heartbeats>,
 }

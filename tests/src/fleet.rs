@@ -20,6 +20,56 @@ const OPENING_MAX: usize = 64;
 /// How long the credentials live.
 const CREDENTIAL_MILLIS: i64 = 86_400_000;
 
+/// Makes users of a role.
+pub struct Issuer {
+    role: Role,
+    signer: KeyPair,
+    account: String,
+}
+
+impl std::fmt::Debug for Issuer {
+    fn fmt(&self, to: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(to, "Issuer({})", self.role.name())
+    }
+}
+
+impl Issuer {
+    /// With the cluster's own keys.
+    ///
+    /// # Errors
+    /// When they are not there.
+    pub fn of(cluster: &Cluster, role: Role) -> Result<Issuer> {
+        let account = format!("{}.nk", role.account().name().to_lowercase());
+        let account = key(cluster, &account)?.public_key();
+        let signer = key(cluster, &format!("role-{}.nk", role.name()))?;
+        Ok(Issuer { role, signer, account })
+    }
+
+    /// A new user's connection.
+    ///
+    /// # Errors
+    /// When it is not let in.
+    pub async fn connect(&self, cluster: &Cluster, name: &str) -> Result<Bus> {
+        let (key, stamp) = (KeyPair::new_user(), Stamp::fresh());
+        let (public, until) = (key.public_key(), UnixMillis::now().plus(CREDENTIAL_MILLIS));
+        let Issuer { role, signer, account } = self;
+        let jwt = jwt::user(*role, name, &public, signer, account, Some(until), &stamp)?;
+        let bus = Bus::connect(Options {
+            role: *role,
+            name: name.to_owned(),
+            servers: cluster.servers()?,
+            ca: Some(cluster.path("config/ca.pem")),
+            credential: Credential::new(Arc::new(key), jwt),
+        });
+        Ok(bus.await?)
+    }
+}
+
+fn key(cluster: &Cluster, file: &str) -> Result<KeyPair> {
+    let text = fs::read_to_string(cluster.path("config").join(file))?;
+    Ok(KeyPair::from_seed(text.trim())?)
+}
+
 /// One agent's connection.
 #[derive(Debug)]
 struct Member {
@@ -39,28 +89,12 @@ impl Fleet {
     /// # Errors
     /// When one is not let in.
     pub async fn connect(cluster: &Cluster, count: usize) -> Result<Fleet> {
-        let key = |file: &str| -> Result<KeyPair> {
-            let text = fs::read_to_string(cluster.path("config").join(file))?;
-            Ok(KeyPair::from_seed(text.trim())?)
-        };
-        let (signer, issuer) = (key("role-agent.nk")?, key("agents.nk")?.public_key());
-        let bus_account = key("bus.nk")?.public_key();
-        let servers = cluster.servers()?;
+        let agents = Issuer::of(cluster, Role::Agent)?;
+        let bus_account = key(cluster, "bus.nk")?.public_key();
         let open = async |number: usize| -> Result<Member> {
             let worker: WorkerName = format!("fleet-{number:04}").parse()?;
-            let (agent, key) = (AgentId::new(&worker, random()), KeyPair::new_user());
-            let until = UnixMillis::now().plus(CREDENTIAL_MILLIS);
-            let (public, stamp) = (key.public_key(), Stamp::fresh());
-            let name = agent.as_str();
-            let jwt = jwt::user(Role::Agent, name, &public, &signer, &issuer, Some(until), &stamp)?;
-            let bus = Bus::connect(Options {
-                role: Role::Agent,
-                name: agent.to_string(),
-                servers: servers.clone(),
-                ca: Some(cluster.path("config/ca.pem")),
-                credential: Credential::new(Arc::new(key), jwt),
-            });
-            let bus = bus.await?;
+            let agent = AgentId::new(&worker, random());
+            let bus = agents.connect(cluster, agent.as_str()).await?;
             bus.probe(&subject::rpc(&agent, "hello")).await?;
             let (_commands, _pushes) =
                 (bus.commands(&agent, &bus_account).await?, bus.pushes(&agent).await?);

@@ -1,5 +1,5 @@
-//! One agent says as much as it can, with its true credential: the others lose nothing, what they say
-//! is acted on in time, and the flood is told.
+//! One agent says as much as it can, with its true credential: the others lose nothing, what they
+//! say is acted on in time, and the flood is told.
 
 use anyhow::{Context, Result, ensure};
 use muster_protocol::api::WorkerView;
@@ -10,8 +10,10 @@ use muster_protocol::worker::Phase;
 use muster_protocol::{subject, wire};
 use muster_tests::cluster::{Cluster, PATIENCE, Setup, next_event};
 use muster_tests::host::until;
-use muster_tests::machines::Yard;
+use muster_tests::machines::{Machine, Yard};
+use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -92,17 +94,14 @@ async fn honest(bus: Bus, agent: AgentId, over: Arc<AtomicBool>) -> Result<Vec<S
     Ok(said)
 }
 
-/// Guards: `floods.rs`: without it one agent's events push those of all others out of the stream.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_flood_of_one_agent_costs_the_others_nothing_and_is_told() -> Result<()> {
-    let yard = Yard::new()?;
+/// A cluster with a small store, whose reactors mark that they have seen the marked event.
+async fn start(yard: &Yard, mark: &Path) -> Result<Cluster> {
     let config = "reactors: ../rules\nagent: {exec: true, interval_secs: 1}\n".to_owned();
     let mut cluster = Cluster::prepare(&Setup { agent: yard.agent(), config, ..Setup::default() })?;
     let path = cluster.path("config/controller.yaml");
     let text = fs::read_to_string(&path)?.replace("900000000", &STORE_BYTES.to_string());
     fs::write(&path, text)?;
     fs::create_dir(cluster.path("rules"))?;
-    let mark = cluster.path("mark");
     let rule = serde_json::json!({
         "name": "mark", "on": "muster.event.agent.*.executed",
         "when": format!("data.duration_millis == {MARKED}"),
@@ -110,6 +109,36 @@ async fn a_flood_of_one_agent_costs_the_others_nothing_and_is_told() -> Result<(
     });
     fs::write(cluster.path("rules/mark.yaml"), rule.to_string())?;
     cluster.start_controller().await?;
+    Ok(cluster)
+}
+
+/// How many the honest have said; fails if one of them is not stored.
+async fn all_stored(
+    cluster: &Cluster,
+    machines: &[Machine],
+    mut honest: JoinSet<Result<Vec<String>>>,
+) -> Result<usize> {
+    let (admin, mut stored, mut count) = (cluster.admin().await?, BTreeSet::new(), 0);
+    for machine in machines {
+        let filter = subject::agent_event(machine.agent_id(), "executed");
+        let events = cluster.stored_events(&admin, &filter).await?;
+        stored.extend(events.into_iter().map(|(_, event)| event.id.to_string()));
+    }
+    while let Some(said) = honest.join_next().await {
+        for id in said?? {
+            count += 1;
+            ensure!(stored.contains(&id), "an event of an honest agent is lost");
+        }
+    }
+    Ok(count)
+}
+
+/// Guards: `floods.rs`: without it one agent's events push those of all others out of the stream.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_flood_of_one_agent_costs_the_others_nothing_and_is_told() -> Result<()> {
+    let (yard, dir) = (Yard::new()?, tempfile::tempdir()?);
+    let mark = dir.path().join("mark");
+    let cluster = start(&yard, &mark).await?;
     let admin = cluster.admin().await?;
     let mut machines = yard.machines(&cluster, &admin, 4).await?;
     let (rogue, real) = (machines.remove(0), machines.remove(0));
@@ -150,19 +179,7 @@ async fn a_flood_of_one_agent_costs_the_others_nothing_and_is_told() -> Result<(
     over.store(true, Ordering::Relaxed);
     let (subject, event) = next_event(&mut told).await?;
     ensure!(subject.contains(rogue_id.worker().as_str()), "{subject}: {event:?}");
-    let filter = |agent: &AgentId| subject::agent_event(agent, "executed");
-    let (mut count, agents) = (0, machines.iter().map(|machine| machine.agent_id().clone()));
-    let mut stored = std::collections::BTreeSet::new();
-    for agent in agents {
-        let events = cluster.stored_events(&admin, &filter(&agent)).await?;
-        stored.extend(events.into_iter().map(|(_, event)| event.id.to_string()));
-    }
-    while let Some(said) = honest_ones.join_next().await {
-        for id in said?? {
-            count += 1;
-            ensure!(stored.contains(&id), "an event of an honest agent is lost");
-        }
-    }
+    let count = all_stored(&cluster, &machines, honest_ones).await?;
     eprintln!(
         "{} MiB of one agent in {flooded:?}: {count} events of the others, none lost; acted on \
          after {acted:?}",

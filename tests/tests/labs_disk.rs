@@ -1,5 +1,5 @@
-//! Full disks: under JetStream, under the controller, under an agent. Each is told, nothing that was
-//! acknowledged is lost, and all goes on when there is room again. Needs root, for small disks.
+//! Full disks: under JetStream, under the controller, under an agent. Each is told, nothing that
+//! was acknowledged is lost, and all goes on when there is room again. Needs root.
 
 use anyhow::{Context, Result, ensure};
 use muster_protocol::api::WorkerView;

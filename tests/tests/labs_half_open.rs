@@ -57,8 +57,8 @@ async fn noticed(what: &str, since: Instant, port: u16, peer: u16) -> Result<()>
     Ok(())
 }
 
-/// Guards: `PING_INTERVAL` of the bus, and `ping_interval` of nats.conf: with NATS' own defaults the
-/// server holds such a connection for up to eight minutes.
+/// Guards: `PING_INTERVAL` of the bus, and `ping_interval` of nats.conf: with NATS' own defaults
+/// the server holds such a connection for up to eight minutes.
 #[tokio::test]
 async fn a_connection_whose_packets_are_dropped_is_given_up_by_both_sides_within_a_minute()
 -> Result<()> {

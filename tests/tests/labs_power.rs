@@ -3,7 +3,7 @@
 //! The store is an ext4 on a loop device. Pages that nobody has synced are in the kernel's cache of
 //! that file system and not in the file below the device: a copy of this file, taken after the kill
 //! and without a sync, is what a machine would find after the power came back. What stands for the
-//! disk itself keeps all that the kernel sends it: a disk that lies about its own cache is not tried.
+//! disk itself keeps all that the kernel sends it: a disk that lies about its cache is not tried.
 
 use anyhow::{Context, Result, ensure};
 use muster_protocol::api::PoolList;

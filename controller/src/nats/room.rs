@@ -65,7 +65,7 @@ impl Watch {
     pub(super) fn look(&mut self) -> Next {
         let failed = self.writes_failed();
         let Ok(stat) = statvfs(&self.store) else { return Next::Nothing };
-        let free = stat.blocks_available() as u64 * stat.fragment_size() as u64;
+        let free = stat.blocks_available() * stat.fragment_size();
         let before = *self.room.borrow();
         let now = room(before, failed, free);
         let store = self.store.display();
