@@ -27,8 +27,9 @@ pub const BLOBS: &str = "BLOBS";
 const ACK_WAIT: Duration = Duration::from_secs(60);
 /// The same for events: so long waits what was on its way to a controller that was killed.
 const EVENT_ACK_WAIT: Duration = Duration::from_secs(15);
-/// Bytes that a consumer asks for at once: a flood of large messages waits in the stream.
-const PULL_BYTES_MAX: usize = 16 << 20;
+/// Bytes that a consumer asks for at once: a flood of large messages waits in the stream, and not
+/// on the connection, where calls would wait behind it.
+const PULL_BYTES_MAX: usize = 4 << 20;
 /// Messages that a consumer may hold unacknowledged.
 const ACK_PENDING_MAX: i64 = 2048;
 /// A reader that nobody pulls from ends after this.

@@ -81,7 +81,7 @@ pub(crate) async fn run(args: &Args, caller: &Caller) -> Result<Exit> {
 fn table(made: &Made) -> Table {
     let mut table = Table::new(&["FILE", "WORKERS", "POOLS", "DOCUMENTS", "BYTES"]);
     table.row([
-        Cell::text(&made.file.display().to_string()),
+        Cell::text(made.file.display().to_string()),
         Cell::number(made.workers.to_string()),
         Cell::number(made.pools.to_string()),
         Cell::number(made.documents.to_string()),
