@@ -133,7 +133,8 @@ async fn all_stored(
     Ok(count)
 }
 
-/// Guards: `floods.rs`: without it one agent's events push those of all others out of the stream.
+/// Guards: `floods.rs`: without it one agent pushes the events of all others out of the stream, and
+/// the results of commands with them.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_one_agent_costs_the_others_nothing_and_is_told() -> Result<()> {
     let (yard, dir) = (Yard::new()?, tempfile::tempdir()?);

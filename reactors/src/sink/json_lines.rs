@@ -3,8 +3,9 @@
 //! `{"time":"2026-11-20T05:01:22.123Z","worker":"…","agent_id":"…","metrics":{"load.1m":0.2}}`; a
 //! metric without a value is left out. Batches are appended whole and, unless told otherwise, are
 //! on disk before they are acknowledged. A line that a crash cut is removed at the next start:
-//! its batch was not acknowledged and comes again. So may whole lines whose writer was killed before
-//! it could acknowledge them: what the end of the file holds at the start is not written again.
+//! its batch was not acknowledged and comes again. So may whole lines whose writer was killed
+//! before it could acknowledge them: what the end of the file holds at the start is not written
+//! again.
 
 mod file;
 mod tail;
