@@ -82,12 +82,22 @@ impl Outbox {
             tracing::error!(kind = kind.name(), bytes = payload.len(), "an event is too large");
             return;
         }
-        let inner = &mut *self.inner();
-        inner.said += 1;
-        let message_id = format!("{}-e{}", self.boot, inner.said);
-        let item = inner.spool.keep(kind, message_id, payload);
-        inner.queue.push(item).into_iter().for_each(|given_up| inner.spool.forget(given_up));
+        let begins_to_fail = {
+            let inner = &mut *self.inner();
+            inner.said += 1;
+            let message_id = format!("{}-e{}", self.boot, inner.said);
+            let fails = inner.spool.fails();
+            let item = inner.spool.keep(kind, message_id, payload);
+            inner.queue.push(item).into_iter().for_each(|given_up| inner.spool.forget(given_up));
+            inner.spool.fails() && !fails
+        };
         self.wake.notify_one();
+        if begins_to_fail {
+            let what = "its disk takes no events: they wait in memory, and an end of the agent \
+                        would lose them; make room under its data folder";
+            let alarm = Alarm { who: self.agent_id.to_string(), what: what.to_owned() };
+            self.say(Lane::Alarm, &alarm);
+        }
     }
 
     /// Adds a sample.

@@ -22,6 +22,7 @@ use crate::registry::{self, Registry};
 use crate::rotation::Rotor;
 use crate::states::States;
 use crate::stats::Stats;
+use crate::store::Buckets;
 use crate::trust::Keeper;
 use muster_protocol::api::{self, Answer, ClusterShow, Question, Refusal, RefusalKind, Target};
 use muster_protocol::bus::stream::JetStream;
@@ -67,6 +68,8 @@ pub struct Api {
     pub servers: Vec<String>,
     /// Tells each call.
     pub told: Arc<Told>,
+    /// What a backup holds.
+    pub buckets: Buckets,
     /// Who reconciles.
     pub leader: watch::Receiver<String>,
     /// When the controller started.
@@ -100,6 +103,7 @@ impl Api {
             ("cluster", "show") => by.told(call, async |q| self.cluster_show(&q).await).await,
             ("cluster", "destroy") => by.told(call, async |q| self.destroy(&user, &q).await).await,
             ("cluster", "confirm") => by.told(call, async |q| self.confirm(&q).await).await,
+            ("cluster", "backup") => by.told(call, async |q| self.backup(&q).await).await,
             ("cloud", "show") => by.told(call, async |q| self.cloud_show(&q).await).await,
             ("worker", "list") => by.told(call, async |q| self.worker_list(&q).await).await,
             ("worker", "launch") => by.told(call, async |q| self.launch(&q).await).await,

@@ -49,6 +49,17 @@ pub(crate) enum Command {
         #[arg(long)]
         dir: PathBuf,
     },
+    /// Writes a backup's documents into the registry, while no controller works
+    Restore {
+        /// The file that `muster backup` wrote
+        file: PathBuf,
+        /// The controller's configuration
+        #[arg(long, default_value = "/etc/muster/controller.yaml")]
+        config: PathBuf,
+        /// Also if there is a registry: the backup's documents go over those that are there
+        #[arg(long)]
+        force: bool,
+    },
     /// Stops the nats-server that a killed controller left
     StopNats {
         /// The folder that `init` made

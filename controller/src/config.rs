@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// The largest pool that may be configured.
 pub const POOL_SIZE_MAX: u32 = 100_000;
 
+/// The longest window of ids that may be configured: an hour.
+pub const DUPLICATE_SECS_MAX: u32 = 3600;
+
 /// The whole file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -107,11 +110,14 @@ pub struct Store {
     pub replicas: usize,
     /// Days that events are kept.
     pub event_days: u32,
+    /// For so many seconds NATS knows a message again that is sent twice; what comes later is known
+    /// by its id when it is acted on.
+    pub duplicate_secs: u32,
 }
 
 impl Default for Store {
     fn default() -> Store {
-        Store { bytes_max: 4 << 30, replicas: 1, event_days: 30 }
+        Store { bytes_max: 4 << 30, replicas: 1, event_days: 30, duplicate_secs: 120 }
     }
 }
 
@@ -327,6 +333,13 @@ impl Config {
         if self.nats == Nats::Servers(Vec::new()) {
             return Err("nats.servers is empty; name at least one, or use embedded".into());
         }
+        if !(1..=DUPLICATE_SECS_MAX).contains(&self.store.duplicate_secs) {
+            let found = self.store.duplicate_secs;
+            return Err(format!(
+                "store.duplicate_secs is {found}; use 1 to {DUPLICATE_SECS_MAX}: NATS holds the \
+                 ids of that time in memory"
+            ));
+        }
         match self.store.replicas {
             1 | 3 | 5 => Ok(()),
             other => Err(format!("store.replicas is {other}; use 1, 3 or 5")),
@@ -367,6 +380,7 @@ mod tests {
             (GOOD.replace("provider: here", "provider: there"), "names the provider \"there\""),
             (GOOD.replace("max: 3", "min: 4, max: 3"), "min 4 and max 3"),
             (format!("{GOOD}store: {{replicas: 2}}\n"), "use 1, 3 or 5"),
+            (format!("{GOOD}store: {{duplicate_secs: 0}}\n"), "duplicate_secs is 0; use 1 to 3600"),
             (format!("{GOOD}nats: {{servers: []}}\n"), "nats.servers is empty"),
             (GOOD.replace("cluster: c", "cluster: C.x"), "cluster name"),
         ] {

@@ -3,9 +3,14 @@
 //! Every task is named and awaited; one that ends unexpectedly stops the process, so that whatever
 //! runs it (systemd) starts it whole again.
 
+mod buses;
 mod core;
 mod leader;
+mod restore;
+mod room;
 mod trust;
+
+pub use restore::restore;
 
 use crate::config::{Config, Nats};
 use crate::keys::Keys;
@@ -46,6 +51,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let keys = Arc::new(Keys::load(&config.keys)?);
     warn_of_the_end(&keys);
     let (embedded, servers, own) = start_nats(&config).await?;
+    let reach = Reach { servers, own, room: embedded.as_ref().map(nats::Server::room) };
     let nats_stop = CancellationToken::new();
     let (mut tasks, mut nats) = (Tasks::new(), Tasks::new());
     if let Some(server) = embedded {
@@ -55,7 +61,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         );
     }
     tasks.spawn(async move { ("signals", signalled.await) });
-    let result = Box::pin(work(config, keys, servers, own, &cancel, &mut tasks, &mut nats)).await;
+    let result = Box::pin(work(config, keys, reach, &cancel, &mut tasks, &mut nats)).await;
     cancel.cancel();
     nats_stop.cancel();
     finish(&mut nats, STOP_GRACE).await;
@@ -71,21 +77,37 @@ fn warn_of_the_end(keys: &Keys) {
     }
 }
 
+/// How NATS is reached.
+struct Reach {
+    /// By agents and people.
+    servers: Vec<String>,
+    /// By the controller.
+    own: Vec<String>,
+    /// How much room its store has, if it is ours.
+    room: Option<tokio::sync::watch::Receiver<nats::Room>>,
+}
+
 /// Works until a task ends; NATS outlives all others, since they still have something to say.
 async fn work(
     config: Config,
     keys: Arc<Keys>,
-    servers: Vec<String>,
-    own: Vec<String>,
+    reach: Reach,
     cancel: &CancellationToken,
     tasks: &mut Tasks,
     nats: &mut Tasks,
 ) -> anyhow::Result<()> {
-    let opening = Core::open(config, keys, servers, &own, cancel.clone(), tasks);
+    let opening = Core::open(config, keys, reach.servers, &reach.own, cancel.clone(), tasks);
     let Some(core) = cancel.run_until_cancelled(Box::pin(opening)).await else { return Ok(()) };
     let mut core = core?;
     core.start(tasks).await?;
     tracing::info!(nats = core.bus.server_version(), "the controller works");
+    if let Some(room) = reach.room {
+        let done = room::tell(room, core.bus.clone(), cancel.clone());
+        tasks.spawn(async {
+            done.await;
+            ("room", Ok(()))
+        });
+    }
     let core = Arc::new(core);
     let leading = Arc::clone(&core);
     tasks.spawn(async move { ("leader", leader::run(leading).await) });

@@ -8,7 +8,7 @@ use crate::doubt::{self, Findings, Sight, Trust};
 use crate::launcher::{self, Cloud, Launcher};
 use crate::lifecycle::Input;
 use crate::provider::{Server, ServerId, Status};
-use crate::reconciler::Hearing;
+use crate::reconciler::{self, Hearing};
 use crate::registry::Registry;
 use crate::trust::{self, Keeper};
 use muster_protocol::api::CloudView;
@@ -86,12 +86,22 @@ impl Inspector {
             verdict.doubts.push(format!("{count} servers of nobody, and their agents answer"));
             verdict.asked.extend(alive);
         }
+        let late = workers.iter().filter(|worker| self.is_overdue(worker)).count();
+        if trust.registry.is_some() && late > 0 {
+            verdict.doubts.push(format!(
+                "{late} workers whose time was over by this registry, and that may be at work"
+            ));
+        }
         for doubt in &verdict.doubts {
             tracing::warn!(cloud = cloud.name, doubt, "somebody must say what is right");
         }
         self.keeper.ask(&cloud.name, verdict.doubts, verdict.asked, &found).await?;
         self.act(cloud, verdict.act).await;
         Ok(())
+    }
+
+    fn is_overdue(&self, worker: &Worker) -> bool {
+        reconciler::overdue(worker, &self.config, self.registry.now()).is_some()
     }
 
     /// Servers of nobody whose agents answer: a person must say that they may go.

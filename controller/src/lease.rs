@@ -23,7 +23,8 @@ pub const LEASE: Duration = Duration::from_secs(6);
 pub const BEAT: Duration = Duration::from_secs(1);
 /// What others wait longer than the holder acts: for clocks that run at different speeds.
 const MARGIN: Duration = Duration::from_millis(500);
-const KEY: &str = "lease";
+/// Where the document is.
+pub const KEY: &str = "lease";
 
 /// The document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,6 +2,7 @@
 
 pub mod actions;
 pub mod api;
+pub mod backup;
 pub mod commands;
 pub mod config;
 pub mod controller;
@@ -9,6 +10,7 @@ pub mod documents;
 pub mod doubles;
 pub mod doubt;
 pub mod enrolment;
+pub mod floods;
 pub mod heartbeats;
 pub mod hooks;
 pub mod https;

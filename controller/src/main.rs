@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Command::Isolations { output } => commands::isolations(&output),
         Command::LocalSweep { dir } => commands::sweep(&dir),
         Command::RotateCommandKey { dir } => commands::rotate(&dir),
+        Command::Restore { file, config, force } => controller::restore(&config, &file, force),
         Command::StopNats { dir } => commands::stop_nats(&dir),
     };
     match done {

@@ -8,15 +8,18 @@ mod error;
 mod info;
 mod process;
 mod program;
+mod room;
 
 pub use error::Error;
 pub use program::{PROGRAM_VARIABLE, Program};
+pub use room::Room;
 
 use crate::init::{self, Settings};
 use crate::keys::files::Directory;
 use crate::keys::tls::{SERVER_CERTIFICATE, SERVER_KEY};
 use muster_protocol::id::Hash;
 use process::Process;
+use room::{Next, Watch};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -48,6 +51,8 @@ const BACKOFF_MIN: Duration = Duration::from_millis(250);
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 /// A server that ran that long is started again without delay.
 const STEADY: Duration = Duration::from_secs(60);
+/// How often the disk under the store is looked at.
+const LOOK: Duration = Duration::from_secs(2);
 /// Characters of the server's words in an error.
 const SAID_CHARS_MAX: usize = 1000;
 
@@ -77,6 +82,7 @@ pub struct Server {
     process: Process,
     port: u16,
     since: Instant,
+    watch: Watch,
 }
 
 /// Everything but the process: what a restart needs again.
@@ -99,13 +105,12 @@ impl Server {
     /// not start.
     pub async fn start(options: &Options) -> Result<Server, Error> {
         let site = Site::open(options).await?;
-        let server = match site.adopt().await? {
-            Some((process, port)) => Server { site, process, port, since: Instant::now() },
-            None => {
-                let (process, port) = site.spawn().await?;
-                Server { site, process, port, since: Instant::now() }
-            }
+        let (process, port) = match site.adopt().await? {
+            Some(adopted) => adopted,
+            None => site.spawn().await?,
         };
+        let watch = Watch::new(&site.settings.store_dir, site.run.path(LOG));
+        let server = Server { site, process, port, since: Instant::now(), watch };
         server.site.remember(server.port)?;
         info!(pid = server.pid(), port = server.port, adopted = server.is_adopted(), version =
             %server.version(), "nats-server answers");
@@ -142,8 +147,14 @@ impl Server {
         self.process.is_adopted()
     }
 
-    /// Starts it again whenever it ends, on the same port, until `stop`; then stops it. It reads
-    /// its certificate again when the keys have changed.
+    /// How much room its store has, and each change of it.
+    #[must_use]
+    pub fn room(&self) -> watch::Receiver<Room> {
+        self.watch.room()
+    }
+
+    /// Starts it again whenever it ends, or when its disk has room again, on the same port, until
+    /// `stop`; then stops it. It reads its certificate again when the keys have changed.
     ///
     /// # Errors
     /// When it cannot be stopped.
@@ -154,16 +165,22 @@ impl Server {
     ) -> Result<(), Error> {
         // The keys may have changed while nobody watched.
         self.show_certificate()?;
+        let mut looks = tokio::time::interval(LOOK);
         loop {
             tokio::select! {
-                () = self.process.ended() => {}
+                () = self.process.ended() => {
+                    warn!(pid = self.pid(), "nats-server ended, starting it again");
+                }
                 Ok(()) = keys.changed() => {
                     self.show_certificate()?;
                     continue;
                 }
+                _ = looks.tick() => match self.watch.look() {
+                    Next::Nothing => continue,
+                    Next::Restart => self.process.stop(self.site.stop_grace).await?,
+                },
                 () = stop.cancelled() => break,
             }
-            warn!(pid = self.pid(), "nats-server ended, starting it again");
             if stop.run_until_cancelled(self.restart()).await.is_none() {
                 // The start that was cut off may have left a process.
                 return self.site.clear().await.map(drop);

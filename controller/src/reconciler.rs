@@ -187,8 +187,10 @@ impl Reconciler {
         let now = self.registry.now();
         let Judged { overdue, heard, ready, silent } =
             self.registry.look(|workers| self.judged(workers, now));
-        for (agent, why) in overdue {
-            self.happen(&agent, &Input::TimedOut(why)).await;
+        if !overdue.is_empty() && self.may_end().await {
+            for (agent, why) in overdue {
+                self.happen(&agent, &Input::TimedOut(why)).await;
+            }
         }
         for agent in heard {
             self.happen(&agent, &Input::Heard).await;
@@ -199,6 +201,18 @@ impl Reconciler {
         }
         for agent in silent {
             self.happen(&agent, &Input::Silent).await;
+        }
+    }
+
+    /// Whether phases may end that took too long: what a doubted registry shows as booting may have
+    /// been at work for long.
+    async fn may_end(&self) -> bool {
+        match self.inspector.keeper.doubt().await {
+            Ok(doubt) => doubt.is_none(),
+            Err(error) => {
+                tracing::debug!(%error, "no phase is ended for its time");
+                false
+            }
         }
     }
 
@@ -324,7 +338,8 @@ fn demand(worker: &Worker) -> Option<Demand> {
     }
 }
 
-fn overdue(worker: &Worker, config: &Config, now: UnixMillis) -> Option<String> {
+/// What took too long of a worker's phase; none if it is within its time.
+pub(crate) fn overdue(worker: &Worker, config: &Config, now: UnixMillis) -> Option<String> {
     let (limit, what) = match worker.phase {
         Phase::Booting => (config.timeouts.boot_secs, "its agent did not enrol"),
         Phase::Configuring => (config.timeouts.configure_secs, "its states were not applied"),

@@ -13,7 +13,7 @@ use muster_protocol::bus::{self, Bus};
 use muster_protocol::desired::{
     Blob, CHUNK_BYTES, Desired, FILE_BYTES_MAX, FILES_MAX, File, Manifest,
 };
-use muster_protocol::id::{AgentId, Hash};
+use muster_protocol::id::{AgentId, Hash, UnixMillis};
 use muster_protocol::seal::{self, Sealed};
 use muster_protocol::subject;
 use muster_protocol::wire;
@@ -168,7 +168,8 @@ impl States {
             if worker.agent_id != *agent || over {
                 return Err(Refused { phase: worker.phase, what: "configured" });
             }
-            Ok(Worker { revision: worker.revision + 1, ..worker.clone() })
+            let revision = next_revision(worker.revision, self.registry.now());
+            Ok(Worker { revision, ..worker.clone() })
         };
         Ok(self.registry.change(&worker.name, counted).await?)
     }
@@ -202,6 +203,12 @@ impl States {
         }
         Ok(())
     }
+}
+
+/// An agent takes nothing older than it had, and a registry that was restored has forgotten what it
+/// had: therefore a revision is also not below the present time, in seconds.
+fn next_revision(revision: u64, now: UnixMillis) -> u64 {
+    (revision + 1).max(u64::try_from(now.0 / 1000).unwrap_or_default())
 }
 
 fn compress(piece: &[u8]) -> Vec<u8> {
@@ -280,6 +287,14 @@ mod tests {
         let paths: Vec<&str> = files.iter().map(|(file, _)| file.path.as_str()).collect();
         assert_eq!(paths, ["a.sls", "b/c.sls"]);
         assert_eq!(files[0].0.blob, Blob { hash: Hash::of(b""), size: 0 });
+    }
+
+    #[test]
+    fn a_revision_grows_though_the_registry_or_the_clock_went_back() {
+        let (then, later) = (UnixMillis(1_700_000_000_000), UnixMillis(1_700_000_060_000));
+        let told = next_revision(0, then);
+        assert!(next_revision(told, then) > told && next_revision(told, UnixMillis(0)) > told);
+        assert!(next_revision(0, later) > told, "restored from before anything was told");
     }
 
     #[test]

@@ -16,8 +16,9 @@ use muster_protocol::id::{AgentId, Token, UnixMillis, WorkerName, random};
 use muster_protocol::subject::{self, Source};
 use muster_protocol::worker::Worker;
 use muster_reactors::history::{History, Limits, TooMany};
-use muster_reactors::pipeline::{OnFrame, Pipeline, Schemas, Status};
+use muster_reactors::pipeline::{OnFrame, Pipeline, Schemas, Status, Written};
 use muster_reactors::sink::{self, Sink};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -63,6 +64,9 @@ pub struct Stats {
     schemas: Arc<Schemas<JetStream>>,
     history: Arc<History>,
     sinks: Mutex<Vec<Arc<Status>>>,
+    /// By sink, what it has: a pipeline ends with the lease, and what NATS did not learn was
+    /// written comes again.
+    written: Mutex<BTreeMap<String, Arc<Written>>>,
     heartbeats: Arc<Heartbeats>,
     doubles: Arc<Doubles>,
 }
@@ -88,14 +92,8 @@ impl Stats {
         let heartbeats = Arc::new(Heartbeats::new(UnixMillis::now()));
         let history = Arc::new(History::new(Limits::default()));
         let schemas = Arc::new(Schemas::new(parts.jetstream.clone()));
-        Stats {
-            parts,
-            schemas,
-            history,
-            sinks: Mutex::default(),
-            heartbeats,
-            doubles: Arc::default(),
-        }
+        let (sinks, written, doubles) = (Mutex::default(), Mutex::default(), Arc::default());
+        Stats { parts, schemas, history, sinks, written, heartbeats, doubles }
     }
 
     /// Fills the history and hears agents, until it is cancelled; on every controller.
@@ -148,8 +146,10 @@ impl Stats {
     ) -> Pipeline<Consumer, JetStream> {
         let status = Arc::new(Status::new(name));
         self.lock().push(Arc::clone(&status));
-        let schemas = Arc::clone(&self.schemas);
-        Pipeline { source, schemas, sink, status, on_frame, clock: UnixMillis::now }
+        let (schemas, clock) = (Arc::clone(&self.schemas), UnixMillis::now);
+        let mut all = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let written = Arc::clone(all.entry(name.to_owned()).or_default());
+        Pipeline { source, schemas, sink, status, written, on_frame, clock }
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Arc<Status>>> {

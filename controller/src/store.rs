@@ -67,9 +67,16 @@ pub async fn open(bus: &Bus, store: &config::Store) -> Result<(JetStream, Bucket
     Ok((jetstream, buckets))
 }
 
+/// The most bytes of the stream of events.
+#[must_use]
+pub fn events_bytes(store: &config::Store) -> u64 {
+    store.bytes_max / 100 * EVENTS_PERCENT
+}
+
 fn streams(store: &config::Store) -> [stream::Spec; 3] {
     let part = |percent| store.bytes_max / 100 * percent;
     let replicas = store.replicas;
+    let duplicate_window = Duration::from_secs(store.duplicate_secs.into());
     [
         stream::Spec {
             name: EVENTS,
@@ -77,6 +84,7 @@ fn streams(store: &config::Store) -> [stream::Spec; 3] {
             bytes_max: part(EVENTS_PERCENT),
             per_subject_max: EVENTS_PER_SUBJECT_MAX,
             age_max: Some(DAY * store.event_days),
+            duplicate_window,
             replicas,
             asynchronous: false,
         },
@@ -86,6 +94,7 @@ fn streams(store: &config::Store) -> [stream::Spec; 3] {
             bytes_max: part(STATS_PERCENT),
             per_subject_max: FRAMES_PER_AGENT_MAX,
             age_max: Some(DAY),
+            duplicate_window,
             replicas,
             asynchronous: true,
         },
@@ -95,6 +104,7 @@ fn streams(store: &config::Store) -> [stream::Spec; 3] {
             bytes_max: part(BLOBS_PERCENT),
             per_subject_max: 1,
             age_max: None,
+            duplicate_window,
             replicas,
             asynchronous: false,
         },

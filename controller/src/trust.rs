@@ -7,14 +7,17 @@
 use crate::documents::Documents;
 use crate::doubt::Trust;
 use crate::lease::Fence;
+use muster_protocol::backup::Document;
 use muster_protocol::bus;
-use muster_protocol::id::{Token, random};
+use muster_protocol::id::{Token, UnixMillis, random};
 use muster_protocol::wire::{self, Message};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
@@ -173,16 +176,23 @@ impl Keeper {
         }
     }
 
+    /// Why the registry as a whole is doubted; none if it is believed.
+    ///
+    /// # Errors
+    /// When the bucket cannot be read; then it is not believed.
+    pub async fn doubt(&self) -> Result<Option<String>, Error> {
+        Ok(match self.read::<Identity>(KEY).await? {
+            Some(identity) => identity.doubt,
+            None => Some("the registry has lost its identity".to_owned()),
+        })
+    }
+
     /// What may be believed about one provider.
     ///
     /// # Errors
     /// When the bucket cannot be read; then nothing may be removed.
     pub async fn trust(&self, provider: &str) -> Result<Trust, Error> {
-        let identity = self.read::<Identity>(KEY).await?;
-        let registry = match identity {
-            Some(identity) => identity.doubt,
-            None => Some("the registry has lost its identity".to_owned()),
-        };
+        let registry = self.doubt().await?;
         let mut confirmed = self.read::<Confirmed>(CONFIRMED).await?.unwrap_or_default();
         let about = confirmed.about.remove(provider).unwrap_or_default();
         Ok(Trust { registry, confirmed: about.into_iter().collect() })
@@ -254,6 +264,32 @@ impl Keeper {
         Ok(told)
     }
 
+    /// Notes that a registry is written from a backup: it is doubted from now on, whatever this
+    /// machine remembers, and also on a machine that remembers nothing.
+    ///
+    /// # Errors
+    /// When either cannot be read or written; then nothing may be restored.
+    pub async fn restored(
+        &self,
+        identity: Option<&Document>,
+        made: UnixMillis,
+    ) -> Result<(), Error> {
+        let copy: Option<Identity> = identity
+            .map(|document| wire::decode(&document.value))
+            .transpose()
+            .map_err(bus::Error::from)?;
+        let (stored, revision) = self.identity().await?;
+        let all = [copy, stored, self.remembered()?];
+        let epoch = all.iter().flatten().map(|one| one.epoch).max().unwrap_or_default() + 1;
+        let id = all.into_iter().flatten().next().map(|one| one.id);
+        let at = moment(made);
+        let doubt = Some(format!("the registry was restored from a backup of {at}"));
+        let id = id.unwrap_or_else(|| Token::random(random()));
+        let identity = Identity { id, epoch, doubt };
+        self.write(&identity, revision).await?;
+        self.remember(&identity)
+    }
+
     /// The registry's identity with its revision; 0 if it has none.
     async fn identity(&self) -> Result<(Option<Identity>, u64), Error> {
         let Some(entry) = self.bucket.get(KEY).await? else { return Ok((None, 0)) };
@@ -295,6 +331,17 @@ impl Keeper {
         file.persist(&self.path).map_err(|error| failed(error.error))?;
         Ok(())
     }
+}
+
+/// Whether a document is the registry's identity: it is not restored as it was.
+#[must_use]
+pub fn is_identity(document: &Document) -> bool {
+    document.bucket == "CLUSTER" && document.key == KEY
+}
+
+fn moment(at: UnixMillis) -> String {
+    let time = OffsetDateTime::from_unix_timestamp(at.0 / 1000).ok();
+    time.and_then(|time| time.format(&Rfc3339).ok()).unwrap_or_else(|| "an unknown time".to_owned())
 }
 
 /// The identity after the registry's and this machine's memory were compared.
@@ -364,6 +411,30 @@ mod tests {
         assert!(doubt(None, Some(identity(1, 5))));
         assert!(doubt(Some(identity(1, 4)), Some(identity(1, 5))));
         assert!(doubt(Some(identity(2, 5)), Some(identity(1, 5))));
+    }
+
+    #[tokio::test]
+    async fn a_restored_registry_is_doubted_on_a_new_machine_and_on_the_old_one() {
+        let (memory, old, new) = (Memory::default(), temporary(), temporary());
+        let first = keeper(&memory, old.path());
+        assert!(!is_doubted(&first).await);
+        let value = memory.get(KEY).await.unwrap().unwrap().value;
+        let copy = Document { bucket: "CLUSTER".into(), key: KEY.into(), value };
+        assert!(is_identity(&copy));
+        for folder in [&old, &new] {
+            let store = Memory::default();
+            let restoring = keeper(&store, folder.path());
+            restoring.restored(Some(&copy), UnixMillis(1_700_000_000_000)).await.unwrap();
+            assert!(is_doubted(&restoring).await);
+            let told = restoring.trust("c").await.unwrap().registry.unwrap();
+            assert!(told.ends_with("a backup of 2023-11-14T22:13:20Z"), "{told}");
+            restoring.confirm().await.unwrap();
+            assert!(!is_doubted(&restoring).await);
+        }
+    }
+
+    fn temporary() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
     }
 
     #[test]

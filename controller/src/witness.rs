@@ -1,6 +1,7 @@
 //! Takes what agents report of themselves, from a durable consumer: results and alarms.
 
 use crate::documents::Teller;
+use crate::floods::Floods;
 use crate::lifecycle::Input;
 use crate::registry::{self, Registry};
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -28,6 +29,8 @@ pub struct Witness {
     pub registry: Arc<Registry>,
     /// Who is told what agents have noticed of an attack.
     pub teller: Arc<dyn Teller>,
+    /// Sees to it that none says too much.
+    pub floods: Floods,
 }
 
 impl Witness {
@@ -66,6 +69,7 @@ impl Witness {
         let prefix = "muster.event.agent.";
         let Some([agent, kind]) = subject::tokens(&delivery.subject, prefix) else { return true };
         let Ok(agent) = agent.parse::<AgentId>() else { return true };
+        self.floods.count(&agent, delivery.payload.len()).await;
         let Ok(event) = wire::decode::<Event>(&delivery.payload) else {
             tracing::warn!(agent_id = %agent, kind, "an agent's event cannot be read");
             return true;

@@ -30,6 +30,7 @@ pub const CALLS: &[Call] = &[
     call("cluster", "show", Role::Viewer),
     call("cluster", "destroy", Role::Admin),
     call("cluster", "confirm", Role::Admin),
+    call("cluster", "backup", Role::Admin),
     call("cloud", "show", Role::Viewer),
     call("worker", "list", Role::Viewer),
     call("worker", "launch", Role::Operator),
@@ -127,9 +128,11 @@ macro_rules! question {
     };
 }
 
+mod backup;
 mod keys;
 mod people;
 
+pub use backup::{BackupPart, ClusterBackup};
 pub use keys::*;
 pub use people::*;
 

@@ -31,8 +31,9 @@ pub const REQUEST_TIMEOUT: Duration = Duration::from_secs(10);
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(60);
 /// Messages that one subscription holds before it is called slow.
 const SUBSCRIPTION_CAPACITY: usize = 4096;
-/// How often an idle connection is proved alive; two missed ones close it.
-const PING_INTERVAL: Duration = Duration::from_secs(20);
+/// How often an idle connection is proved alive; the third after two unanswered ones closes it: a
+/// connection that is open on one side only is given up after 45 s.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
 
 /// Why the bus could not do it.
 #[derive(Debug, thiserror::Error)]

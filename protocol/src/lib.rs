@@ -5,6 +5,7 @@
 //! else.
 
 pub mod api;
+pub mod backup;
 pub mod bus;
 pub mod command;
 pub mod desired;

@@ -6,16 +6,18 @@
 #![allow(clippy::unwrap_used, reason = "these are helpers of tests")]
 
 use muster_protocol::api::{
-    Answer, CloudShow, ClusterDestroy, ClusterShow, CommandRun, CommandStarted, ImageList,
-    ImageSet, KeyKind, KeyState, KeyView, KeysDrop, KeysRotate, KeysShow, KeysView, Mark, PoolList,
-    PoolMark, PoolMarking, PoolScale, PoolView, ReconcileConfirm, Refusal, RefusalKind,
-    RevocationsView, Rotation, SeriesView, StatsShow, TailOpen, Target, WorkerLaunch, WorkerList,
-    WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
+    Answer, BackupPart, CloudShow, ClusterBackup, ClusterDestroy, ClusterShow, CommandRun,
+    CommandStarted, ImageList, ImageSet, KeyKind, KeyState, KeyView, KeysDrop, KeysRotate,
+    KeysShow, KeysView, Mark, PoolList, PoolMark, PoolMarking, PoolScale, PoolView,
+    ReconcileConfirm, Refusal, RefusalKind, RevocationsView, Rotation, SeriesView, StatsShow,
+    TailOpen, Target, WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild, WorkerTerminate,
+    WorkerView,
 };
 use muster_protocol::api::{
     PersonRole, UserAdd, UserAdded, UserList, UserRenew, UserRenewed, UserRevoke, UserRevoked,
     UserState, UserView,
 };
+use muster_protocol::backup::{Backup, Document};
 use muster_protocol::command::{Command, Reply, Verb};
 use muster_protocol::desired::{Blob, Desired, File, Manifest};
 use muster_protocol::enrol::{self, Admission, Claim, Renewal, Request, SignedRenewal, Verdict};
@@ -178,6 +180,20 @@ fn pool_view() -> PoolView {
     }
 }
 
+fn document() -> Document {
+    Document { bucket: "POOLS".into(), key: "compute".into(), value: vec![0, 127, 255] }
+}
+
+fn backup_part(next: Option<String>) -> BackupPart {
+    BackupPart { cluster: "pluto".into(), documents: vec![document()], total: 7, next }
+}
+
+#[test]
+fn a_backup_is_as_it_was() {
+    let (cluster, release) = ("pluto".to_owned(), "0.1.0".to_owned());
+    check("backup", &Backup { cluster, made: NOW, release, documents: vec![document()] });
+}
+
 fn pool_state() -> PoolState {
     PoolState {
         name: "compute".parse().unwrap(),
@@ -321,6 +337,9 @@ fn the_api_is_as_it_was() {
     check("api.image.list", &ImageList {});
     check("api.cluster.destroy", &ClusterDestroy {});
     check("api.cluster.confirm", &ReconcileConfirm {});
+    let after = Some("POOLS/compute".to_owned());
+    check("api.cluster.backup", &ClusterBackup { after: after.clone() });
+    check("api.cluster.backup.answer", &Answer::Ok(backup_part(after)));
     check("api.cloud.show", &CloudShow {});
     check("api.pool.list", &PoolList {});
     check("api.pool.scale", &PoolScale { pool: "compute".parse().unwrap(), size: 5 });

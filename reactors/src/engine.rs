@@ -10,7 +10,7 @@ use muster_protocol::id::Token;
 use muster_protocol::wire;
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
@@ -51,14 +51,19 @@ pub trait Actions: Send + Sync + fmt::Debug {
 pub struct Engine<A> {
     rules: Vec<Rule>,
     actions: A,
-    done: Mutex<Done>,
+    memory: Arc<Memory>,
 }
+
+/// Which events were acted on. It outlives an engine: whoever takes up again, after the lease was
+/// lost with NATS, is given what the server did not learn was done.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<Done>);
 
 impl<A: Actions> Engine<A> {
     /// An engine over these rules.
     #[must_use]
-    pub fn new(rules: Vec<Rule>, actions: A) -> Engine<A> {
-        Engine { rules, actions, done: Mutex::default() }
+    pub fn new(rules: Vec<Rule>, actions: A, memory: Arc<Memory>) -> Engine<A> {
+        Engine { rules, actions, memory }
     }
 
     /// Takes events until it is cancelled.
@@ -89,7 +94,7 @@ impl<A: Actions> Engine<A> {
     }
 
     fn done(&self) -> MutexGuard<'_, Done> {
-        self.done.lock().unwrap_or_else(PoisonError::into_inner)
+        self.memory.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn take(&self, delivery: &Delivery) -> Result<(), bus::Error> {
@@ -103,7 +108,12 @@ impl<A: Actions> Engine<A> {
         if self.done().has(&event.id) {
             return delivery.ack().await;
         }
-        match self.react(&delivery.subject, &event).await {
+        let rules = self.concerned(&delivery.subject, &event);
+        if !rules.is_empty() && is_double(delivery, &event).await? {
+            tracing::debug!(subject = delivery.subject, id = %event.id, "it was stored before");
+            return delivery.ack().await;
+        }
+        match self.react(&rules, &delivery.subject, &event).await {
             Err(error) if error.is_retryable && delivery.attempt < ATTEMPTS_MAX => {
                 let doublings = u32::try_from(delivery.attempt).unwrap_or(8);
                 tracing::debug!(subject = delivery.subject, %error, "an action is tried again");
@@ -118,19 +128,46 @@ impl<A: Actions> Engine<A> {
         delivery.ack().await
     }
 
-    async fn react(&self, subject: &str, event: &Event) -> Result<(), ActionError> {
-        for rule in &self.rules {
-            match rule.matches(subject, event) {
-                Ok(false) => {}
-                Ok(true) => {
-                    for action in &rule.actions {
-                        self.actions.act(action, subject, event).await?;
-                    }
-                }
-                Err(error) => tracing::warn!(rule = rule.name, subject, error, "a rule's `when`"),
-            }
+    fn concerned(&self, subject: &str, event: &Event) -> Vec<&Rule> {
+        let concerned = |rule: &&Rule| {
+            rule.matches(subject, event).unwrap_or_else(|error| {
+                tracing::warn!(rule = rule.name, subject, error, "a rule's `when`");
+                false
+            })
+        };
+        self.rules.iter().filter(concerned).collect()
+    }
+
+    async fn react(
+        &self,
+        rules: &[&Rule],
+        subject: &str,
+        event: &Event,
+    ) -> Result<(), ActionError> {
+        for action in rules.iter().flat_map(|rule| &rule.actions) {
+            self.actions.act(action, subject, event).await?;
         }
         Ok(())
+    }
+}
+
+/// Whether an event was stored before, and perhaps acted on by a controller that is gone. Who sends
+/// on a subject sends one event after the other, and one again before the next: so the double of an
+/// event that NATS did not know any more comes right behind it.
+async fn is_double(delivery: &Delivery, event: &Event) -> Result<bool, bus::Error> {
+    loop {
+        match delivery.before().await {
+            Ok(None) => return Ok(false),
+            Ok(Some(before)) => {
+                let before = wire::decode::<Event>(&before);
+                return Ok(before.is_ok_and(|before| before.id == event.id));
+            }
+            Err(error) if error.is_retryable() => {
+                tracing::debug!(subject = delivery.subject, %error, "asking again");
+                tokio::time::sleep(RETRY_FIRST).await;
+            }
+            Err(error) => return Err(error),
+        }
     }
 }
 

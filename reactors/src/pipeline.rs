@@ -13,6 +13,7 @@ mod written;
 pub use decode::{Error as DecodeError, decode};
 pub use schemas::{Announced, Schemas};
 pub use status::Status;
+pub use written::Written;
 
 use crate::sink::{self, Sink};
 use muster_protocol::bus::Error as BusError;
@@ -23,7 +24,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
-use written::Written;
 
 /// Frames that are written together.
 pub const BATCH_MAX: usize = 64;
@@ -77,6 +77,8 @@ pub struct Pipeline<S, A> {
     pub sink: Sink,
     /// What is told of it.
     pub status: Arc<Status>,
+    /// What the sink has already, from pipelines before this one.
+    pub written: Arc<Written>,
     /// Who is told that an agent lives, if anyone; one pipeline is enough.
     pub on_frame: Option<OnFrame>,
     /// The present time.
@@ -89,7 +91,6 @@ impl<S: Source, A: Announced> Pipeline<S, A> {
     /// # Errors
     /// When the source is closed for good: then its owner makes a new one.
     pub async fn run(mut self, cancel: CancellationToken) -> Result<(), BusError> {
-        let mut written = Written::default();
         let mut wait = Backoff::default();
         loop {
             let taken = tokio::select! {
@@ -99,7 +100,7 @@ impl<S: Source, A: Announced> Pipeline<S, A> {
             match taken {
                 Ok(messages) => {
                     wait = Backoff::default();
-                    if !self.handle(&messages, &mut written, &cancel).await {
+                    if !self.handle(&messages, &cancel).await {
                         return Ok(());
                     }
                 }
@@ -115,17 +116,12 @@ impl<S: Source, A: Announced> Pipeline<S, A> {
     }
 
     /// Writes and acknowledges messages; false if it was cancelled before.
-    async fn handle(
-        &mut self,
-        messages: &[S::Message],
-        written: &mut Written,
-        cancel: &CancellationToken,
-    ) -> bool {
-        let Some(decoded) = self.decode(messages, written, cancel).await else { return false };
+    async fn handle(&mut self, messages: &[S::Message], cancel: &CancellationToken) -> bool {
+        let Some(decoded) = self.decode(messages, cancel).await else { return false };
         if !self.write(&decoded.batches, cancel).await {
             return false;
         }
-        decoded.batches.iter().for_each(|batch| written.insert(batch));
+        decoded.batches.iter().for_each(|batch| self.written.insert(batch));
         for (at, message) in messages.iter().enumerate() {
             let told = match decoded.put_off.contains(&at) {
                 true => message.retry_after(SCHEMA_WAIT).await,
@@ -143,13 +139,12 @@ impl<S: Source, A: Announced> Pipeline<S, A> {
     async fn decode(
         &mut self,
         messages: &[S::Message],
-        written: &Written,
         cancel: &CancellationToken,
     ) -> Option<Decoded> {
         let mut decoded = Decoded::default();
         for (at, message) in messages.iter().enumerate() {
             match self.decode_one(message, cancel).await? {
-                Ok(batch) if written.covers(&batch) || decoded.has(&batch) => {}
+                Ok(batch) if self.written.covers(&batch) || decoded.has(&batch) => {}
                 Ok(batch) => {
                     if let Some(on_frame) = &self.on_frame {
                         on_frame(&batch);

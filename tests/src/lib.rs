@@ -3,6 +3,7 @@
 pub mod cluster;
 pub mod demo;
 pub mod figures;
+pub mod fleet;
 pub mod host;
 pub mod house;
 pub mod joiner;

@@ -105,6 +105,7 @@ async fn streams(bus: &Bus) -> JetStream {
             bytes_max: 64 << 20,
             per_subject_max: 1000,
             age_max: None,
+            duplicate_window: Duration::from_secs(120),
             replicas: 1,
             asynchronous: false,
         };
@@ -152,6 +153,7 @@ async fn run(jetstream: &JetStream, name: &str, sink: Sink) -> Running {
         schemas: Arc::new(Schemas::new(jetstream.clone())),
         sink,
         status: status.clone(),
+        written: Arc::default(),
         on_frame: None,
         clock: UnixMillis::now,
     };

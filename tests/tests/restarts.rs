@@ -225,5 +225,9 @@ async fn agents_stream_on_while_the_controller_is_down() -> Result<()> {
     cluster.more_samples(2, 2).await?;
     // What the killed controller held is delivered again after a minute.
     until("complete", || Ok(cluster.is_complete(INTERVAL_SECS)?.then_some(()))).await?;
+    for (agent, series) in cluster.samples()? {
+        let times: BTreeSet<&String> = series.iter().map(|(time, _)| time).collect();
+        assert_eq!(times.len(), series.len(), "{agent}: a sample is written twice");
+    }
     cluster.finish(&[])
 }

@@ -47,6 +47,8 @@ impl Item {
 pub(super) struct Spool {
     folder: PathBuf,
     next: u64,
+    /// The last event could not be written.
+    fails: bool,
 }
 
 impl Spool {
@@ -67,7 +69,7 @@ impl Spool {
                 None => files::remove(&folder.join(&name))?,
             }
         }
-        Ok((Spool { folder, next }, items))
+        Ok((Spool { folder, next, fails: false }, items))
     }
 
     /// Keeps an event on disk; where the disk does not take it, in memory.
@@ -75,13 +77,20 @@ impl Spool {
         let path = self.folder.join(format!("{:016}-{}", self.next, lane.name()));
         self.next += 1;
         let bytes = [message_id.as_bytes(), b"\n", &payload].concat();
-        match files::write(&path, &bytes, Lasting::Process) {
+        let written = files::write(&path, &bytes, Lasting::Process);
+        self.fails = written.is_err();
+        match written {
             Ok(()) => Item { lane, message_id, body: Body::File(path, bytes.len() as u64) },
             Err(error) => {
                 tracing::warn!(error = %crate::chain(&error), "an event waits in memory only");
                 Item::memory(lane, message_id, payload)
             }
         }
+    }
+
+    /// Whether the last event could not be written.
+    pub(super) fn fails(&self) -> bool {
+        self.fails
     }
 
     /// The message's bytes.

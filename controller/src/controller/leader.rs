@@ -4,9 +4,11 @@
 use super::core::Core;
 use super::{STOP_GRACE, Tasks};
 use crate::actions;
+use crate::floods::Floods;
 use crate::hooks::follow;
 use crate::people::Cut;
 use crate::reconciler::Reconciler;
+use crate::store;
 use crate::witness::Witness;
 use anyhow::{Context, bail};
 use muster_protocol::bus::stream::{EVENTS, HeardClaims};
@@ -108,8 +110,11 @@ async fn start_witness(
 ) -> anyhow::Result<()> {
     let filter = "muster.event.agent.>";
     let events = core.jetstream.consumer(EVENTS, "controller", filter).await?;
-    let done = Witness { registry: Arc::clone(&core.registry), teller: Arc::new(core.bus.clone()) };
-    let done = done.run(events, stop.clone());
+    let bytes = store::events_bytes(&core.config.store);
+    let floods = Floods::new(core.jetstream.clone(), core.bus.clone(), bytes);
+    let teller = Arc::new(core.bus.clone());
+    let witness = Witness { registry: Arc::clone(&core.registry), teller, floods };
+    let done = witness.run(events, stop.clone());
     tasks.spawn(async { ("witness", done.await.map_err(Into::into)) });
     Ok(())
 }
@@ -130,7 +135,7 @@ async fn start_reactors(
         tasks: core.tracker.clone(),
     };
     let events = core.jetstream.consumer(EVENTS, "reactors", subject::EVENT_ALL).await?;
-    let done = Engine::new(rules, actions).run(events, stop.clone());
+    let done = Engine::new(rules, actions, Arc::clone(&core.acted)).run(events, stop.clone());
     tasks.spawn(async { ("reactors", done.await.map_err(Into::into)) });
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! Who keeps the keys, the claims and the credentials of all others new.
 
-use super::core::own_user;
+use super::buses::own_user;
 use crate::config::Config;
 use crate::keys::{Ends, Keys};
 use crate::lease::Fence;

@@ -18,6 +18,8 @@ const LOG_BYTES: u64 = 16 << 20;
 const LOG_FILES: u32 = 4;
 /// A storm of ten thousand agents is served within it; with the default of 2 s it is not.
 const AUTHORIZATION_SECS: u32 = 60;
+/// The server gives a client up that is silent for three to four of these.
+const PING_SECS: u32 = 12;
 const TEMPLATE: &str = include_str!("nats.conf");
 
 pub(super) fn render(settings: &Settings, keys: &Keys) -> Result<String, Error> {
@@ -34,7 +36,7 @@ pub(super) fn render(settings: &Settings, keys: &Keys) -> Result<String, Error> 
         0 => "-1".to_owned(),
         port => port.to_string(),
     };
-    let values: [(&str, String); 16] = [
+    let values: [(&str, String); 17] = [
         ("{cluster}", settings.cluster.to_string()),
         ("{address}", settings.listen.ip().to_string()),
         ("{port}", port),
@@ -46,6 +48,7 @@ pub(super) fn render(settings: &Settings, keys: &Keys) -> Result<String, Error> 
         ("{certificate}", quoted(&tls.certificate)?),
         ("{key}", quoted(&tls.key)?),
         ("{authorization_secs}", AUTHORIZATION_SECS.to_string()),
+        ("{ping_secs}", PING_SECS.to_string()),
         ("{store}", quoted(&settings.store_dir)?),
         ("{store_bytes}", settings.max_store.to_string()),
         ("{memory_bytes}", MEMORY_STORE_BYTES.to_string()),

@@ -77,19 +77,34 @@ impl Bucket {
         Ok(entry.and_then(live))
     }
 
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Every key that has a value, in no order.
+    ///
+    /// # Errors
+    /// When the server does not answer: never a part.
+    pub async fn keys(&self) -> Result<Vec<String>, Error> {
+        let mut keys =
+            self.store.keys().await.map_err(|error| self.failed("listing", ">", error))?;
+        let mut found = Vec::new();
+        while let Some(key) = keys.next().await {
+            found.push(key.map_err(|error| self.failed("listing", ">", error))?);
+        }
+        Ok(found)
+    }
+
     /// Every key with its value, in no order.
     ///
     /// # Errors
     /// When the server does not answer: never a part.
     pub async fn all(&self) -> Result<Vec<Entry>, Error> {
-        let reading = |error| self.failed("reading", ">", error);
-        let mut keys =
-            self.store.keys().await.map_err(|error| self.failed("listing", ">", error))?;
         let mut found = Vec::new();
-        while let Some(key) = keys.next().await {
-            let key = key.map_err(|error| self.failed("listing", ">", error))?;
-            let entry = self.store.entry(key).await.map_err(reading)?;
-            found.extend(entry.and_then(live));
+        for key in self.keys().await? {
+            found.extend(self.get(&key).await?);
         }
         Ok(found)
     }

@@ -8,6 +8,7 @@ use super::{Bus, Delivered, Error};
 use crate::event::Event;
 use crate::id::UnixMillis;
 use crate::{subject, wire};
+use async_nats::StatusCode;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull, push};
 use async_nats::jetstream::message::AckKind;
 use async_nats::jetstream::{self, Context};
@@ -26,6 +27,9 @@ pub const BLOBS: &str = "BLOBS";
 const ACK_WAIT: Duration = Duration::from_secs(60);
 /// The same for events: so long waits what was on its way to a controller that was killed.
 const EVENT_ACK_WAIT: Duration = Duration::from_secs(15);
+/// Bytes that a consumer asks for at once: a flood of large messages waits in the stream, and not
+/// on the connection, where calls would wait behind it.
+const PULL_BYTES_MAX: usize = 4 << 20;
 /// Messages that a consumer may hold unacknowledged.
 const ACK_PENDING_MAX: i64 = 2048;
 /// A reader that nobody pulls from ends after this.
@@ -36,8 +40,6 @@ const REOPEN_DOUBLINGS_MAX: usize = 5;
 const FEED_HEARTBEAT: Duration = Duration::from_secs(10);
 /// A feed that nobody hears ends after this.
 const FEED_INACTIVE: Duration = Duration::from_secs(30);
-/// The window in which a message id is stored once.
-const DUPLICATE_WINDOW: Duration = Duration::from_secs(120);
 
 pub(super) fn failed(
     what: impl Into<String>,
@@ -185,6 +187,18 @@ impl JetStream {
         let made = self.context.create_consumer_on_stream(config, EVENTS).await;
         let made = made.map_err(|error| failed(format!("opening a tail of {filter}"), error))?;
         Ok(made.cached_info().num_pending)
+    }
+
+    /// Removes all messages of a filter but the newest `keep`. Returns how many.
+    ///
+    /// # Errors
+    /// When the server does not.
+    pub async fn cut(&self, of: &str, filter: &str, keep: u64) -> Result<u64, Error> {
+        let what = || format!("cutting {filter} of stream {of}");
+        let stream = self.context.get_stream_no_info(of).await;
+        let stream = stream.map_err(|error| failed(what(), error))?;
+        let cut = stream.purge().filter(filter).keep(keep).await;
+        Ok(cut.map_err(|error| failed(what(), error))?.purged)
     }
 
     /// The newest message of a subject; none if there is none.
@@ -348,7 +362,8 @@ async fn pulling(
     let what = || format!("consuming {} of stream {of}", config.filter_subject);
     let consumer = context.create_consumer_on_stream(config.clone(), of).await;
     let consumer = consumer.map_err(|error| failed(what(), error))?;
-    consumer.messages().await.map_err(|error| failed(what(), error))
+    let pulling = consumer.stream().max_bytes_per_batch(PULL_BYTES_MAX);
+    pulling.messages().await.map_err(|error| failed(what(), error))
 }
 
 fn delivery<E>(message: Result<jetstream::Message, E>) -> Result<Delivery, Error>
@@ -388,6 +403,35 @@ fn grouped<T>(items: Vec<T>, key: impl Fn(&T) -> String) -> Vec<Vec<T>> {
 }
 
 impl Delivery {
+    /// The message of the same subject that was stored before it; none if it is the first that is
+    /// left.
+    ///
+    /// # Errors
+    /// When the server does not answer.
+    pub async fn before(&self) -> Result<Option<Vec<u8>>, Error> {
+        let Ok(info) = self.message.info() else { return Ok(None) };
+        let what = || format!("reading what came before {} of {}", self.sequence, self.subject);
+        let asked = serde_json::json!({
+            "multi_last": [self.subject], "up_to_seq": self.sequence.saturating_sub(1),
+        });
+        if self.sequence <= 1 {
+            return Ok(None);
+        }
+        let to = format!("$JS.API.DIRECT.GET.{}", info.stream);
+        let client = self.message.context.client();
+        let answer = client.request(to, asked.to_string().into()).await;
+        let answer = answer.map_err(|error| failed(what(), error))?;
+        match answer.status {
+            None | Some(StatusCode::OK) => Ok(Some(answer.payload.to_vec())),
+            Some(StatusCode::NOT_FOUND) => Ok(None),
+            // The end of an empty batch.
+            Some(status) if status.as_u16() == 204 => Ok(None),
+            Some(status) => {
+                Err(Error::JetStream { what: what(), source: status.to_string().into() })
+            }
+        }
+    }
+
     /// It is done, and will not come again.
     ///
     /// # Errors

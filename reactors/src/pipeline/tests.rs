@@ -116,6 +116,7 @@ impl Bench {
             schemas: self.schemas.clone(),
             sink,
             status: self.status.clone(),
+            written: Arc::default(),
             on_frame: Some(Box::new(on_frame)),
             clock: || NOW,
         };
@@ -228,6 +229,7 @@ async fn a_pipeline_whose_sink_is_down_can_be_stopped() {
         schemas: bench.schemas.clone(),
         sink: json_lines(folder.path()),
         status: bench.status.clone(),
+        written: Arc::default(),
         on_frame: None,
         clock: || NOW,
     };

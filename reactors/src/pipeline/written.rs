@@ -1,27 +1,32 @@
-//! What this pipeline has written, so that a redelivered frame is not written twice.
+//! What a sink's pipelines have written, so that a redelivered frame is not written twice.
 
 use crate::history::Seen;
 use muster_protocol::id::AgentId;
 use muster_protocol::stats::Batch;
 use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Agents that are remembered; then all are forgotten, and a redelivery is written again.
 const AGENTS_MAX: usize = 50_000;
 
+/// The samples that a sink has. It outlives the sink's pipeline, which ends with the lease.
 #[derive(Default)]
-pub(super) struct Written {
-    agents: HashMap<AgentId, Seen>,
-}
+pub struct Written(Mutex<HashMap<AgentId, Seen>>);
 
 impl Written {
     pub(super) fn covers(&self, batch: &Batch) -> bool {
-        self.agents.get(&batch.agent).is_some_and(|seen| seen.covers(batch))
+        self.agents().get(&batch.agent).is_some_and(|seen| seen.covers(batch))
     }
 
-    pub(super) fn insert(&mut self, batch: &Batch) {
-        if self.agents.len() >= AGENTS_MAX && !self.agents.contains_key(&batch.agent) {
-            self.agents.clear();
+    pub(super) fn insert(&self, batch: &Batch) {
+        let mut agents = self.agents();
+        if agents.len() >= AGENTS_MAX && !agents.contains_key(&batch.agent) {
+            agents.clear();
         }
-        self.agents.entry(batch.agent.clone()).or_default().insert(batch);
+        agents.entry(batch.agent.clone()).or_default().insert(batch);
+    }
+
+    fn agents(&self) -> MutexGuard<'_, HashMap<AgentId, Seen>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

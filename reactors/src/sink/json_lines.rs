@@ -3,9 +3,12 @@
 //! `{"time":"2026-11-20T05:01:22.123Z","worker":"…","agent_id":"…","metrics":{"load.1m":0.2}}`; a
 //! metric without a value is left out. Batches are appended whole and, unless told otherwise, are
 //! on disk before they are acknowledged. A line that a crash cut is removed at the next start:
-//! its batch was not acknowledged and comes again.
+//! its batch was not acknowledged and comes again. So may whole lines whose writer was killed
+//! before it could acknowledge them: what the end of the file holds at the start is not written
+//! again.
 
 mod file;
+mod tail;
 
 use super::{Error, whole};
 use file::File;
@@ -14,6 +17,7 @@ use muster_protocol::stats::Batch;
 use serde::ser::{SerializeMap, Serializer};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
+use tail::Tail;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
@@ -67,31 +71,48 @@ impl JsonLines {
     }
 
     pub(super) async fn write(&mut self, batches: &[Batch]) -> Result<(), Error> {
+        let config = self.config.clone();
+        let mut file = match self.file.take() {
+            Some(file) => file,
+            None => self.blocking(move || File::open(config)).await?,
+        };
         let mut bytes = Vec::new();
-        batches.iter().for_each(|batch| encode(batch, &mut bytes));
-        let (config, file) = (self.config.clone(), self.file.take());
+        batches.iter().for_each(|batch| encode_new(batch, file.tail(), &mut bytes));
         let append = move || {
-            let mut file = match file {
-                Some(file) => file,
-                None => File::open(config)?,
-            };
-            file.append(&bytes)?;
+            if !bytes.is_empty() {
+                file.append(&bytes)?;
+            }
             Ok(file)
         };
-        let path = self.config.path.clone();
-        let done = tokio::task::spawn_blocking(append).await;
-        let stopped =
-            |error| Error::File { what: "writing", path, source: std::io::Error::other(error) };
-        self.file = Some(done.map_err(stopped)??);
+        self.file = Some(self.blocking(append).await?);
         Ok(())
+    }
+
+    async fn blocking(
+        &self,
+        act: impl FnOnce() -> Result<File, Error> + Send + 'static,
+    ) -> Result<File, Error> {
+        let stopped = |error| {
+            let path = self.config.path.clone();
+            Error::File { what: "writing", path, source: std::io::Error::other(error) }
+        };
+        tokio::task::spawn_blocking(act).await.map_err(stopped)?
     }
 }
 
 /// Adds a line per sample, the oldest first.
 pub fn encode(batch: &Batch, to: &mut Vec<u8>) {
+    encode_new(batch, &Tail::default(), to);
+}
+
+fn encode_new(batch: &Batch, known: &Tail, to: &mut Vec<u8>) {
     for sample in 0..batch.samples() {
+        let time = time_of(batch, sample);
+        if known.has(batch.agent.as_str(), &time) {
+            continue;
+        }
         let line = Line {
-            time: time_of(batch, sample),
+            time,
             worker: batch.worker.as_str(),
             agent_id: batch.agent.as_str(),
             metrics: Metrics { batch, sample },
@@ -184,6 +205,16 @@ mod tests {
         text.extend_from_slice(b"{\"time\":\"20");
         fs::write(&path, text).unwrap();
         sink(&folder, "").write(&[one(2)]).await.unwrap();
+        assert_eq!(lines(&folder, "stats.jsonl").len(), 3);
+    }
+
+    #[tokio::test]
+    async fn what_a_killed_writer_could_not_acknowledge_is_not_written_again() {
+        let folder = tempfile::tempdir().unwrap();
+        sink(&folder, "").write(&[one(0), one(1)]).await.unwrap();
+        let mut next = sink(&folder, "");
+        next.write(&[one(1)]).await.unwrap();
+        next.write(&[one(1), one(2)]).await.unwrap();
         assert_eq!(lines(&folder, "stats.jsonl").len(), 3);
     }
 

@@ -1,6 +1,6 @@
 //! Makes and migrates streams.
 
-use super::{DUPLICATE_WINDOW, JetStream, at_least, failed};
+use super::{JetStream, at_least, failed};
 use crate::bus::Error;
 use async_nats::jetstream::consumer::Info as ConsumerInfo;
 use async_nats::jetstream::context::{
@@ -28,6 +28,8 @@ pub struct Spec {
     pub per_subject_max: i64,
     /// The greatest age; none for ever.
     pub age_max: Option<Duration>,
+    /// The window in which a message's id is stored once.
+    pub duplicate_window: Duration,
     /// Servers that hold it.
     pub replicas: usize,
     /// May lose the last seconds at a power cut, and is faster by ten for it.
@@ -97,7 +99,7 @@ fn config(spec: &Spec, server_version: &str) -> Config {
         discard: DiscardPolicy::Old,
         num_replicas: spec.replicas,
         allow_direct: true,
-        duplicate_window: DUPLICATE_WINDOW,
+        duplicate_window: spec.duplicate_window,
         compression: Some(Compression::S2),
         persist_mode: (spec.asynchronous && may_be_asynchronous).then_some(PersistenceMode::Async),
         ..Config::default()

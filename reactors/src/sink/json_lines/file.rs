@@ -1,5 +1,6 @@
 //! The file of a JSON-lines sink: appended whole, repaired at opening, rotated by size.
 
+use super::tail::Tail;
 use super::{Config, Sync};
 use crate::sink::Error;
 use std::fs::{self, OpenOptions, TryLockError};
@@ -16,6 +17,8 @@ pub(super) struct File {
     file: fs::File,
     /// Bytes of whole batches; what lies behind them is of a failed write.
     size: u64,
+    /// What it held when it was opened.
+    tail: Tail,
 }
 
 impl File {
@@ -32,7 +35,13 @@ impl File {
             Err(TryLockError::Error(source)) => return Err(failed("locking")(source)),
         }
         let size = repair(&file, &config.path).map_err(failed("repairing"))?;
-        Ok(File { config, file, size })
+        let tail = Tail::read(&file, size).map_err(failed("reading"))?;
+        Ok(File { config, file, size, tail })
+    }
+
+    /// What it held when it was opened.
+    pub(super) fn tail(&self) -> &Tail {
+        &self.tail
     }
 
     /// Appends bytes, all or none; rotates before, if there is no room.
