@@ -2,6 +2,7 @@
 
 use crate::provider::kind;
 use muster_protocol::id::{ClusterName, PoolName};
+use muster_protocol::yaml::{self, Words};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -239,23 +240,11 @@ fn default_launches() -> u32 {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file is not there or not readable.
-    #[error("reading {path}; give the controller's configuration with --config")]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
-    /// It is not YAML, or not these fields: the cause names line and column.
-    #[error("{path}: {source}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// What and where.
-        #[source]
-        source: Box<serde_saphyr::Error>,
-    },
+    #[error("{0}; give the controller's configuration with --config")]
+    Read(#[source] yaml::Error),
+    /// It is not YAML, or not these fields: with line and column.
+    #[error(transparent)]
+    Content(yaml::Error),
     /// It reads well and makes no sense.
     #[error("{path}: {what}")]
     Invalid {
@@ -272,8 +261,10 @@ impl Config {
     /// # Errors
     /// With the file, line and column, and what was expected.
     pub fn load(path: &Path) -> Result<Config, Error> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::Read { path: path.into(), source })?;
+        let text = yaml::read_text(path).map_err(|error| match error {
+            yaml::Error::Read { .. } => Error::Read(error),
+            yaml::Error::TooLarge { .. } | yaml::Error::Content { .. } => Error::Content(error),
+        })?;
         let mut config = Config::parse(&text, path)?;
         let base = path.parent().unwrap_or(Path::new(""));
         for path in [&mut config.keys, &mut config.data, &mut config.states.tree] {
@@ -290,10 +281,12 @@ impl Config {
         Ok(config)
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Config, Error> {
-        let parsed = serde_saphyr::from_str::<Config>(text);
-        let config = parsed
-            .map_err(|source| Error::Parse { path: path.into(), source: Box::new(source) })?;
+    /// Reads and checks a file's text; `path` is for the error alone.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, path: &Path) -> Result<Config, Error> {
+        let config: Config = yaml::parse(text, path, Words::Shown).map_err(Error::Content)?;
         config.check().map_err(|what| Error::Invalid { path: path.into(), what })?;
         Ok(config)
     }
@@ -320,7 +313,8 @@ impl Config {
         for name in self.verify_instance.keys() {
             if !self.providers.contains_key(name) {
                 return Err(format!(
-                    "verify_instance names the provider {name:?}, which is not there"
+                    "verify_instance names the provider {name:?}, which is not there; add it \
+                     under providers"
                 ));
             }
         }
@@ -362,8 +356,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
         for (bad, expected) in [
-            (GOOD.replace("keys: k", "kees: k"), "line 2"),
-            (GOOD.replace("max: 3", "max: three"), "line 7"),
+            (GOOD.replace("keys: k", "kees: k"), "c.yaml:2:1: the field `kees` is unknown"),
+            (GOOD.replace("max: 3", "max: three"), "c.yaml:7:28: `max`: expected a whole number"),
             (GOOD.replace("provider: here", "provider: there"), "names the provider \"there\""),
             (GOOD.replace("max: 3", "min: 4, max: 3"), "min 4 and max 3"),
             (format!("{GOOD}store: {{replicas: 2}}\n"), "use 1, 3 or 5"),

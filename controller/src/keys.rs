@@ -24,6 +24,7 @@ use muster_protocol::id::{AgentId, UnixMillis, UserName};
 use muster_protocol::jwt::{self, PublicKeys, Revocations, Stamp};
 use muster_protocol::seal::Signer;
 use muster_protocol::subject::{Account, Role};
+use muster_protocol::yaml::{self, Words};
 use nkeys::{KeyPair, XKey};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, HashMap};
@@ -81,9 +82,7 @@ impl Public {
 
     fn read(dir: &Directory) -> Result<Option<Public>, Error> {
         let Some(text) = dir.read(Self::FILE)? else { return Ok(None) };
-        let public = serde_saphyr::from_str(&text)
-            .map_err(|source| Error::damaged(dir.path(Self::FILE), source))?;
-        Ok(Some(public))
+        Ok(Some(yaml::parse(&text, &dir.path(Self::FILE), Words::Hidden)?))
     }
 
     fn key(&self, seed: Seed) -> Result<&str, Error> {

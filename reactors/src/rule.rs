@@ -11,6 +11,7 @@
 use minijinja::{Environment, UndefinedBehavior};
 use muster_protocol::event::Event;
 use muster_protocol::subject;
+use muster_protocol::yaml::{self, Words};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -74,15 +75,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// It is not YAML, or not a rule: the cause names line and column.
-    #[error("{path}: {source}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// What and where.
-        #[source]
-        source: Box<serde_saphyr::Error>,
-    },
+    /// It cannot be read, is not YAML, or is no rule: with line and column.
+    #[error(transparent)]
+    File(#[from] yaml::Error),
     /// The rule makes no sense.
     #[error("{path}: rule {rule}: {what}")]
     Invalid {
@@ -133,10 +128,7 @@ pub fn load(dir: &Path) -> Result<Vec<Rule>, Error> {
 }
 
 fn load_one(path: &Path) -> Result<Rule, Error> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| Error::Read { path: path.into(), source })?;
-    let rule: Rule = serde_saphyr::from_str(&text)
-        .map_err(|source| Error::Parse { path: path.into(), source: Box::new(source) })?;
+    let rule: Rule = yaml::parse(&yaml::read_text(path)?, path, Words::Shown)?;
     let invalid = |what| Error::Invalid { path: path.into(), rule: rule.name.clone(), what };
     rule.check().map_err(invalid)?;
     Ok(rule)

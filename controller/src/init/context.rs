@@ -6,6 +6,7 @@ use crate::keys::{self, Keys, tls};
 use muster_protocol::id::{ClusterName, UserName};
 use muster_protocol::jwt::Stamp;
 use muster_protocol::subject::Role;
+use muster_protocol::yaml::{self, Words};
 use nkeys::KeyPair;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -65,8 +66,8 @@ pub(super) fn first(settings: &Settings, keys: &Keys) -> Result<String, Error> {
 pub(crate) fn set_servers(dir: &Path, settings: &Settings, port: u16) -> Result<(), keys::Error> {
     let (dir, file) = (Directory::open(dir)?, file(&settings.user));
     let Some(before) = dir.read(&file)? else { return Ok(()) };
-    let mut context: Context = serde_saphyr::from_str(&before)
-        .map_err(|source| keys::Error::damaged(dir.path(&file), source))?;
+    // It holds a seed, which no error may show.
+    let mut context: Context = yaml::parse(&before, &dir.path(&file), Words::Hidden)?;
     let servers = settings.servers(port);
     if context.servers == servers {
         return Ok(());

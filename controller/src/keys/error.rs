@@ -91,6 +91,9 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// YAML with something else than was written: with line and column.
+    #[error("{0}; or put it back from a backup")]
+    Content(#[from] muster_protocol::yaml::Error),
     /// A new command key needs the root key, which is not here.
     #[error(
         "{file} cannot be made without root.nk: put the root key back for this, then remove it \
