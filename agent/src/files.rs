@@ -141,7 +141,12 @@ pub(crate) fn at(path: &Path, line: u32, column: u32, what: String) -> Error {
 /// What a file says in JSON; none if there is no such file.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
     let Some(bytes) = read_secret(path)? else { return Ok(None) };
-    serde_json::from_slice(&bytes).map(Some).map_err(|error| {
+    parse_json(path, &bytes).map(Some)
+}
+
+/// What bytes say in JSON; `path` is for the error alone.
+pub(crate) fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|error| {
         let (line, column) = (error.line().max(1), error.column().max(1));
         Error::Content { path: path.to_owned(), line, column }
     })

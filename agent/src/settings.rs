@@ -98,7 +98,7 @@ impl Given {
 }
 
 /// Reads YAML; an empty file says nothing.
-fn parse(path: &Path, bytes: &[u8]) -> Result<Given, Error> {
+pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Given, Error> {
     let text = files::text(path, bytes)?;
     let given: Given = muster_states::read_yaml_or_default(text)
         .map_err(|error| files::at(path, error.line, error.column, error.reason))?;

@@ -240,19 +240,17 @@ fn default_launches() -> u32 {
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file is not there or not readable.
-    #[error("{0}; give the controller's configuration with --config")]
-    Read(#[source] yaml::Error),
-    /// It is not YAML, or not these fields: with line and column.
-    #[error(transparent)]
-    Content(yaml::Error),
-    /// It reads well and makes no sense.
-    #[error("{path}: {what}")]
-    Invalid {
+    #[error("reading {path}; give the controller's configuration with --config")]
+    Read {
         /// The file.
         path: PathBuf,
-        /// What, and what to do.
-        what: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
+    /// It is not YAML, not these fields, or makes no sense: with line and column.
+    #[error(transparent)]
+    Content(yaml::Error),
 }
 
 impl Config {
@@ -262,7 +260,7 @@ impl Config {
     /// With the file, line and column, and what was expected.
     pub fn load(path: &Path) -> Result<Config, Error> {
         let text = yaml::read_text(path).map_err(|error| match error {
-            yaml::Error::Read { .. } => Error::Read(error),
+            yaml::Error::Read { path, source } => Error::Read { path, source },
             yaml::Error::TooLarge { .. } | yaml::Error::Content { .. } => Error::Content(error),
         })?;
         let mut config = Config::parse(&text, path)?;
@@ -287,43 +285,54 @@ impl Config {
     /// As [`Config::load`].
     pub fn parse(text: &str, path: &Path) -> Result<Config, Error> {
         let config: Config = yaml::parse(text, path, Words::Shown).map_err(Error::Content)?;
-        config.check().map_err(|what| Error::Invalid { path: path.into(), what })?;
+        config
+            .check()
+            .map_err(|(keys, what)| Error::Content(yaml::invalid(text, path, &keys, what)))?;
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), String> {
-        crate::hooks::config::check(&self.hooks, self.pools.keys())?;
+    /// The keys of what makes no sense, and what is wrong with it.
+    fn check(&self) -> Result<(), (Vec<&str>, String)> {
+        crate::hooks::config::check(&self.hooks, self.pools.keys())
+            .map_err(|what| (vec!["hooks"], what))?;
         for (name, pool) in &self.pools {
             if !self.providers.contains_key(&pool.provider) {
                 let known: Vec<&str> = self.providers.keys().map(String::as_str).collect();
                 let known = known.join(", ");
-                return Err(format!(
+                let what = format!(
                     "pool {name} names the provider {:?}, and there is only: {known}; add it \
                      under providers",
                     pool.provider
-                ));
+                );
+                return Err((vec!["pools", name.as_str(), "provider"], what));
             }
             if pool.min > pool.max || pool.max > POOL_SIZE_MAX {
-                return Err(format!(
+                let what = format!(
                     "pool {name} has min {} and max {}; set 0 <= min <= max <= {POOL_SIZE_MAX}",
                     pool.min, pool.max
-                ));
+                );
+                return Err((vec!["pools", name.as_str(), "max"], what));
             }
         }
         for name in self.verify_instance.keys() {
             if !self.providers.contains_key(name) {
-                return Err(format!(
+                let what = format!(
                     "verify_instance names the provider {name:?}, which is not there; add it \
                      under providers"
-                ));
+                );
+                return Err((vec!["verify_instance", name], what));
             }
         }
         if self.nats == Nats::Servers(Vec::new()) {
-            return Err("nats.servers is empty; name at least one, or use embedded".into());
+            let what = "nats.servers is empty; name at least one, or use embedded";
+            return Err((vec!["nats", "servers"], what.into()));
         }
         match self.store.replicas {
             1 | 3 | 5 => Ok(()),
-            other => Err(format!("store.replicas is {other}; use 1, 3 or 5")),
+            other => {
+                let what = format!("store.replicas is {other}; use 1, 3 or 5");
+                Err((vec!["store", "replicas"], what))
+            }
         }
     }
 }
@@ -358,7 +367,10 @@ mod tests {
         for (bad, expected) in [
             (GOOD.replace("keys: k", "kees: k"), "c.yaml:2:1: the field `kees` is unknown"),
             (GOOD.replace("max: 3", "max: three"), "c.yaml:7:28: `max`: expected a whole number"),
-            (GOOD.replace("provider: here", "provider: there"), "names the provider \"there\""),
+            (
+                GOOD.replace("provider: here", "provider: there"),
+                "c.yaml:7:7: pool w names the provider",
+            ),
             (GOOD.replace("max: 3", "min: 4, max: 3"), "min 4 and max 3"),
             (format!("{GOOD}store: {{replicas: 2}}\n"), "use 1, 3 or 5"),
             (format!("{GOOD}nats: {{servers: []}}\n"), "nats.servers is empty"),

@@ -8,6 +8,8 @@ pub mod controller;
 pub mod documents;
 pub mod doubt;
 pub mod enrolment;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod heartbeats;
 pub mod hooks;
 pub mod https;

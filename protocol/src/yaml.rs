@@ -4,6 +4,7 @@
 //! file: what stands there may be a secret, and the place is enough to find it.
 
 use serde::de::DeserializeOwned;
+use serde_saphyr::granit_parser::{Event, Parser};
 use serde_saphyr::{Error as Cause, Location, UserMessageFormatter};
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -109,6 +110,63 @@ pub fn parse<T: DeserializeOwned>(text: &str, path: &Path, words: Words) -> Resu
     })
 }
 
+/// A file that reads well and makes no sense: `what` is said of the value at `keys`, from the
+/// outermost map inwards (the number, from 0, where a list is), or of the nearest one around it.
+#[must_use]
+pub fn invalid(text: &str, path: &Path, keys: &[&str], what: String) -> Error {
+    let found = (0..=keys.len()).rev().find_map(|depth| place_of(text, &keys[..depth]));
+    let (line, column) = found.unwrap_or((1, 1));
+    Error::Content { path: path.to_owned(), line, column, what }
+}
+
+/// Where the entry at these keys begins: its key in a map, itself in a list.
+fn place_of(text: &str, keys: &[&str]) -> Option<(u64, u64)> {
+    /// A map or list that is being read, and the key or number that was read in it last.
+    struct Around {
+        is_map: bool,
+        awaits_key: bool,
+        count: usize,
+        at: String,
+    }
+    let mut around: Vec<Around> = Vec::new();
+    for event in Parser::new_from_str(text) {
+        let (event, span) = event.ok()?;
+        let here = (span.start.line() as u64, span.start.col() as u64 + 1);
+        let (name, opens) = match &event {
+            Event::Scalar(name, ..) => (name.as_ref(), None),
+            Event::Alias(..) => ("", None),
+            Event::MappingStart(..) => ("", Some(true)),
+            Event::SequenceStart(..) => ("", Some(false)),
+            Event::MappingEnd | Event::SequenceEnd => {
+                around.pop();
+                continue;
+            }
+            _ => continue,
+        };
+        if around.is_empty() && keys.is_empty() {
+            return Some(here);
+        }
+        if let Some(inner) = around.last_mut() {
+            let is_value = inner.is_map && !inner.awaits_key;
+            inner.awaits_key = inner.is_map && !inner.awaits_key;
+            if !is_value {
+                inner.at = if inner.is_map { name.to_owned() } else { inner.count.to_string() };
+                inner.count += 1;
+                if around.iter().map(|inner| inner.at.as_str()).eq(keys.iter().copied()) {
+                    return Some(here);
+                }
+            }
+        }
+        if let Some(is_map) = opens {
+            if around.len() > DEPTH_MAX {
+                return None;
+            }
+            around.push(Around { is_map, awaits_key: is_map, count: 0, at: String::new() });
+        }
+    }
+    None
+}
+
 /// The place of an error, from 1. The parser gives that of the whole entry where a field of it was
 /// read ahead: then the word that is wrong is looked for from there.
 fn place(cause: &Cause, text: &str) -> (u64, u64) {
@@ -199,9 +257,25 @@ fn says(cause: &Cause, words: Words) -> (String, bool) {
             false,
         ),
         Cause::AliasError { error, .. } => says(error.without_snippet(), words),
-        Cause::Message { .. } => (clean(&plain(cause), words), true),
-        _ => (clean(&plain(cause), words), false),
+        Cause::Message { .. } => {
+            let what = clean(&plain(cause), words);
+            (format!("{what}{}", what_to_do(&what)), true)
+        }
+        _ => {
+            let what = clean(&plain(cause), words);
+            (format!("{what}{}", what_to_do(&what)), false)
+        }
     }
+}
+
+/// What to do about what the parser says, where it does not say it.
+fn what_to_do(what: &str) -> &'static str {
+    let known = [
+        ("tabs", ": indent with spaces"),
+        ("unclosed", ": close it"),
+        ("socket address", ": expected ADDRESS:PORT, as in 127.0.0.1:8443"),
+    ];
+    known.iter().find(|(part, _)| what.contains(part)).map_or("", |(_, advice)| advice)
 }
 
 fn plain(cause: &Cause) -> String {
@@ -324,6 +398,21 @@ mod tests {
         ] {
             let found = refusal(text, Words::Shown);
             assert!(found.contains(expected) && !found.contains('\n'), "{text:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn an_entry_is_found_by_its_keys() {
+        let text = "a: {b: [1, {c: 2}], b2: &x [q]}\n\"d\":\n  - e: 1\n    f: *x\n";
+        for (keys, place) in [
+            (&["a", "b", "1", "c"][..], "1:13"),
+            (&["a", "b2"], "1:21"),
+            (&["d", "0", "f"], "4:5"),
+            (&["d", "0", "none"], "3:5"),
+            (&[], "1:1"),
+        ] {
+            let error = invalid(text, Path::new("s.yaml"), keys, "odd".into()).to_string();
+            assert_eq!(error, format!("s.yaml:{place}: odd"), "{keys:?}");
         }
     }
 

@@ -93,7 +93,7 @@ pub enum Error {
     },
     /// YAML with something else than was written: with line and column.
     #[error("{0}; or put it back from a backup")]
-    Content(#[from] muster_protocol::yaml::Error),
+    Content(String),
     /// A new command key needs the root key, which is not here.
     #[error(
         "{file} cannot be made without root.nk: put the root key back for this, then remove it \
@@ -124,6 +124,12 @@ pub enum Error {
     /// The root key could not sign.
     #[error(transparent)]
     Seal(#[from] muster_protocol::seal::Error),
+}
+
+impl From<muster_protocol::yaml::Error> for Error {
+    fn from(error: muster_protocol::yaml::Error) -> Error {
+        Error::Content(error.to_string())
+    }
 }
 
 impl Error {

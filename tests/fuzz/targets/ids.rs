@@ -1,5 +1,5 @@
-//! x
+//! The target `ids`; its body is in src/lib.rs.
+
 #![no_main]
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
-    let _ = bytes;
-});
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| muster_fuzz::ids(bytes));
