@@ -1,4 +1,4 @@
-//! The controller's own decoders, for the fuzz targets of tests/fuzz and the replay of their corpus.
+//! The controller's own decoders, for the fuzz targets of tests/fuzz and their replay.
 
 use crate::init::Context;
 use crate::keys::Public;

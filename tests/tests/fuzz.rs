@@ -15,7 +15,8 @@ fn folder() -> PathBuf {
 
 fn files(of: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(of).unwrap_or_else(|error| panic!("{}: {error}", of.display()));
-    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<PathBuf> =
+        entries.map(|entry| entry.expect("it is readable").path()).collect();
     files.sort();
     files
 }
@@ -30,7 +31,7 @@ fn every_input_that_was_kept_is_read_or_refused() {
         for path in kept {
             // On a failure this is the last line.
             println!("{}", path.display());
-            body(&std::fs::read(&path).unwrap());
+            body(&std::fs::read(&path).expect("it is readable"));
         }
     }
 }
@@ -38,7 +39,7 @@ fn every_input_that_was_kept_is_read_or_refused() {
 /// Guards: a decoder that is added to the bodies is fuzzed, and the corpus does not grow unseen.
 #[test]
 fn every_target_is_declared_and_the_corpus_is_small() {
-    let manifest = std::fs::read_to_string(folder().join("Cargo.toml")).unwrap();
+    let manifest = std::fs::read_to_string(folder().join("Cargo.toml")).expect("it is there");
     for (target, _) in bodies::TARGETS {
         assert!(manifest.contains(&format!("name = \"{target}\"")), "{target} is no [[bin]]");
         assert!(folder().join(format!("targets/{target}.rs")).exists(), "{target} has no file");
@@ -46,6 +47,6 @@ fn every_target_is_declared_and_the_corpus_is_small() {
     let corpus = files(&folder().join("corpus"));
     assert_eq!(corpus.len(), bodies::TARGETS.len(), "{corpus:?}");
     let inputs = corpus.iter().flat_map(|target| files(target));
-    let bytes: u64 = inputs.map(|path| path.metadata().unwrap().len()).sum();
+    let bytes: u64 = inputs.map(|path| path.metadata().expect("it is there").len()).sum();
     assert!(bytes <= CORPUS_BYTES_MAX, "{bytes} bytes of corpus: minimise it (CONTRIBUTING.md)");
 }

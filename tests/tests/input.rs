@@ -1,4 +1,4 @@
-//! The corpus of broken input (tests/input), given to the real programs: sentence, exit code, bound.
+//! The corpus of broken input (tests/input), given to the real programs.
 
 #[path = "input/cases.rs"]
 mod cases;

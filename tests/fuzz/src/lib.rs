@@ -1,4 +1,4 @@
-//! What each fuzz target does with the bytes it is given; a test replays the corpus through the same.
+//! What each fuzz target does with its bytes; a test replays the corpus through the same bodies.
 //!
 //! A body panics on a finding: a decoder that panics, an error that shows a secret or is no single
 //! sentence, a value that is not the same once it was written and read again.
@@ -21,7 +21,7 @@ use muster_protocol::stats::{Batch, Frame, Metric, Row, Schema, SchemaId};
 use muster_protocol::subject;
 use muster_protocol::wire::{self, Message};
 use muster_protocol::worker::{PoolState, Worker};
-use std::fmt::{Debug, Display};
+use std::fmt::Display;
 use std::path::Path;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -104,8 +104,8 @@ pub fn messages(bytes: &[u8]) {
     ];
     if let Ok(manifest) = wire::decode::<Manifest>(bytes) {
         // Whoever writes a tree trusts these two alone.
-        drop(manifest.files.iter().filter(|file| is_tree_path(&file.path)).count());
-        drop(manifest.files.iter().map(|file| file.blob.chunks()).max());
+        let _paths = manifest.files.iter().filter(|file| is_tree_path(&file.path)).count();
+        let _chunks = manifest.files.iter().map(|file| file.blob.chunks()).max();
     }
 }
 
@@ -163,7 +163,7 @@ pub fn ids(bytes: &[u8]) {
         assert_eq!(found, Some([text]), "a name breaks out of its subject");
         assert!(agent.worker().to_string().parse::<WorkerName>().is_ok());
     }
-    drop(subject::tokens::<3>(text, subject::EVENT_PREFIX));
+    let _tokens = subject::tokens::<3>(text, subject::EVENT_PREFIX);
     let (pattern, subject) = text.split_once('\n').unwrap_or((text, text));
     let _matches = subject::matches(pattern, subject);
     assert!(!is_tree_path(text) || !text.split('/').any(|part| part == ".." || part.is_empty()));

@@ -19,6 +19,8 @@ pub fn read_yaml_as<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
     let root = super::parse(text).map_err(told)?;
     T::deserialize(Value(&root)).map_err(|error| {
         let Wrong { place, key, what } = error.at(&root);
+        // Of a document without anything the place is where it ends.
+        let place = place.filter(|_| !root.is_null());
         let (line, column) = place.unwrap_or((1, 1));
         let reason = key.map_or(what.clone(), |key| format!("`{key}`: {what}"));
         YamlError { line, column, reason }
