@@ -235,17 +235,19 @@ fn says(cause: &Cause, words: Words) -> (String, bool) {
             (format!("expected {}", shape(expected)), true)
         }
         Cause::SerdeUnknownVariant { variant, expected, .. } => {
-            (format!("{} is unknown: {}", quote(variant, words), one_of(expected)), true)
+            let variant = quote(variant, words).unwrap_or("what stands here".into());
+            (format!("{variant} is unknown: {}", one_of(expected)), true)
         }
         Cause::SerdeUnknownField { field, expected, .. } => {
-            let field = quote(field, words);
-            (format!("the field {field} is unknown: remove it, or {}", one_of(expected)), false)
+            let field =
+                quote(field, words).map_or("this field".into(), |name| format!("the field {name}"));
+            (format!("{field} is unknown: remove it, or {}", one_of(expected)), false)
         }
         Cause::SerdeMissingField { field, .. } => {
             (format!("the field `{field}` is missing: add it"), false)
         }
         Cause::DuplicateMappingKey { key, .. } => {
-            let key = key.as_deref().map_or("this key".to_owned(), |key| quote(key, words));
+            let key = key.as_deref().and_then(|key| quote(key, words)).unwrap_or("this key".into());
             (format!("{key} stands twice: keep one of them"), false)
         }
         Cause::UnknownAnchor { .. } => of_value("`*` refers to nothing: put the text in quotes"),
@@ -317,10 +319,10 @@ fn kind(ty: &str) -> String {
     }
 }
 
-/// A word of the file as an error repeats it.
-fn quote(word: &str, words: Words) -> String {
+/// A word of the file as an error repeats it; nothing if it may not.
+fn quote(word: &str, words: Words) -> Option<String> {
     let short = word.chars().count() <= SHOWN_CHARS_MAX && !word.chars().any(char::is_control);
-    if words == Words::Shown && short { format!("`{word}`") } else { "that stands here".to_owned() }
+    (words == Words::Shown && short).then(|| format!("`{word}`"))
 }
 
 /// What a type says of a value: on one line and, where it may be a secret, without what it quotes.

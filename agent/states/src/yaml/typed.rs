@@ -101,9 +101,10 @@ impl de::Error for Wrong {
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Wrong {
-        let field = if is_short(field) { field } else { "that stands here" };
         let known = expected.join(", ");
-        Wrong::new(format!("the field {field} is unknown: remove it, or use one of {known}"))
+        let field =
+            if is_short(field) { format!("the field {field}") } else { "this field".to_owned() };
+        Wrong::new(format!("{field} is unknown: remove it, or use one of {known}"))
     }
 
     fn unknown_variant(_: &str, expected: &'static [&'static str]) -> Wrong {
