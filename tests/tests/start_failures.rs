@@ -3,6 +3,7 @@
 use anyhow::{Context, Result, ensure};
 use muster_tests::cluster::{Cluster, Setup, nats_server, program};
 use muster_tests::host::{Ran, is_root, run};
+use rcgen::{CertificateParams, DnType, Issuer, KeyPair, date_time_ymd};
 use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
@@ -86,6 +87,31 @@ async fn a_port_in_use_and_a_second_controller() -> Result<()> {
     let cluster = Cluster::start(&Setup::default()).await?;
     let config = cluster.path("config").display().to_string();
     refusal(&cluster, &[&config, "another"]).await?;
+    cluster.finish(&[])
+}
+
+/// Guards: the controller does not wait for a certificate to become good. Once it was made anew as
+/// the sentence says, the controller starts.
+#[tokio::test]
+async fn a_certificate_that_has_expired() -> Result<()> {
+    let mut cluster = Cluster::prepare(&Setup::default())?;
+    let pem = |file: &str| fs::read_to_string(cluster.path("config").join(file));
+    let (ca_key, key) =
+        (KeyPair::from_pem(&pem("ca.key")?)?, KeyPair::from_pem(&pem("server.key")?)?);
+    let mut ca = CertificateParams::new(vec![])?;
+    ca.distinguished_name.push(DnType::CommonName, "Muster CA of test");
+    let hosts = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+    let mut server = CertificateParams::new(hosts)?;
+    (server.not_before, server.not_after) = (date_time_ymd(1975, 1, 1), date_time_ymd(2001, 1, 1));
+    let server = server.signed_by(&key, &Issuer::from_params(&ca, &ca_key))?;
+    put(&cluster, "config/server.pem", &server.pem(), 0o600)?;
+    let cure = "remove server.pem and run `muster-controller init`";
+    refusal(&cluster, &["invalid peer certificate: certificate expired", cure]).await?;
+    fs::remove_file(cluster.path("config/server.pem"))?;
+    let mut init = Command::new(program("muster-controller"));
+    init.args(["init", "--dir"]).arg(cluster.path("config"));
+    run(init).await?.with_code(0)?;
+    cluster.start_controller().await?;
     cluster.finish(&[])
 }
 

@@ -291,6 +291,9 @@ fn check_version(bus: &Bus) -> anyhow::Result<()> {
     )
 }
 
+/// What TLS says of a certificate that has expired, or is another's.
+const BAD_CERTIFICATE: &str = "invalid peer certificate";
+
 async fn connect(
     keys: &Keys,
     name: &str,
@@ -308,6 +311,12 @@ async fn connect(
         };
         match Bus::connect(options).await {
             Ok(bus) => return Ok(bus),
+            // It does not pass by waiting.
+            Err(error) if crate::chain(&error).contains(BAD_CERTIFICATE) => bail!(
+                "{}: renew the certificate of NATS; for the server that the controller runs, \
+                 remove server.pem and run `muster-controller init`, which makes it anew",
+                crate::chain(&error)
+            ),
             Err(error) if error.is_retryable() && tokio::time::Instant::now() < deadline => {
                 tracing::warn!(error = crate::chain(&error), "NATS is not reached yet");
                 tokio::time::sleep(CONNECT_PAUSE).await;
