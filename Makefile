@@ -2,7 +2,7 @@
 # Works with GNU make 4 and /bin/sh; the prerequisites are checked by packaging/tools/check.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-labs bench build fmt lint docs tools check clean
+.PHONY: help demo test test-labs bench fuzz build fmt lint docs tools check clean
 
 ARGS ?=
 LABS ?= --test 'labs_*'
@@ -43,6 +43,21 @@ bench: tools ## Measure the figures (slow: optimised builds)
 	@cargo build --profile agent -p muster -p muster-controller
 	@MUSTER_BIN_DIR="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/agent"; export MUSTER_BIN_DIR; \
 		exec cargo bench -p muster-agent -p muster-reactors -p muster-tests --bench '*' $(ARGS)
+
+# New inputs stay in tests/fuzz/target; what is worth keeping is merged by hand (CONTRIBUTING.md).
+# RUSTC_BOOTSTRAP lets a stable compiler take the flags that cargo-fuzz passes.
+fuzz: check ## Fuzz the decoders of bytes, each for TIME seconds (TARGET=messages TIME=600)
+	@command -v cargo-fuzz >/dev/null || \
+		{ echo "make fuzz needs cargo-fuzz: run \`cargo install cargo-fuzz --locked\`" >&2; exit 1; }
+	@command -v c++ >/dev/null || \
+		{ echo "make fuzz builds libFuzzer and needs a C++ compiler: install g++ or clang" >&2; exit 1; }
+	@for target in $(or $(TARGET),$$(cargo fuzz list --fuzz-dir tests/fuzz)); do \
+		mkdir -p tests/fuzz/target/corpus/$$target; \
+		RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz --sanitizer none $$target \
+			tests/fuzz/target/corpus/$$target tests/fuzz/corpus/$$target \
+			-- -max_total_time=$(or $(TIME),600) -max_len=16384 -timeout=20 -rss_limit_mb=1024 \
+			|| exit 1; \
+	done
 
 # The whole workspace's features, so that `test` and `demo` share what they build.
 build: check ## Build muster, muster-controller and muster-agent

@@ -1,6 +1,6 @@
 //! Applies states: one run at a time on a thread of its own, while all else goes on.
 
-mod journal;
+pub(crate) mod journal;
 mod waiting;
 
 use crate::alarm::Alarms;

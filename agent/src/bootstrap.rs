@@ -54,14 +54,6 @@ pub(crate) enum Error {
     /// It cannot be read, or everybody could read it.
     #[error(transparent)]
     File(#[from] files::Error),
-    /// Not YAML, or not these fields. The text of the parser may hold a secret: only its place.
-    #[error("{path} is no bootstrap file ({place}): give the machine new user-data")]
-    Content {
-        /// The file.
-        path: String,
-        /// Where or what it is.
-        place: String,
-    },
     /// A field that is not what it should be.
     #[error("{field} in {path} is {problem}: give the machine new user-data")]
     Field {
@@ -78,16 +70,20 @@ impl Bootstrap {
     /// Reads the file; none if there is no such file.
     pub(crate) fn read(path: &Path) -> Result<Option<Bootstrap>, Error> {
         let Some(bytes) = files::read_secret(path)? else { return Ok(None) };
-        let content = |place| Error::Content { path: path.display().to_string(), place };
-        let text = str::from_utf8(&bytes).map_err(|_| content("it is no text".to_owned()))?;
-        let value = muster_states::read_yaml(text)
-            .map_err(|error| content(format!("near line {}", error.line)))?;
+        Bootstrap::parse(&bytes, path).map(Some)
+    }
+
+    /// Reads its bytes; `path` is for the error alone.
+    pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Bootstrap, Error> {
         let bootstrap: Bootstrap =
-            serde_json::from_value(value).map_err(|error| content(field_of(&error)))?;
+            muster_states::read_yaml_as(files::text(path, bytes)?).map_err(|error| {
+                let what = format!("{}; or give the machine new user-data", error.reason);
+                files::at(path, error.line, error.column, what)
+            })?;
         let field =
             |field, problem| Error::Field { path: path.display().to_string(), field, problem };
         bootstrap.check().map_err(|(name, problem)| field(name, problem))?;
-        Ok(Some(bootstrap))
+        Ok(bootstrap)
     }
 
     fn check(&self) -> Result<(), (&'static str, &'static str)> {
@@ -97,6 +93,9 @@ impl Bootstrap {
         }
         if !self.ca.contains("-----BEGIN CERTIFICATE-----") {
             return Err(("ca", "no certificate in PEM"));
+        }
+        if self.agent.check().is_err() {
+            return Err(("agent.interval_secs", "not from 1 to 3600"));
         }
         if self.agent.data.is_some() {
             return Err(("agent.data", "of /etc/muster/agent.yaml only"));
@@ -111,16 +110,6 @@ impl Bootstrap {
     pub(crate) fn key(&self) -> Option<KeyPair> {
         let key = KeyPair::from_seed(self.seed.expose()).ok()?;
         matches!(key.key_pair_type(), nkeys::KeyPairType::User).then_some(key)
-    }
-}
-
-/// Which field is wrong, without its value, which may be a secret.
-fn field_of(error: &serde_json::Error) -> String {
-    let text = error.to_string();
-    let named = text.starts_with("missing field") || text.starts_with("unknown field");
-    match text.split('`').nth(1).filter(|_| named) {
-        Some(field) => format!("see the field {field}"),
-        None => "a field has another type than it should".to_owned(),
     }
 }
 

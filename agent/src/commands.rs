@@ -1,6 +1,6 @@
 //! Commands of the controller: checked, answered at once, done elsewhere.
 
-mod seen;
+pub(crate) mod seen;
 
 use crate::alarm::Alarms;
 use crate::apply::{Job, Requests};

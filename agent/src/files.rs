@@ -33,14 +33,37 @@ pub(crate) enum Error {
         #[source]
         source: io::Error,
     },
-    /// Not what the agent wrote.
-    #[error("{path} cannot be read: remove it if it is damaged")]
+    /// Not what the agent wrote. The text of the parser may hold a secret: only its place.
+    #[error(
+        "{}:{line}:{column}: this is not what the agent wrote: remove the file, and give the \
+         machine new user-data if it does not enrol then",
+        path.display()
+    )]
     Content {
         /// Where.
         path: PathBuf,
-        /// Why.
-        #[source]
-        source: serde_json::Error,
+        /// From 1.
+        line: usize,
+        /// From 1.
+        column: usize,
+    },
+    /// Not what a person should have written.
+    #[error("{}:{line}:{column}: {what}", path.display())]
+    Written {
+        /// Where.
+        path: PathBuf,
+        /// From 1.
+        line: u32,
+        /// From 1.
+        column: u32,
+        /// What was expected, and what to do.
+        what: String,
+    },
+    /// Larger than any of the agent's files.
+    #[error("{path} has more than {BYTES_MAX} bytes: is it the right file?")]
+    TooLarge {
+        /// Where.
+        path: PathBuf,
     },
     /// Others than its owner may read it.
     #[error("{path} holds a secret and others may read it (mode {mode:04o}): chmod 600 {path}")]
@@ -92,15 +115,41 @@ pub(crate) fn read_secret(path: &Path) -> Result<Option<Vec<u8>>, Error> {
 
 fn bytes(path: &Path, file: File) -> Result<Vec<u8>, Error> {
     let mut bytes = Vec::new();
-    file.take(BYTES_MAX).read_to_end(&mut bytes).map_err(reading(path))?;
+    file.take(BYTES_MAX + 1).read_to_end(&mut bytes).map_err(reading(path))?;
+    if bytes.len() as u64 > BYTES_MAX {
+        return Err(Error::TooLarge { path: path.to_owned() });
+    }
     Ok(bytes)
+}
+
+/// The text that a file's bytes are.
+pub(crate) fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, Error> {
+    str::from_utf8(bytes).map_err(|error| {
+        let good = String::from_utf8_lossy(&bytes[..error.valid_up_to()]);
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX).saturating_add(1);
+        let line = number(good.matches('\n').count());
+        let column = number(good.rsplit('\n').next().unwrap_or_default().chars().count());
+        at(path, line, column, "expected text in UTF-8: save the file in that encoding".to_owned())
+    })
+}
+
+/// What is wrong at a place of a file.
+pub(crate) fn at(path: &Path, line: u32, column: u32, what: String) -> Error {
+    Error::Written { path: path.to_owned(), line, column, what }
 }
 
 /// What a file says in JSON; none if there is no such file.
 pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
     let Some(bytes) = read_secret(path)? else { return Ok(None) };
-    let content = |source| Error::Content { path: path.to_owned(), source };
-    serde_json::from_slice(&bytes).map(Some).map_err(content)
+    parse_json(path, &bytes).map(Some)
+}
+
+/// What bytes say in JSON; `path` is for the error alone.
+pub(crate) fn parse_json<T: DeserializeOwned>(path: &Path, bytes: &[u8]) -> Result<T, Error> {
+    serde_json::from_slice(bytes).map_err(|error| {
+        let (line, column) = (error.line().max(1), error.column().max(1));
+        Error::Content { path: path.to_owned(), line, column }
+    })
 }
 
 /// How much a file must withstand.

@@ -59,7 +59,7 @@ impl fmt::Debug for Keys {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Seeds {
+pub(crate) struct Seeds {
     agent_id: AgentId,
     user: String,
     curve: String,

@@ -15,6 +15,8 @@ mod enrolment;
 mod exec;
 mod facts;
 mod files;
+#[doc(hidden)]
+pub mod fuzzing;
 mod identity;
 mod local;
 mod memory;

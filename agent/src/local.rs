@@ -2,6 +2,7 @@
 
 use crate::args::Apply;
 use crate::engine::{Engine, Input};
+use crate::files;
 use crate::paths::Root;
 use crate::report::Run;
 use anyhow::Context;
@@ -31,12 +32,12 @@ pub(crate) fn facts(root: &Root) -> anyhow::Result<()> {
 
 fn read_pillar(path: &Path) -> anyhow::Result<Map<String, Value>> {
     let context = || format!("reading the pillar {}", path.display());
-    let text = std::fs::read_to_string(path).with_context(context)?;
-    match muster_states::read_yaml(&text).with_context(context)? {
-        Value::Object(pillar) => Ok(pillar),
-        Value::Null => Ok(Map::new()),
-        _ => anyhow::bail!("the pillar {} is no map of names and values", path.display()),
-    }
+    let bytes = files::read(path)?.with_context(|| format!("{} is not there", path.display()));
+    let bytes = bytes.with_context(context)?;
+    let pillar: Map<String, Value> =
+        muster_states::read_yaml_or_default(files::text(path, &bytes)?)
+            .map_err(|error| files::at(path, error.line, error.column, error.reason))?;
+    Ok(pillar)
 }
 
 fn as_json(run: &Run) -> anyhow::Result<String> {

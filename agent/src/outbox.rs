@@ -35,6 +35,11 @@ pub(crate) const EVENT_BYTES_MAX: usize = 960 << 10;
 /// How long an agent that stops tries to send what waits.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Whether the bytes of a file of the spool are a whole event.
+pub(crate) fn is_whole(bytes: &[u8]) -> bool {
+    spool::whole(bytes).is_some()
+}
+
 /// What waits to be acknowledged.
 pub(crate) struct Outbox {
     agent_id: AgentId,

@@ -47,14 +47,6 @@ pub(crate) enum Error {
     /// The file cannot be read.
     #[error(transparent)]
     File(#[from] files::Error),
-    /// It is not what it should be.
-    #[error("{path}: {reason}")]
-    Content {
-        /// The file.
-        path: String,
-        /// What is wrong, with the line where one is known.
-        reason: String,
-    },
     /// An interval out of bounds.
     #[error("interval_secs is {found}: set 1 to {INTERVAL_SECS_MAX} in {}", paths::SETTINGS)]
     Interval {
@@ -81,13 +73,21 @@ impl Given {
         }
     }
 
+    /// Whether what is given is within bounds.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.interval_secs {
+            Some(found) if !(1..=INTERVAL_SECS_MAX).contains(&found) => {
+                Err(Error::Interval { found })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// What holds when the bootstrap file has said `below`.
     pub(crate) fn settle(self, below: Given) -> Result<Settings, Error> {
         let given = self.over(below);
+        given.check()?;
         let interval_secs = given.interval_secs.unwrap_or(INTERVAL_SECS);
-        if !(1..=INTERVAL_SECS_MAX).contains(&interval_secs) {
-            return Err(Error::Interval { found: interval_secs });
-        }
         Ok(Settings {
             exec: given.exec.unwrap_or(false),
             interval_secs,
@@ -98,24 +98,12 @@ impl Given {
 }
 
 /// Reads YAML; an empty file says nothing.
-fn parse(path: &Path, bytes: &[u8]) -> Result<Given, Error> {
-    let wrong = |reason| Error::Content { path: path.display().to_string(), reason };
-    let text = std::str::from_utf8(bytes).map_err(|error| wrong(error.to_string()))?;
-    let given = muster_states::read_yaml(text).map_err(|error| wrong(error.to_string()))?;
-    let given: Option<Given> =
-        serde_json::from_value(given).map_err(|error| wrong(with_line(&error, text)))?;
-    Ok(given.unwrap_or_default())
-}
-
-/// The error, with the line of the field that it names.
-fn with_line(error: &serde_json::Error, text: &str) -> String {
-    let error = error.to_string();
-    let field = error.split('`').nth(1).unwrap_or_default();
-    let named = |line: &str| !field.is_empty() && line.trim_start().starts_with(field);
-    match text.lines().position(named) {
-        Some(at) => format!("{error}; line {}", at + 1),
-        None => error,
-    }
+pub(crate) fn parse(path: &Path, bytes: &[u8]) -> Result<Given, Error> {
+    let text = files::text(path, bytes)?;
+    let given: Given = muster_states::read_yaml_or_default(text)
+        .map_err(|error| files::at(path, error.line, error.column, error.reason))?;
+    given.check()?;
+    Ok(given)
 }
 
 #[cfg(test)]
@@ -139,9 +127,10 @@ mod tests {
     #[test]
     fn an_unknown_setting_is_refused_with_its_name() {
         let error = given("# one\nexce: true\n").unwrap_err().to_string();
-        assert!(error.contains("`exce`") && error.contains(paths::SETTINGS), "{error}");
-        assert!(error.ends_with("; line 2"), "{error}");
-        assert!(given("interval_secs: 0\n").unwrap().settle(Given::default()).is_err());
+        let place = format!("{}:2:1: the field exce is unknown: remove it", paths::SETTINGS);
+        assert!(error.starts_with(&place), "{error}");
+        let error = given("interval_secs: 0\n").unwrap_err().to_string();
+        assert!(error.contains("set 1 to 3600 in /etc/muster/agent.yaml"), "{error}");
     }
 
     #[test]

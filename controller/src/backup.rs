@@ -1,8 +1,8 @@
 //! What a backup holds, part by part, and what a restore writes of it.
 //!
 //! The registry is what cannot be made anew: workers, pools, people, and what the cluster knows of
-//! itself. Desired states and blobs are published again from the tree; the lease, and what was asked and
-//! confirmed, belong to a moment that is over.
+//! itself. Desired states and blobs are published again from the tree; the lease, and what was
+//! asked and confirmed, belong to a moment that is over.
 
 use crate::store::Buckets;
 use crate::trust::{self, Keeper};

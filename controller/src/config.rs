@@ -2,6 +2,7 @@
 
 use crate::provider::kind;
 use muster_protocol::id::{ClusterName, PoolName};
+use muster_protocol::yaml::{self, Words};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -253,23 +254,9 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// It is not YAML, or not these fields: the cause names line and column.
-    #[error("{path}: {source}")]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// What and where.
-        #[source]
-        source: Box<serde_saphyr::Error>,
-    },
-    /// It reads well and makes no sense.
-    #[error("{path}: {what}")]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// What, and what to do.
-        what: String,
-    },
+    /// It is not YAML, not these fields, or makes no sense: with line and column.
+    #[error(transparent)]
+    Content(yaml::Error),
 }
 
 impl Config {
@@ -278,8 +265,10 @@ impl Config {
     /// # Errors
     /// With the file, line and column, and what was expected.
     pub fn load(path: &Path) -> Result<Config, Error> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| Error::Read { path: path.into(), source })?;
+        let text = yaml::read_text(path).map_err(|error| match error {
+            yaml::Error::Read { path, source } => Error::Read { path, source },
+            yaml::Error::TooLarge { .. } | yaml::Error::Content { .. } => Error::Content(error),
+        })?;
         let mut config = Config::parse(&text, path)?;
         let base = path.parent().unwrap_or(Path::new(""));
         for path in [&mut config.keys, &mut config.data, &mut config.states.tree] {
@@ -296,53 +285,68 @@ impl Config {
         Ok(config)
     }
 
-    fn parse(text: &str, path: &Path) -> Result<Config, Error> {
-        let parsed = serde_saphyr::from_str::<Config>(text);
-        let config = parsed
-            .map_err(|source| Error::Parse { path: path.into(), source: Box::new(source) })?;
-        config.check().map_err(|what| Error::Invalid { path: path.into(), what })?;
+    /// Reads and checks a file's text; `path` is for the error alone.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, path: &Path) -> Result<Config, Error> {
+        let config: Config = yaml::parse(text, path, Words::Shown).map_err(Error::Content)?;
+        config
+            .check()
+            .map_err(|(keys, what)| Error::Content(yaml::invalid(text, path, &keys, what)))?;
         Ok(config)
     }
 
-    fn check(&self) -> Result<(), String> {
-        crate::hooks::config::check(&self.hooks, self.pools.keys())?;
+    /// The keys of what makes no sense, and what is wrong with it.
+    fn check(&self) -> Result<(), (Vec<&str>, String)> {
+        crate::hooks::config::check(&self.hooks, self.pools.keys())
+            .map_err(|what| (vec!["hooks"], what))?;
         for (name, pool) in &self.pools {
             if !self.providers.contains_key(&pool.provider) {
                 let known: Vec<&str> = self.providers.keys().map(String::as_str).collect();
                 let known = known.join(", ");
-                return Err(format!(
+                let what = format!(
                     "pool {name} names the provider {:?}, and there is only: {known}; add it \
                      under providers",
                     pool.provider
-                ));
+                );
+                return Err((vec!["pools", name.as_str(), "provider"], what));
             }
             if pool.min > pool.max || pool.max > POOL_SIZE_MAX {
-                return Err(format!(
+                let what = format!(
                     "pool {name} has min {} and max {}; set 0 <= min <= max <= {POOL_SIZE_MAX}",
                     pool.min, pool.max
-                ));
+                );
+                return Err((vec!["pools", name.as_str(), "max"], what));
             }
         }
         for name in self.verify_instance.keys() {
             if !self.providers.contains_key(name) {
-                return Err(format!(
-                    "verify_instance names the provider {name:?}, which is not there"
-                ));
+                let what = format!(
+                    "verify_instance names the provider {name:?}, which is not there; add it \
+                     under providers"
+                );
+                return Err((vec!["verify_instance", name], what));
             }
         }
         if self.nats == Nats::Servers(Vec::new()) {
-            return Err("nats.servers is empty; name at least one, or use embedded".into());
+            let what = "nats.servers is empty; name at least one, or use embedded";
+            return Err((vec!["nats", "servers"], what.into()));
         }
         if !(1..=DUPLICATE_SECS_MAX).contains(&self.store.duplicate_secs) {
             let found = self.store.duplicate_secs;
-            return Err(format!(
+            let what = format!(
                 "store.duplicate_secs is {found}; use 1 to {DUPLICATE_SECS_MAX}: NATS holds the \
                  ids of that time in memory"
-            ));
+            );
+            return Err((vec!["store", "duplicate_secs"], what));
         }
         match self.store.replicas {
             1 | 3 | 5 => Ok(()),
-            other => Err(format!("store.replicas is {other}; use 1, 3 or 5")),
+            other => {
+                let what = format!("store.replicas is {other}; use 1, 3 or 5");
+                Err((vec!["store", "replicas"], what))
+            }
         }
     }
 }
@@ -375,9 +379,12 @@ mod tests {
     #[test]
     fn what_is_wrong_is_told_with_its_place() {
         for (bad, expected) in [
-            (GOOD.replace("keys: k", "kees: k"), "line 2"),
-            (GOOD.replace("max: 3", "max: three"), "line 7"),
-            (GOOD.replace("provider: here", "provider: there"), "names the provider \"there\""),
+            (GOOD.replace("keys: k", "kees: k"), "c.yaml:2:1: the field `kees` is unknown"),
+            (GOOD.replace("max: 3", "max: three"), "c.yaml:7:28: `max`: expected a whole number"),
+            (
+                GOOD.replace("provider: here", "provider: there"),
+                "c.yaml:7:7: pool w names the provider",
+            ),
             (GOOD.replace("max: 3", "min: 4, max: 3"), "min 4 and max 3"),
             (format!("{GOOD}store: {{replicas: 2}}\n"), "use 1, 3 or 5"),
             (format!("{GOOD}store: {{duplicate_secs: 0}}\n"), "duplicate_secs is 0; use 1 to 3600"),

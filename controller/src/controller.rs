@@ -31,13 +31,18 @@ const KEY_WARNING_MILLIS: i64 = 14 * 86_400_000;
 
 type Tasks = JoinSet<(&'static str, anyhow::Result<()>)>;
 
-/// Runs the controller until a signal or the end of a task; or only checks its configuration.
+/// Runs the controller until a signal or the end of a task; or only checks its configuration and
+/// its rules.
 ///
 /// # Errors
 /// With what could not be started, or which task ended.
 pub fn main(config: &Path, check: bool) -> anyhow::Result<()> {
     let config = Config::load(config)?;
     if check {
+        // They are read again whenever a controller begins to lead.
+        if let Some(rules) = &config.reactors {
+            muster_reactors::rule::load(rules)?;
+        }
         return Ok(());
     }
     crate::logging::start();

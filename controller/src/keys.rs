@@ -35,6 +35,7 @@ use muster_protocol::id::{AgentId, UnixMillis, UserName};
 use muster_protocol::jwt::{self, Revocations, Stamp};
 use muster_protocol::seal::Signer;
 use muster_protocol::subject::{Account, Role};
+use muster_protocol::yaml::{self, Words};
 use nkeys::{KeyPair, XKey};
 use present::Present;
 use serde::{Deserialize, Serialize};
@@ -95,9 +96,7 @@ impl Public {
 
     fn read(dir: &Directory) -> Result<Option<Public>, Error> {
         let Some(text) = dir.read(Self::FILE)? else { return Ok(None) };
-        let public = serde_saphyr::from_str(&text)
-            .map_err(|source| Error::damaged(dir.path(Self::FILE), source))?;
-        Ok(Some(public))
+        Ok(Some(yaml::parse(&text, &dir.path(Self::FILE), Words::Hidden)?))
     }
 
     pub(crate) fn require(dir: &Directory) -> Result<Public, Error> {

@@ -11,6 +11,8 @@ pub mod doubles;
 pub mod doubt;
 pub mod enrolment;
 pub mod floods;
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod heartbeats;
 pub mod hooks;
 pub mod https;

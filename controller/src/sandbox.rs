@@ -7,7 +7,7 @@
 //! single-threaded programs, because namespaces belong to threads, and each begins by being
 //! executed anew, because a process with threads cannot fork safely.
 
-mod cloud_config;
+pub(crate) mod cloud_config;
 mod init;
 mod layout;
 mod modules;

@@ -19,3 +19,5 @@ pub mod stats;
 pub mod subject;
 pub mod wire;
 pub mod worker;
+#[cfg(feature = "yaml")]
+pub mod yaml;

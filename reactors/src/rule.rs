@@ -11,6 +11,7 @@
 use minijinja::{Environment, UndefinedBehavior};
 use muster_protocol::event::Event;
 use muster_protocol::subject;
+use muster_protocol::yaml::{self, Words};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 
@@ -74,24 +75,14 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-    /// It is not YAML, or not a rule: the cause names line and column.
-    #[error("{path}: {source}")]
-    Parse {
-        /// The file.
+    /// It cannot be read, is not YAML, or is no rule: with line and column.
+    #[error(transparent)]
+    File(#[from] yaml::Error),
+    /// There are more files than rules may be.
+    #[error("{path} holds more than {RULES_MAX} rules; merge some")]
+    TooMany {
+        /// The folder.
         path: PathBuf,
-        /// What and where.
-        #[source]
-        source: Box<serde_saphyr::Error>,
-    },
-    /// The rule makes no sense.
-    #[error("{path}: rule {rule}: {what}")]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// The rule.
-        rule: String,
-        /// What, and what to do.
-        what: String,
     },
 }
 
@@ -124,42 +115,49 @@ pub fn load(dir: &Path) -> Result<Vec<Rule>, Error> {
     let rules: Vec<Rule> = paths.iter().map(|path| load_one(path)).collect::<Result<_, _>>()?;
     match rules.len() > RULES_MAX {
         false => Ok(rules),
-        true => Err(Error::Invalid {
-            path: dir.into(),
-            rule: "all".into(),
-            what: format!("more than {RULES_MAX} rules; merge some"),
-        }),
+        true => Err(Error::TooMany { path: dir.into() }),
     }
 }
 
 fn load_one(path: &Path) -> Result<Rule, Error> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| Error::Read { path: path.into(), source })?;
-    let rule: Rule = serde_saphyr::from_str(&text)
-        .map_err(|source| Error::Parse { path: path.into(), source: Box::new(source) })?;
-    let invalid = |what| Error::Invalid { path: path.into(), rule: rule.name.clone(), what };
+    parse(&yaml::read_text(path)?, path)
+}
+
+/// Reads and checks one rule; `path` is for the error alone.
+///
+/// # Errors
+/// With line and column.
+pub fn parse(text: &str, path: &Path) -> Result<Rule, Error> {
+    let rule: Rule = yaml::parse(text, path, Words::Shown)?;
+    let invalid = |(key, what): (&str, String)| {
+        let what = format!("rule {}: {what}", rule.name);
+        yaml::invalid(text, path, &[key], what)
+    };
     rule.check().map_err(invalid)?;
     Ok(rule)
 }
 
 impl Rule {
-    fn check(&self) -> Result<(), String> {
+    /// The key of what makes no sense, and what is wrong with it.
+    fn check(&self) -> Result<(), (&'static str, String)> {
         if !self.on.starts_with(subject::EVENT_PREFIX) {
-            return Err(format!("`on` is {:?}; begin it with muster.event.", self.on));
+            return Err(("on", format!("`on` is {:?}; begin it with muster.event.", self.on)));
         }
         if self.actions.is_empty() {
-            return Err("`do` is empty; name at least one action".into());
+            return Err(("do", "`do` is empty; name at least one action".into()));
         }
         for action in &self.actions {
             if let Action::Run { argv } | Action::Exec { argv, .. } = action
                 && argv.is_empty()
             {
-                return Err("`argv` is empty; name a program".into());
+                return Err(("do", "`argv` is empty; name a program".into()));
             }
         }
         if let Some(when) = &self.when {
             let environment = environment();
-            environment.compile_expression(when).map_err(|error| format!("`when`: {error}"))?;
+            environment.compile_expression(when).map_err(|error| {
+                ("when", format!("`when` is no Jinja expression: {error}; correct it"))
+            })?;
         }
         Ok(())
     }

@@ -11,6 +11,12 @@ use std::path::PathBuf;
 /// The file is written anew when it is longer than this: some thousand commands.
 const BYTES_MAX: u64 = 256 << 10;
 
+/// A line of the file: when a command was issued, and its id.
+pub(crate) fn line_of(line: &str) -> Option<(UnixMillis, Token)> {
+    let (issued, id) = line.split_once(' ')?;
+    Some((UnixMillis(issued.parse().ok()?), id.parse().ok()?))
+}
+
 /// The commands that could come again; those that do something are also on disk.
 pub(crate) struct Remembered {
     me: AgentId,
@@ -47,12 +53,9 @@ impl Remembered {
     }
 
     fn readmit(&mut self, line: &str, now: UnixMillis) -> bool {
-        let parsed = line
-            .split_once(' ')
-            .and_then(|(issued, id)| Some((issued.parse().ok()?, id.parse::<Token>().ok()?)));
-        let Some((issued, id)) = parsed else { return false };
+        let Some((issued, id)) = line_of(line) else { return false };
         let agent_id = self.me.clone();
-        let command = Command { id, agent_id, issued: UnixMillis(issued), verb: Verb::Ping };
+        let command = Command { id, agent_id, issued, verb: Verb::Ping };
         self.seen.admit(&self.me, &command, now).is_ok()
     }
 

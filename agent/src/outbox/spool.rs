@@ -127,10 +127,15 @@ fn split(bytes: &[u8]) -> Option<(&str, &[u8])> {
 fn left(path: PathBuf, name: &str) -> Option<Item> {
     let lane = Lane::of(name.split_once('-')?.1)?;
     let bytes = files::read(&path).ok()??;
-    let (id, payload) = split(&bytes)?;
-    let whole = wire::decode::<muster_protocol::event::Event>(payload).is_ok();
+    let id = whole(&bytes)?;
     let body = Body::File(path, bytes.len() as u64);
-    whole.then(|| Item { lane, message_id: id.to_owned(), body })
+    Some(Item { lane, message_id: id.to_owned(), body })
+}
+
+/// The id in a file's bytes; none if they are not whole.
+pub(super) fn whole(bytes: &[u8]) -> Option<&str> {
+    let (id, payload) = split(bytes)?;
+    wire::decode::<muster_protocol::event::Event>(payload).is_ok().then_some(id)
 }
 
 #[cfg(test)]

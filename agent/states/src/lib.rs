@@ -45,4 +45,5 @@ pub use journal::{Interrupted, JournalError, interrupted};
 pub use report::{Report, StateReturn, Summary};
 pub use run::{Options, run};
 pub use tree::{Tree, TreeError};
+pub use yaml::typed::{read_yaml_as, read_yaml_or_default};
 pub use yaml::{YamlError, read_yaml};

@@ -5,6 +5,7 @@
 
 pub(crate) mod emit;
 pub(crate) mod scalar;
+pub(crate) mod typed;
 
 use std::collections::HashMap;
 
@@ -16,10 +17,11 @@ const NODES_MAX: usize = 500_000;
 /// Depth that one document may nest to.
 const DEPTH_MAX: usize = 128;
 
-/// A YAML value and the line (from 1) where it starts.
+/// A YAML value, and the line and column (from 1) where it starts.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Node {
     pub(crate) line: u32,
+    pub(crate) column: u32,
     pub(crate) data: Data,
 }
 
@@ -41,6 +43,8 @@ pub(crate) enum Data {
 pub struct YamlError {
     /// Where, from 1.
     pub line: u32,
+    /// Where, from 1, in characters.
+    pub column: u32,
     /// What is wrong.
     pub reason: String,
 }
@@ -136,10 +140,10 @@ impl<'a> Loader<'a> {
     fn document(&mut self) -> Result<Node, YamlError> {
         let root = loop {
             match self.next()? {
-                None => return Ok(Node { line: 1, data: Data::Null }),
+                None => return Ok(Node { line: 1, column: 1, data: Data::Null }),
                 Some((Event::StreamStart | Event::DocumentStart(..), _)) => {}
                 Some((Event::StreamEnd | Event::DocumentEnd, span)) => {
-                    return Ok(Node { line: line_of(&span), data: Data::Null });
+                    return Ok(Node { line: line_of(&span), column: 1, data: Data::Null });
                 }
                 Some((event, span)) => break self.node(event, &span, 0)?,
             }
@@ -168,7 +172,8 @@ impl<'a> Loader<'a> {
     }
 
     fn must(&mut self) -> Result<(Event<'a>, Span), YamlError> {
-        self.next()?.ok_or(YamlError { line: 0, reason: "unexpected end of the stream".into() })
+        let reason = "unexpected end of the stream".to_owned();
+        self.next()?.ok_or(YamlError { line: 0, column: 1, reason })
     }
 
     fn node(&mut self, event: Event<'a>, span: &Span, depth: usize) -> Result<Node, YamlError> {
@@ -188,7 +193,7 @@ impl<'a> Loader<'a> {
             Event::MappingStart(_, anchor, _) => (anchor, self.mapping(depth, line)?),
             _ => return fail(span, "unexpected token"),
         };
-        let node = Node { line, data };
+        let node = Node { line, column: column_of(span), data };
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
         }
@@ -299,13 +304,18 @@ fn line_of(span: &Span) -> u32 {
     u32::try_from(span.start.line()).unwrap_or(u32::MAX)
 }
 
+fn column_of(span: &Span) -> u32 {
+    u32::try_from(span.start.col()).unwrap_or(u32::MAX).saturating_add(1)
+}
+
 fn fail<T>(span: &Span, reason: &str) -> Result<T, YamlError> {
-    Err(YamlError { line: line_of(span), reason: reason.to_owned() })
+    Err(YamlError { line: line_of(span), column: column_of(span), reason: reason.to_owned() })
 }
 
 fn scan_error(error: &ScanError) -> YamlError {
     let line = u32::try_from(error.marker().line()).unwrap_or(u32::MAX);
-    YamlError { line, reason: error.info() }
+    let column = u32::try_from(error.marker().col()).unwrap_or(u32::MAX).saturating_add(1);
+    YamlError { line, column, reason: error.info() }
 }
 
 #[cfg(test)]

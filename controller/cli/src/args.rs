@@ -156,6 +156,10 @@ mod tests {
             let parsed = Cli::try_parse_from(line.split(' '));
             assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
         }
+    }
+
+    #[test]
+    fn what_makes_no_sense_cannot_be_typed() {
         for line in [
             "muster",
             "muster exec a",

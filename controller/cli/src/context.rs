@@ -12,6 +12,7 @@ use crate::failure::{Failure, OrNext, Result};
 use anyhow::{Context as _, anyhow};
 use muster_protocol::api::PersonRole;
 use muster_protocol::id::{ClusterName, UserName};
+use muster_protocol::yaml::{self, Words};
 use nix::unistd::{Uid, geteuid};
 use std::fmt;
 use std::fs::File;
@@ -91,11 +92,9 @@ impl Context {
 
     fn parse(text: &str, path: &Path) -> Result<Context> {
         let damaged = format!("correct {}, or make it anew with `muster init`", path.display());
-        // Without a snippet: it would show the seed.
-        let options = serde_saphyr::options! { with_snippet: false };
-        let fields: Fields = serde_saphyr::from_str_with_options(text, options)
-            .with_context(|| format!("reading the context {}", path.display()))
-            .or_next(&damaged)?;
+        // No word of it is shown: it may be the seed.
+        let fields: Fields = yaml::parse(text, path, Words::Hidden)
+            .map_err(|error| Failure::new(error, damaged.clone()))?;
         let wrong = |what: &str| {
             Failure::new(anyhow!("the context {} {what}", path.display()), damaged.clone())
         };
@@ -152,10 +151,10 @@ fn read(path: &Path) -> Result<String> {
         let what = format!("the context {shown} belongs to uid {owner}");
         return Err(Failure::say(what, "use a context file of your own"));
     }
-    let mut text = String::new();
-    let read = file.take(FILE_BYTES_MAX).read_to_string(&mut text);
+    let mut bytes = Vec::new();
+    let read = file.take(FILE_BYTES_MAX).read_to_end(&mut bytes);
     read.with_context(reading).or_next(MAKE)?;
-    Ok(text)
+    yaml::text_of(bytes, path).map_err(|error| Failure::new(error, MAKE))
 }
 
 #[cfg(test)]

@@ -15,6 +15,8 @@ pub(super) const CONNECT_DEADLINE: Duration = Duration::from_secs(60);
 pub(super) const CONNECT_PAUSE: Duration = Duration::from_millis(500);
 /// The oldest NATS server that has what Muster needs.
 const NATS_VERSION_MIN: (u32, u32) = (2, 11);
+/// What TLS says of a certificate that has expired, or is another's.
+const BAD_CERTIFICATE: &str = "invalid peer certificate";
 /// How long a credential may be refused that is new.
 const REFUSED_PATIENCE: Duration = Duration::from_secs(3);
 
@@ -82,6 +84,12 @@ async fn connect(
         };
         match Bus::connect(options).await {
             Ok(bus) => return Ok(bus),
+            // It does not pass by waiting.
+            Err(error) if crate::chain(&error).contains(BAD_CERTIFICATE) => bail!(
+                "{}: renew the certificate of NATS; for the server that the controller runs, \
+                 remove server.pem and run `muster-controller init`, which makes it anew",
+                crate::chain(&error)
+            ),
             Err(error) if error.is_retryable() && tokio::time::Instant::now() < deadline => {
                 tracing::warn!(error = crate::chain(&error), "NATS is not reached yet");
                 tokio::time::sleep(CONNECT_PAUSE).await;

@@ -93,7 +93,7 @@ impl Core {
         let registry = Arc::new(open_registry(&bus, &buckets, &keys).await?);
         let people = open_people(&buckets, &keys).await?;
         let contender = Contender::new(cluster.clone(), own_name(&config.data)?);
-        let tracker = TaskTracker::new();
+        let (tracker, leader) = (TaskTracker::new(), contender.holder());
         let (revocations, rotor) = Box::pin(trust::open(trust::On {
             config: &config,
             keys: &keys,
@@ -107,14 +107,10 @@ impl Core {
             tasks: &tracker,
         }))
         .await?;
-        let (tree, desired) = (config.states.clone(), buckets.desired.clone());
-        let (own_keys, known) = (Arc::clone(&keys), Arc::clone(&registry));
-        let states = States::new(tree, bus.clone(), jetstream.clone(), desired, own_keys, known);
-        let states = Arc::new(states);
-        states.publish_tree().await.context("publishing the state tree")?;
+        let store = (&jetstream, &buckets);
+        let states = publish_states(&config, &bus, store, &keys, &registry).await?;
         let parts = stats::Parts::new(&config, &bus, &jetstream, &registry);
-        let stats = Arc::new(Stats::new(parts));
-        let hooks = hooks(&config, &bus)?;
+        let (stats, hooks) = (Arc::new(Stats::new(parts)), hooks(&config, &bus)?);
         let launcher = Arc::new(Launcher {
             config: Arc::clone(&config),
             keys: Arc::clone(&keys),
@@ -148,7 +144,7 @@ impl Core {
             hooks,
             acted: Arc::default(),
             fence: contender.fence(),
-            leader: contender.holder(),
+            leader,
             contender: Some(contender),
             tracker,
             cancel,
@@ -304,6 +300,20 @@ async fn open_registry(
         clock: Clock::system(),
     };
     Registry::open(on, Arc::clone(keys)).await
+}
+
+async fn publish_states(
+    config: &Config,
+    bus: &Bus,
+    (jetstream, buckets): (&JetStream, &Buckets),
+    keys: &Arc<Keys>,
+    registry: &Arc<Registry>,
+) -> anyhow::Result<Arc<States>> {
+    let (tree, keys, registry) = (config.states.clone(), Arc::clone(keys), Arc::clone(registry));
+    let (jetstream, desired) = (jetstream.clone(), buckets.desired.clone());
+    let states = States::new(tree, bus.clone(), jetstream, desired, keys, registry);
+    states.publish_tree().await.context("publishing the state tree")?;
+    Ok(Arc::new(states))
 }
 
 async fn open_people(buckets: &Buckets, keys: &Arc<Keys>) -> anyhow::Result<Arc<People>> {

@@ -31,7 +31,8 @@ pub fn restore(config: &Path, file: &Path, forced: bool) -> anyhow::Result<()> {
     let restored = runtime.block_on(run(&config, &backup, forced))?;
     eprintln!(
         "restored {} workers, {} pools, {} people and {} documents of the cluster; start the \
-         controller: it adopts what it finds, and removes nothing until `muster reconcile --confirm`",
+         controller: it adopts what it finds, and removes nothing until `muster reconcile \
+         --confirm`",
         restored.workers, restored.pools, restored.people, restored.cluster
     );
     Ok(())

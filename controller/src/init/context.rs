@@ -7,6 +7,7 @@ use muster_protocol::api::CREDENTIAL_DAYS;
 use muster_protocol::id::{ClusterName, UnixMillis, UserName};
 use muster_protocol::jwt::{self, Stamp};
 use muster_protocol::subject::Role;
+use muster_protocol::yaml::{self, Words};
 use nkeys::KeyPair;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -80,8 +81,8 @@ pub(super) fn first(settings: &Settings, keys: &Keys, now: UnixMillis) -> Result
 pub(crate) fn set_servers(dir: &Path, settings: &Settings, port: u16) -> Result<(), keys::Error> {
     let (dir, file) = (Directory::open(dir)?, file(&settings.user));
     let Some(before) = dir.read(&file)? else { return Ok(()) };
-    let mut context: Context = serde_saphyr::from_str(&before)
-        .map_err(|source| keys::Error::damaged(dir.path(&file), source))?;
+    // It holds a seed, which no error may show.
+    let mut context: Context = yaml::parse(&before, &dir.path(&file), Words::Hidden)?;
     let servers = settings.servers(port);
     if context.servers == servers {
         return Ok(());

@@ -4,6 +4,7 @@ use super::Error;
 use crate::keys;
 use crate::keys::files::Directory;
 use muster_protocol::id::{ClusterName, UserName};
+use muster_protocol::yaml::{self, Words};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -178,8 +179,7 @@ pub(super) fn settle(
 
 fn read(dir: &Directory) -> Result<Option<Settings>, keys::Error> {
     let Some(text) = dir.read(FILE)? else { return Ok(None) };
-    let read = serde_saphyr::from_str(&text);
-    read.map(Some).map_err(|source| keys::Error::damaged(dir.path(FILE), source))
+    Ok(Some(yaml::parse(&text, &dir.path(FILE), Words::Hidden)?))
 }
 
 fn first(args: &Args, dir: &Directory) -> Result<Settings, Error> {

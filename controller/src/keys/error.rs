@@ -91,6 +91,9 @@ pub enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// YAML with something else than was written: with line and column.
+    #[error("{0}; or put it back from a backup")]
+    Content(String),
     /// A new command key needs the root key, which is not here.
     #[error(
         "{file} cannot be made without root.nk: put the root key back for this, then remove it \
@@ -130,6 +133,12 @@ pub enum Error {
     /// The root key could not sign.
     #[error(transparent)]
     Seal(#[from] muster_protocol::seal::Error),
+}
+
+impl From<muster_protocol::yaml::Error> for Error {
+    fn from(error: muster_protocol::yaml::Error) -> Error {
+        Error::Content(error.to_string())
+    }
 }
 
 impl Error {

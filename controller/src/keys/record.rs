@@ -4,6 +4,7 @@ use super::Error;
 use super::files::Directory;
 use muster_protocol::id::UnixMillis;
 use muster_protocol::subject::Role;
+use muster_protocol::yaml::{self, Words};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -51,7 +52,7 @@ impl Record {
     /// What is recorded; nothing if no key was made anew yet.
     pub(crate) fn read(dir: &Directory) -> Result<Record, Error> {
         let Some(text) = dir.read(Self::FILE)? else { return Ok(Record::default()) };
-        serde_saphyr::from_str(&text).map_err(|source| Error::damaged(dir.path(Self::FILE), source))
+        Ok(yaml::parse(&text, &dir.path(Self::FILE), Words::Hidden)?)
     }
 
     /// As the next change writes it.

@@ -5,6 +5,7 @@
 //! cc_runcmd, `util.shellify`).
 
 use base64::Engine;
+use muster_protocol::yaml::{self, Words};
 use serde::Deserialize;
 use std::fmt::Write;
 use std::io::Read;
@@ -99,7 +100,7 @@ impl CloudConfig {
             return Err(Error::NoHeader);
         }
         refuse_other_modules(text)?;
-        let modules: Modules = serde_saphyr::from_str(text).map_err(|error| not_yaml(&error))?;
+        let modules: Modules = read(text)?;
         if modules.write_files.len() > ENTRIES_MAX || modules.runcmd.len() > ENTRIES_MAX {
             return Err(Error::TooMany);
         }
@@ -132,7 +133,7 @@ impl std::fmt::Debug for WriteFile {
 
 fn refuse_other_modules(text: &str) -> Result<(), Error> {
     type Names = std::collections::BTreeMap<String, serde::de::IgnoredAny>;
-    let names: Names = serde_saphyr::from_str(text).map_err(|error| not_yaml(&error))?;
+    let names: Names = read(text)?;
     match names.into_keys().find(|name| name != "write_files" && name != "runcmd") {
         Some(name) => Err(Error::Module(name)),
         None => Ok(()),
@@ -191,8 +192,12 @@ fn shell_word(word: &str) -> String {
     format!("'{}'", word.replace('\'', "'\\''"))
 }
 
-fn not_yaml(error: &serde_saphyr::Error) -> Error {
-    Error::NotYaml { line: error.location().map(|location| location.line()) }
+/// Reads within limits; the place alone is told.
+fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Error> {
+    yaml::parse(text, Path::new("user-data"), Words::Hidden).map_err(|error| match error {
+        yaml::Error::Content { line, .. } => Error::NotYaml { line: Some(line) },
+        yaml::Error::Read { .. } | yaml::Error::TooLarge { .. } => Error::NotYaml { line: None },
+    })
 }
 
 fn place(line: Option<u64>) -> String {

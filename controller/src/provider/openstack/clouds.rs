@@ -6,6 +6,7 @@
 
 use super::settings::{Interface, Settings};
 use crate::provider::Secret;
+use muster_protocol::yaml::{self, Words};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -13,8 +14,6 @@ use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-/// The largest clouds.yaml.
-const FILE_BYTES_MAX: u64 = 1 << 20;
 /// What anybody else may do with a file of secrets: nothing.
 const OTHERS: u32 = 0o007;
 /// How clouds.yaml gives a service's address: `compute_endpoint_override`.
@@ -31,12 +30,8 @@ pub(super) enum Error {
     },
     #[error("{0} holds secrets and others can read it; chmod 600 {0}", path.display())]
     Open { path: PathBuf },
-    #[error("{path}")]
-    Parse {
-        path: PathBuf,
-        #[source]
-        source: Box<serde_saphyr::Error>,
-    },
+    #[error(transparent)]
+    File(#[from] yaml::Error),
     #[error("no clouds.yaml in {places}; set clouds_file, or OS_CLIENT_CONFIG_FILE")]
     NoFile { places: String },
     #[error("{path} has no cloud {cloud:?}, only: {known}")]
@@ -181,10 +176,28 @@ fn read_entry(path: &Path, cloud: &str) -> Result<Entry, Error> {
         let (known, cloud) = (known.join(", "), cloud.to_owned());
         return Err(Error::NoCloud { path: path.to_owned(), cloud, known });
     };
-    serde_json::from_value(entry).map_err(|error| Error::Invalid {
+    // The words of serde may hold a password.
+    typed(entry).map_err(|field| Error::Invalid {
         from: format!("cloud {cloud} in {}", path.display()),
-        what: error.to_string(),
+        what: format!("{field} has another type than it should: put texts in quotes"),
     })
+}
+
+/// The entry, or the name of the first field that has a type of its own.
+fn typed(entry: Value) -> Result<Entry, String> {
+    let wrong = |(name, value): (&String, &Value)| {
+        let alone = Value::Object(Map::from_iter([(name.clone(), value.clone())]));
+        serde_json::from_value::<Entry>(alone).is_err().then(|| name.clone())
+    };
+    let field = entry.as_object().and_then(|fields| fields.iter().find_map(wrong));
+    let auth = entry.get("auth").and_then(Value::as_object).and_then(|fields| {
+        let wrong = |(name, value): (&String, &Value)| {
+            let alone = Value::Object(Map::from_iter([(name.clone(), value.clone())]));
+            serde_json::from_value::<Auth>(alone).is_err().then(|| format!("auth.{name}"))
+        };
+        fields.iter().find_map(wrong)
+    });
+    serde_json::from_value(entry).map_err(|_| auth.or(field).unwrap_or("a field".to_owned()))
 }
 
 fn read(path: &Path) -> Result<Map<String, Value>, Error> {
@@ -193,10 +206,10 @@ fn read(path: &Path) -> Result<Map<String, Value>, Error> {
     if file.metadata().map_err(failed)?.mode() & OTHERS != 0 {
         return Err(Error::Open { path: path.to_owned() });
     }
-    let mut text = String::new();
-    file.take(FILE_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
-    serde_saphyr::from_str(&text)
-        .map_err(|source| Error::Parse { path: path.to_owned(), source: Box::new(source) })
+    let mut bytes = Vec::new();
+    file.take(yaml::FILE_BYTES_MAX + 1).read_to_end(&mut bytes).map_err(failed)?;
+    // It holds passwords, which no error may show.
+    Ok(yaml::parse(&yaml::text_of(bytes, path)?, path, Words::Hidden)?)
 }
 
 /// Lays one document over another.
