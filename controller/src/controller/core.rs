@@ -88,11 +88,10 @@ impl Core {
         let config = Arc::new(config);
         let Buses { bus, machines, credential, pusher } = buses::open(&keys, own).await?;
         let (jetstream, buckets) = Box::pin(open_store(&bus, &config)).await?;
-        let cluster = buckets.cluster.clone();
-        server_clock::ask(&cluster, &keys).await;
+        server_clock::ask(&buckets.cluster, &keys).await;
         let registry = Arc::new(open_registry(&bus, &buckets, &keys).await?);
         let people = open_people(&buckets, &keys).await?;
-        let contender = Contender::new(cluster.clone(), own_name(&config.data)?);
+        let contender = Contender::new(buckets.cluster.clone(), own_name(&config.data)?);
         let (tracker, leader) = (TaskTracker::new(), contender.holder());
         let (revocations, rotor) = Box::pin(trust::open(trust::On {
             config: &config,
@@ -100,7 +99,7 @@ impl Core {
             bus: &bus,
             credential,
             pusher,
-            cluster: &cluster,
+            cluster: &buckets.cluster,
             registry: &registry,
             fence: contender.fence(),
             servers: own,
@@ -122,7 +121,7 @@ impl Core {
             install: serve_agent(&config, &keys, &cancel, tasks).await?,
             seeds: Mutex::default(),
         });
-        let keeper = Arc::new(Keeper::new(cluster, &config.data));
+        let keeper = Arc::new(Keeper::new(buckets.cluster.clone(), &config.data));
         let inspector = inspector(&config, &registry, &launcher, &keeper, &stats);
         Ok(Core {
             jobs: Arc::new(Jobs::new(bus.clone(), Arc::clone(&keys))),
