@@ -350,7 +350,8 @@ fn check(
     if caller.key != worker.bootstrap.public_key {
         return alarming("the connection's credential is not the one of this launch");
     }
-    if now >= worker.bootstrap.expires {
+    // As the server counts.
+    if now.seconds() >= worker.bootstrap.expires.seconds() {
         return Err(Denied::No("the bootstrap credential has expired".into()));
     }
     match worker.phase {

@@ -3,6 +3,7 @@
 
 pub mod command;
 pub mod events;
+pub mod people;
 pub mod samples;
 
 use anyhow::{Context, Result, bail, ensure};

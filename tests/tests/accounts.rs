@@ -1,6 +1,7 @@
 //! The accounts on real nats-servers, the oldest that is accepted and the newest: each role may do
 //! just what the table in protocol's subject.rs says, and what crosses borders does.
 
+#[allow(dead_code, reason = "other tests use more of it")]
 #[path = "accounts/person.rs"]
 mod person;
 #[path = "accounts/site.rs"]

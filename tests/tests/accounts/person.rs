@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, bail};
 use async_nats::{Auth, Client, ConnectOptions, Event};
+use muster_protocol::id::UnixMillis;
 use muster_protocol::subject::{self, Role};
 use nkeys::KeyPair;
 use std::path::Path;
@@ -48,6 +49,21 @@ impl Person {
                 async move { assert!(kept, "too many events") }
             });
         Ok(Person { nats: options.connect(url).await?, events })
+    }
+
+    /// Somebody who has an account's own key: no role's limits hold, in that account.
+    pub(super) async fn owner(url: &str, ca: &Path, seed: &Path, name: &str) -> Result<Person> {
+        let owner = KeyPair::from_seed(std::fs::read_to_string(seed)?.trim())?;
+        let (key, everything) = (KeyPair::new_user(), serde_json::json!({"allow": [">"]}));
+        let claims = serde_json::json!({
+            "jti": name, "iat": UnixMillis::now().seconds(), "iss": owner.public_key(),
+            "name": name, "sub": key.public_key(),
+            "nats": {"pub": everything, "sub": everything, "subs": -1, "data": -1, "payload": -1,
+                "type": "user", "version": 2}
+        });
+        let jwt = sign(&claims, &owner)?;
+        // The role only names an inbox.
+        Person::connect(url, ca, Role::Controller, name, &key, jwt).await
     }
 
     pub(super) async fn may_publish(&mut self, subject: &str) -> Result<bool> {

@@ -1,6 +1,6 @@
 //! A cluster with what an attacker would need: its keys, plain connections, ears in each account.
 
-use crate::person::{self, DEADLINE, Person};
+use crate::person::{DEADLINE, Person};
 use anyhow::{Context, Result, ensure};
 use async_nats::Message;
 use futures_util::StreamExt;
@@ -61,15 +61,15 @@ impl Ground {
         self.keys.tls_files().ca
     }
 
-    /// A JWT as only the controller makes them.
-    pub(super) fn jwt(&self, role: Role, name: &str, public_key: &str) -> Result<String> {
+    /// A JWT as only the controller makes them; people are added for it.
+    pub(super) async fn jwt(&self, role: Role, name: &str, public_key: &str) -> Result<String> {
         let (stamp, expires) = (Stamp::fresh(), UnixMillis::now().plus(HOUR_MS));
         let keys = &self.keys;
         Ok(match role {
             Role::Bootstrap => keys.bootstrap_jwt(&name.parse()?, public_key, expires, &stamp)?,
             Role::Agent => keys.agent_jwt(&name.parse()?, public_key, expires, &stamp)?,
             Role::Viewer | Role::Operator | Role::Admin => {
-                keys.person_jwt(role, &name.parse()?, public_key, None, &stamp)?
+                self.cluster.enlist(&self.admin, role, name, public_key).await?
             }
             Role::Controller => keys.controller_jwt(&name.parse()?, public_key, &stamp)?,
         })
@@ -78,14 +78,14 @@ impl Ground {
     /// A plain connection that may do what the role may.
     pub(super) async fn person(&self, role: Role, name: &str) -> Result<Person> {
         let key = KeyPair::new_user();
-        let jwt = self.jwt(role, name, &key.public_key())?;
+        let jwt = self.jwt(role, name, &key.public_key()).await?;
         Person::connect(&self.url()?, &self.ca(), role, name, &key, jwt).await
     }
 
     /// The product's own connection in such a role: with its receivers' checks.
     pub(super) async fn bus(&self, role: Role, name: &str) -> Result<Bus> {
         let key = KeyPair::new_user();
-        let jwt = self.jwt(role, name, &key.public_key())?;
+        let jwt = self.jwt(role, name, &key.public_key()).await?;
         self.bus_of(role, name, key, jwt).await
     }
 
@@ -105,19 +105,8 @@ impl Ground {
     /// Hears all that is said in an account, as its owner could.
     pub(super) async fn ears(&self, account: Account) -> Result<Ears> {
         let file = format!("{}.nk", account.name().to_lowercase());
-        let seed = std::fs::read_to_string(self.cluster.path("config").join(file))?;
-        let (owner, key) = (KeyPair::from_seed(seed.trim())?, KeyPair::new_user());
-        let everything = serde_json::json!({"allow": [">"]});
-        let claims = serde_json::json!({
-            "jti": "ears", "iat": UnixMillis::now().seconds(), "iss": owner.public_key(),
-            "name": "ears", "sub": key.public_key(),
-            "nats": {"pub": everything, "sub": everything, "subs": -1, "data": -1, "payload": -1,
-                "type": "user", "version": 2}
-        });
-        let jwt = person::sign(&claims, &owner)?;
-        // The role only names an inbox: the JWT allows everything.
-        let role = Role::Controller;
-        let person = Person::connect(&self.url()?, &self.ca(), role, "ears", &key, jwt).await?;
+        let seed = self.cluster.path("config").join(file);
+        let person = Person::owner(&self.url()?, &self.ca(), &seed, "ears").await?;
         Ears::listen(person).await
     }
 }
