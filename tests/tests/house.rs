@@ -92,6 +92,19 @@ fn links_and_paths_in_the_papers_lead_somewhere() {
 }
 
 #[test]
+fn the_tests_that_papers_name_are_there() {
+    let root = house::root();
+    let sources = ROOMS.iter().flat_map(|room| house::files(&root, room, ".rs"));
+    let sources: Vec<String> = sources.map(|path| house::read(&root, &path)).collect();
+    let names = house::docs::named_tests(&house::read(&root, "docs/security.md"));
+    assert!(names.len() > 10, "the table was not found");
+    let is_there =
+        |name: &&String| sources.iter().any(|text| text.contains(&format!("fn {name}(")));
+    let missing = names.iter().filter(|name| !is_there(name));
+    none(&missing.map(|name| format!("docs/security.md: no test {name}")).collect::<Vec<_>>());
+}
+
+#[test]
 fn the_example_configs_are_read_by_their_programs() {
     let examples = house::root().join("packaging/config");
     if let Err(error) = muster_controller::config::Config::load(&examples.join("controller.yaml")) {

@@ -41,6 +41,20 @@ pub fn named_paths(text: &str, rooms: &[&str]) -> Vec<String> {
     text.split('`').skip(1).step_by(2).filter(in_room).map(str::to_owned).collect()
 }
 
+/// Lists the names in backquotes in the last column of the tables of `text` below a heading that
+/// ends with `tried by`: those are tests.
+pub fn named_tests(text: &str) -> Vec<String> {
+    let (mut names, mut inside) = (Vec::new(), false);
+    for line in text.lines() {
+        inside = line.ends_with("| tried by |") || inside && line.starts_with('|');
+        let last = line.trim_end_matches('|').rsplit('|').next().filter(|_| inside);
+        let spans = last.unwrap_or_default().split('`').skip(1).step_by(2);
+        let is_name = |span: &&str| span.contains('_') && !span.contains(['/', '.', ' ']);
+        names.extend(spans.filter(is_name).map(str::to_owned));
+    }
+    names
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -62,6 +76,12 @@ mod tests {
     fn paths_in_backquotes_are_those_of_rooms_and_without_a_pattern() {
         let text = "see `agent/src/up.rs`, agent/x, `/etc/muster`, `agent/src/*` and `tests/src/`";
         assert_eq!(named_paths(text, &["agent", "tests"]), ["agent/src/up.rs", "tests/src/"]);
+    }
+
+    #[test]
+    fn tests_are_named_in_the_last_column_of_their_tables_alone() {
+        let text = "| a | tried by |\n|---|---|\n| `x_y` | `a_b`, c, `d.rs`, `e_f` |\n\n| `g_h` |";
+        assert_eq!(named_tests(text), ["a_b", "e_f"]);
     }
 
     #[test]

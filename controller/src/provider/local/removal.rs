@@ -20,6 +20,8 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 const EMPTY_LOOKS: u32 = 3;
 /// How often the removal of a folder is tried: somebody may just be writing there.
 const TRIES: u32 = 5;
+/// How many servers a sweep removes at once.
+const SWEEPS_MAX: usize = 16;
 
 /// Removes all servers in a folder, of whatever cluster, and the folder: after a killed run.
 ///
@@ -48,9 +50,16 @@ pub fn sweep(folder: &Path) -> Result<usize, Error> {
         return Err(Error::new(ErrorKind::Invalid, text));
     }
     let ids: Vec<String> = all.into_iter().filter(|name| is_id(name)).collect();
-    for id in &ids {
-        remove(&Folder::new(folder.join(id)))?;
-    }
+    // Each waits until its processes have ended.
+    let part = ids.len().div_ceil(SWEEPS_MAX).max(1);
+    std::thread::scope(|scope| {
+        let sweep = |ids: &[String]| -> Result<(), Error> {
+            ids.iter().try_for_each(|id| remove(&Folder::new(folder.join(id))))
+        };
+        let all: Vec<_> = ids.chunks(part).map(|ids| scope.spawn(move || sweep(ids))).collect();
+        let broken = || Error::new(ErrorKind::Transient, "a removal was broken off".to_owned());
+        all.into_iter().try_for_each(|one| one.join().map_err(|_| broken())?)
+    })?;
     remove_tree(&folder).map_err(failed)?;
     Ok(ids.len())
 }
