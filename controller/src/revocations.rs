@@ -7,7 +7,7 @@
 //! - the document is changed by compare-and-set, and whoever takes over changes it: one that was
 //!   paused and still believes that it leads changes nothing any more;
 //! - the holder hears what anybody pushes, and looks at what the servers have after each reconnect
-//!   and every [`LOOK_EVERY`]: what is not its own is followed by its own list at once.
+//!   and every five minutes: what is not its own is followed by its own list at once.
 //!
 //! An entry goes when the credential it names has expired by itself. When there are more than
 //! [`ENTRIES_MAX`], live agents get new credentials and all older ones become void together.

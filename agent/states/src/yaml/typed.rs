@@ -11,7 +11,7 @@ use std::fmt;
 /// The longest word of a document that an error repeats; every seed and credential is longer.
 const SHOWN_CHARS_MAX: usize = 40;
 
-/// Reads one document, at most [`super::NODES_MAX`] values of it, as a type.
+/// Reads one document, at most `NODES_MAX` values of it, as a type.
 ///
 /// # Errors
 /// With the place, what was expected there, and what to do.
