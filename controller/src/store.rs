@@ -73,6 +73,12 @@ pub fn events_bytes(store: &config::Store) -> u64 {
     store.bytes_max / 100 * EVENTS_PERCENT
 }
 
+/// The most bytes of the stream of frames.
+#[must_use]
+pub fn stats_bytes(store: &config::Store) -> u64 {
+    store.bytes_max / 100 * STATS_PERCENT
+}
+
 fn streams(store: &config::Store) -> [stream::Spec; 3] {
     let part = |percent| store.bytes_max / 100 * percent;
     let replicas = store.replicas;

@@ -2,10 +2,14 @@
 //! say is acted on in time, and the flood is told.
 
 use anyhow::{Context, Result, ensure};
+use muster_controller::keys::Keys;
 use muster_protocol::api::WorkerView;
-use muster_protocol::bus::{Ack, Bus};
+use muster_protocol::bus::stream::STATS;
+use muster_protocol::bus::{Ack, Bus, Options};
 use muster_protocol::event::{Event, Executed};
 use muster_protocol::id::{AgentId, Token, UnixMillis, random};
+use muster_protocol::jwt::Stamp;
+use muster_protocol::subject::Role;
 use muster_protocol::worker::Phase;
 use muster_protocol::{subject, wire};
 use muster_tests::cluster::{Cluster, PATIENCE, Setup, next_event};
@@ -66,9 +70,9 @@ async fn say(bus: &Bus, agent: &AgentId, kind: &str, event: &Event) -> Result<Ac
     Ok(bus.publish(to, event.id.as_str(), wire::encode(event)).await?)
 }
 
-/// Says as much as it can until so much is stored, and garbage on its stats besides.
+/// Says as much as it can until so much is stored, and as much garbage as stats besides.
 async fn flood(bus: Bus, agent: AgentId, poured: Arc<AtomicU64>) -> Result<()> {
-    let full = event(FLOOD_BYTES);
+    let (full, garbage) = (event(FLOOD_BYTES), noise(FLOOD_BYTES).into_bytes());
     while poured.load(Ordering::Relaxed) < FLOOD_TOTAL {
         for kind in subject::AGENT_EVENT_KINDS {
             let event = Event { id: Token::random(random()), ..full.clone() };
@@ -76,7 +80,7 @@ async fn flood(bus: Bus, agent: AgentId, poured: Arc<AtomicU64>) -> Result<()> {
             if say(&bus, &agent, kind, &event).await.is_ok() {
                 poured.fetch_add(FLOOD_BYTES as u64, Ordering::Relaxed);
             }
-            drop(bus.publish(subject::stats(&agent), event.id.as_str(), vec![7; 1000]).await);
+            drop(bus.publish(subject::stats(&agent), event.id.as_str(), garbage.clone()).await);
         }
     }
     Ok(())
@@ -112,6 +116,21 @@ async fn start(yard: &Yard, mark: &Path) -> Result<Cluster> {
     Ok(cluster)
 }
 
+/// A connection that reads streams.
+async fn inside(cluster: &Cluster) -> Result<Bus> {
+    let name = "inside".parse()?;
+    let credential = Keys::load(&cluster.path("config"))?.controller(&name, &Stamp::fresh())?;
+    let (role, ca) = (Role::Controller, Some(cluster.path("config/ca.pem")));
+    let (name, servers) = (name.to_string(), cluster.servers()?);
+    Ok(Bus::connect(Options { role, name, servers, ca, credential }).await?)
+}
+
+/// The oldest frame of an agent that waits for sinks.
+async fn oldest_frame(inside: &Bus, agent: &AgentId) -> Result<Vec<u8>> {
+    let frames = inside.jetstream().all(STATS, &subject::stats(agent), 1).await?;
+    Ok(frames.first().context("no frame is there")?.payload.to_vec())
+}
+
 /// How many the honest have said; fails if one of them is not stored.
 async fn all_stored(
     cluster: &Cluster,
@@ -134,7 +153,7 @@ async fn all_stored(
 }
 
 /// Guards: `floods.rs`: without it one agent pushes the events of all others out of the stream, and
-/// the results of commands with them.
+/// the results of commands with them; and their frames, as long as a sink is down.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_flood_of_one_agent_costs_the_others_nothing_and_is_told() -> Result<()> {
     let (yard, dir) = (Yard::new()?, tempfile::tempdir()?);
@@ -157,6 +176,9 @@ async fn a_flood_of_one_agent_costs_the_others_nothing_and_is_told() -> Result<(
         all.iter().any(|worker| worker.name == name && worker.phase == Phase::Ready)
     };
     cluster.until(&admin, "the real one is ready", ready).await?;
+    let inside = inside(&cluster).await?;
+    cluster.more_samples(1, 2).await?;
+    let oldest = oldest_frame(&inside, real.agent_id()).await?;
     let mut told = cluster.tail(&admin, "muster.event.security.*.flood").await?;
     let (rogue_id, rogue_bus) = (rogue.agent_id().clone(), rogue.enrol(&cluster).await?);
     for _ in 0..FLOOD_WINDOW {
@@ -182,8 +204,14 @@ async fn a_flood_of_one_agent_costs_the_others_nothing_and_is_told() -> Result<(
     }
     let flooded = begun.elapsed();
     over.store(true, Ordering::Relaxed);
-    let (subject, event) = next_event(&mut told).await?;
-    ensure!(subject.contains(rogue_id.worker().as_str()), "{subject}: {event:?}");
+    let mut of = BTreeSet::new();
+    while of.len() < 2 {
+        let (subject, event) = next_event(&mut told).await?;
+        ensure!(subject.contains(rogue_id.worker().as_str()), "{subject}: {event:?}");
+        of.insert(event.data["of"].to_string());
+    }
+    let still = oldest_frame(&inside, real.agent_id()).await?;
+    ensure!(still == oldest, "a frame of an honest agent is lost");
     let count = all_stored(&cluster, &machines, honest_ones).await?;
     eprintln!(
         "{} MiB of one agent in {flooded:?}: {count} events of the others, none lost; acted on \

@@ -101,7 +101,7 @@ impl Told {
             self.tell_counted().await;
         }
         if tokio::time::timeout(LAST_WORDS, self.tell_counted()).await.is_err() {
-            tracing::warn!("calls of the last seconds are not told: NATS does not answer");
+            tracing::info!("calls of the last seconds are not told: NATS does not answer");
         }
     }
 

@@ -4,14 +4,15 @@
 use super::core::Core;
 use super::{STOP_GRACE, Tasks};
 use crate::actions;
-use crate::floods::Floods;
+use crate::floods::{Floods, Of};
 use crate::hooks::follow;
 use crate::people::Cut;
 use crate::reconciler::Reconciler;
 use crate::store;
 use crate::witness::Witness;
 use anyhow::{Context, bail};
-use muster_protocol::bus::stream::{EVENTS, HeardClaims};
+use muster_protocol::bus::stream::{EVENTS, HeardClaims, STATS};
+use muster_protocol::id::UnixMillis;
 use muster_protocol::subject;
 use muster_reactors::engine::Engine;
 use muster_reactors::rule;
@@ -111,11 +112,16 @@ async fn start_witness(
     let filter = "muster.event.agent.>";
     let events = core.jetstream.consumer(EVENTS, "controller", filter).await?;
     let bytes = store::events_bytes(&core.config.store);
-    let floods = Floods::new(core.jetstream.clone(), core.bus.clone(), bytes);
+    let floods = Floods::new(Of::Events, core.jetstream.clone(), core.bus.clone(), bytes);
     let teller = Arc::new(core.bus.clone());
     let witness = Witness { registry: Arc::clone(&core.registry), teller, floods };
     let done = witness.run(events, stop.clone());
     tasks.spawn(async { ("witness", done.await.map_err(Into::into)) });
+    let frames = core.jetstream.reader(STATS, subject::STATS_ALL, UnixMillis::now()).await?;
+    let bytes = store::stats_bytes(&core.config.store);
+    let floods = Floods::new(Of::Frames, core.jetstream.clone(), core.bus.clone(), bytes);
+    let done = floods.run(frames, stop.clone());
+    tasks.spawn(async { ("floods", done.await.map_err(Into::into)) });
     Ok(())
 }
 
