@@ -214,7 +214,18 @@ mod tests {
             .kill_on_drop(true)
             .spawn()
             .unwrap();
-        let found = daemons(&folder);
+        // For a moment after its start the kernel shows no arguments of it.
+        let shown = async {
+            let mut look = tokio::time::interval(Duration::from_millis(5));
+            loop {
+                let found = daemons(&folder);
+                if !found.is_empty() {
+                    return found;
+                }
+                look.tick().await;
+            }
+        };
+        let found = tokio::time::timeout(GRACE, shown).await.unwrap();
         assert_eq!(found.iter().map(|one| one.pid).collect::<Vec<_>>(), [child.id().unwrap()]);
         let (ended, status) = tokio::join!(found[0].end(GRACE), child.wait());
         ended.unwrap();
