@@ -25,6 +25,8 @@ use tokio_util::task::TaskTracker;
 const TOGETHER: Duration = Duration::from_secs(10);
 /// How long what is counted may take to be told at the end.
 const LAST_WORDS: Duration = Duration::from_secs(5);
+/// How often an event is offered.
+const TRIES_MAX: u32 = 2;
 /// Kinds of calls of all people that are counted at once; one more is told by itself.
 const SERIES_MAX: usize = 4096;
 /// The fields of a question that an event tells; no other, so that none tells a secret.
@@ -139,9 +141,19 @@ impl Told {
         let token = |text: &str| -> Token { text.parse().expect("names and kinds are tokens") };
         let subject = subject::event(Source::Api, &token(user.as_str()), &token(kind));
         let event = Event::new(Token::random(random()), UnixMillis::now(), called);
-        if let Err(error) = self.bus.publish_event(subject, &event).await {
-            let Called { noun, verb, .. } = called;
-            tracing::warn!(%user, noun, verb, %error, "a call's event was not stored");
+        let Called { noun, verb, .. } = called;
+        for left in (0..TRIES_MAX).rev() {
+            // A push of claims may cost an answer: the same event is stored once.
+            match self.bus.publish_event(subject.clone(), &event).await {
+                Ok(()) => return,
+                Err(error) if left > 0 && error.is_retryable() => {
+                    tracing::debug!(%user, noun, verb, %error, "a call's event is stored again");
+                }
+                Err(error) => {
+                    tracing::warn!(%user, noun, verb, %error, "a call's event was not stored");
+                    return;
+                }
+            }
         }
     }
 
