@@ -13,7 +13,8 @@ use std::path::Path;
 
 const WORKERS: usize = 3;
 /// What a nats-server that is killed makes the controller say.
-const NATS_KILLED: [&str; 6] = [
+const NATS_KILLED: [&str; 7] = [
+    "expected INFO, got nothing",
     "nats-server ended",
     "could not be planned",
     "could not be read or written",
