@@ -80,7 +80,7 @@ pub async fn follow(
         }
     }
     // Else what is given back might be sent to it.
-    drop(events);
+    events.close().await;
     follower.stop().await
 }
 

@@ -324,6 +324,16 @@ impl Consumer {
         Ok(batch)
     }
 
+    /// Ends it here: what is given back from now on is not sent to it any more. The client ends a
+    /// subscription on a task of its own, which has had its turn once the server has answered.
+    pub async fn close(self) {
+        let Consumer { context, messages, .. } = self;
+        drop(messages);
+        if let Err(error) = context.query_account().await {
+            tracing::debug!(%error, "a consumer's end is not certain");
+        }
+    }
+
     async fn first(&mut self) -> Result<Delivery, Error> {
         loop {
             match self.messages.next().await.map(delivery) {
