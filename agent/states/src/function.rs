@@ -133,46 +133,27 @@ fn run<F: StateFunction>(ctx: &Context<'_>) -> Outcome {
     }
 }
 
-/// Every state function.
-static REGISTRY: &[Function] = &[
-    Function::of::<file::Managed>(),
-    Function::of::<file::Directory>(),
-    Function::of::<file::Symlink>(),
-    Function::of::<file::Absent>(),
-    Function::of::<file::Recurse>(),
-    Function::of::<file::Append>(),
-    Function::of::<cmd::Run>(),
-    Function::of::<cmd::Wait>(),
-    Function::of::<cmd::Watch>(),
-    Function::of::<pkg::Installed>(),
-    Function::of::<service::Running>(),
-    Function::of::<service::Dead>(),
-    Function::of::<service::Enabled>(),
-    Function::of::<service::Disabled>(),
-    Function::of::<user::Present>(),
-    Function::of::<group::Present>(),
-    Function::of::<test::Nop>(),
-    Function::of::<test::SucceedWithoutChanges>(),
-    Function::of::<test::SucceedWithChanges>(),
-    Function::of::<test::FailWithoutChanges>(),
-    Function::of::<test::FailWithChanges>(),
-    Function::of::<test::ConfigurableTestState>(),
-    Function::of::<test::ShowNotification>(),
-];
+/// Every state function, by the file that has its module.
+static REGISTRY: &[&[Function]] =
+    &[file::ALL, cmd::ALL, pkg::ALL, service::ALL, user::ALL, group::ALL, test::ALL];
+
+fn registry() -> impl Iterator<Item = &'static Function> {
+    REGISTRY.iter().copied().flatten()
+}
 
 /// The function of a module by its name.
 pub(crate) fn find(module: &str, name: &str) -> Option<&'static Function> {
-    REGISTRY.iter().find(|function| function.module == module && function.name == name)
+    registry().find(|function| function.module == module && function.name == name)
 }
 
 /// Whether a module reacts to watched states.
 pub(crate) fn watches(module: &str) -> bool {
-    REGISTRY.iter().any(|function| function.module == module && function.watches)
+    registry().any(|function| function.module == module && function.watches)
 }
 
 /// The names of all state functions, as `module.function`.
 pub fn names() -> impl Iterator<Item = String> {
-    REGISTRY.iter().map(|function| format!("{}.{}", function.module, function.name))
+    registry().map(|function| format!("{}.{}", function.module, function.name))
 }
 
 pub(crate) use cmd::exec as command_of;

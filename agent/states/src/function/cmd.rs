@@ -5,9 +5,13 @@ mod result;
 use serde_json::Value;
 
 use super::args::{list, mode, text};
-use super::{Context, Plan, StateFunction};
+use super::{Context, Function, Plan, StateFunction};
 use crate::host::command::{Exec, Output, run};
 use crate::outcome::{Changes, Outcome, change};
+
+/// This module's functions.
+pub(super) const ALL: &[Function] =
+    &[Function::of::<Run>(), Function::of::<Wait>(), Function::of::<Watch>()];
 
 const TAKES: &[&str] = &[
     "cwd",

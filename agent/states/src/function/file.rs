@@ -11,12 +11,23 @@ mod recurse;
 mod source;
 mod symlink;
 
-pub(super) use absent::Absent;
-pub(super) use append::Append;
-pub(super) use directory::Directory;
-pub(super) use managed::Managed;
-pub(super) use recurse::Recurse;
-pub(super) use symlink::Symlink;
+use super::Function;
+use absent::Absent;
+use append::Append;
+use directory::Directory;
+use managed::Managed;
+use recurse::Recurse;
+use symlink::Symlink;
+
+/// This module's functions.
+pub(super) const ALL: &[Function] = &[
+    Function::of::<Managed>(),
+    Function::of::<Directory>(),
+    Function::of::<Symlink>(),
+    Function::of::<Absent>(),
+    Function::of::<Recurse>(),
+    Function::of::<Append>(),
+];
 
 /// Arguments of Salt's that only Windows knows.
 const WINDOWS: &[&str] =

@@ -3,11 +3,14 @@
 use serde_json::{Value, json};
 
 use super::args::text;
-use super::{Context, Plan, StateFunction};
+use super::{Context, Function, Plan, StateFunction};
 use crate::host::accounts::Group;
 use crate::host::accounts::edit::{add_group, change_group};
 use crate::host::accounts::limits::Limits;
 use crate::outcome::{Changes, Outcome, change};
+
+/// This module's functions.
+pub(super) const ALL: &[Function] = &[Function::of::<Present>()];
 
 pub(super) struct Present;
 

@@ -7,10 +7,13 @@ mod transaction;
 
 use serde_json::{Value, json};
 
-use super::{Context, Lint, Plan, StateFunction};
+use super::{Context, Function, Lint, Plan, StateFunction};
 use crate::chunk::Chunk;
 use crate::outcome::{Changes, Outcome};
 use request::Request;
+
+/// This module's functions.
+pub(super) const ALL: &[Function] = &[Function::of::<Installed>()];
 
 pub(super) struct Installed;
 

@@ -4,9 +4,17 @@ mod systemd;
 
 use serde_json::Value;
 
-use super::{Context, Plan, StateFunction};
+use super::{Context, Function, Plan, StateFunction};
 use crate::outcome::{Changes, Outcome, change};
 use systemd::{Unit, act, look};
+
+/// This module's functions.
+pub(super) const ALL: &[Function] = &[
+    Function::of::<Running>(),
+    Function::of::<Dead>(),
+    Function::of::<Enabled>(),
+    Function::of::<Disabled>(),
+];
 
 const TOLERATES: &[&str] = &["sig", "no_block", "init_delay", "provider"];
 

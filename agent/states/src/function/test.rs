@@ -3,9 +3,20 @@
 use serde_json::{Value, json};
 
 use super::args::text;
-use super::{Context, Plan, StateFunction};
+use super::{Context, Function, Plan, StateFunction};
 use crate::outcome::{Changes, Outcome, change};
 use crate::requisite::Kind;
+
+/// This module's functions.
+pub(super) const ALL: &[Function] = &[
+    Function::of::<Nop>(),
+    Function::of::<SucceedWithoutChanges>(),
+    Function::of::<SucceedWithChanges>(),
+    Function::of::<FailWithoutChanges>(),
+    Function::of::<FailWithChanges>(),
+    Function::of::<ConfigurableTestState>(),
+    Function::of::<ShowNotification>(),
+];
 
 fn pretended() -> Changes {
     change("testing", json!({"old": "Unchanged", "new": "Something pretended to change"}))

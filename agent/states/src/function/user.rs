@@ -5,11 +5,14 @@ mod wanted;
 
 use serde_json::{Value, json};
 
-use super::{Context, Plan, StateFunction};
+use super::{Context, Function, Plan, StateFunction};
 use crate::host::accounts::edit;
 use crate::host::accounts::limits::Limits;
 use crate::host::accounts::{Group, User};
 use crate::outcome::{Changes, Outcome};
+
+/// This module's functions.
+pub(super) const ALL: &[Function] = &[Function::of::<Present>()];
 
 const REDACTED: &str = "XXX-REDACTED-XXX";
 

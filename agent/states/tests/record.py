@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Records what Salt does with a state case: its returns and the files it leaves.
+
+    python agent/states/tests/record.py CASE...     CASE is a folder with case.json and salt/
+
+Run it with a Python that has Salt (the version is written into case.json). A case is laid out in
+a scratch folder and run three times, each in a process of its own: dry, first, second. States
+that change the machine outside the scratch root must be recorded in a machine of their own.
+"""
+
+import hashlib
+import json
+import os
+import pathlib
+import pwd
+import grp
+import shutil
+import stat
+import subprocess
+import sys
+import sysconfig
+import tempfile
+
+PACKAGES = sysconfig.get_path("purelib")
+RUNS = [("expected.test", True), ("expected", False), ("expected2", False)]
+
+
+def substitute(path, root):
+    """Puts the scratch root in place of @R@ in every text below a folder."""
+    for file in path.rglob("*"):
+        if file.name == ".keepdir":
+            file.unlink()
+        elif file.is_file() and not file.is_symlink():
+            try:
+                text = file.read_text()
+            except UnicodeDecodeError:
+                continue
+            file.write_text(text.replace("@R@", str(root)))
+
+
+def listing(root):
+    """A line per entry of the scratch root: type, mode, owner:group, sha256 or target, path."""
+    lines = []
+    for path in sorted(root.rglob("*")):
+        meta = path.lstat()
+        owner = f"{name(pwd.getpwuid, meta.st_uid)}:{name(grp.getgrgid, meta.st_gid)}"
+        shown, mode = path.relative_to(root), stat.S_IMODE(meta.st_mode)
+        if path.is_symlink():
+            target = os.readlink(path).replace(str(root), "@R@")
+            lines.append(f"l 0777 {owner} {target} {shown}")
+        elif path.is_dir():
+            lines.append(f"d {mode:04o} {owner} - {shown}")
+        else:
+            data = path.read_bytes().replace(str(root).encode(), b"@R@")
+            lines.append(f"f {mode:04o} {owner} {hashlib.sha256(data).hexdigest()} {shown}")
+    return "\n".join(lines) + "\n"
+
+
+def name(look, number):
+    try:
+        return look(number)[0]
+    except KeyError:
+        return str(number)
+
+
+def normal(value, root):
+    """Times, pids and the scratch root are no two runs the same."""
+    if isinstance(value, dict):
+        marks = {"duration": "<float>", "start_time": "<time>", "pid": "<pid>"}
+        return {
+            normal(key, root): marks.get(key) or normal(entry, root)
+            for key, entry in value.items()
+        }
+    if isinstance(value, (list, tuple)):
+        return [normal(entry, root) for entry in value]
+    if isinstance(value, str):
+        return value.replace(str(root), "@R@").replace(PACKAGES, "@SALT@")
+    return value
+
+
+def call_salt(base, spec, test):
+    """Makes the calls of a case in this process; prints their returns."""
+    import salt.config
+    import salt.minion
+
+    opts = salt.config.minion_config(None, minion_id=spec["id"])
+    opts.update(
+        root_dir=str(base / "salt-root"), cachedir=str(base / "cache"), pki_dir=str(base / "pki"),
+        conf_file=str(base / "minion"), sock_dir=str(base / "sock"), file_client="local",
+        file_roots={"base": [str(base / "salt")]}, pillar_roots={"base": [str(base / "pillar")]},
+        test=test, extension_modules=str(base / "ext"), multiprocessing=False, **spec["opts"],
+    )
+    opts["grains"] = dict(spec["grains"])
+    (base / "cache" / "proc").mkdir(parents=True, exist_ok=True)
+    minion = salt.minion.SMinion(opts)
+    out = []
+    for call in spec["run"]:
+        function = minion.functions[call["fun"]]
+        context = minion.functions.pack["__context__"]
+        context["retcode"] = 0
+        returned = function(*call["args"], **call["kwargs"])
+        out.append({**call, "retcode": context.get("retcode", 0), "ret": returned})
+    print("\n@@" + json.dumps(out, default=str))
+
+
+def record(case):
+    spec = json.loads((case / "case.json").read_text())
+    with tempfile.TemporaryDirectory() as scratch:
+        base = pathlib.Path(scratch).resolve()
+        root = base / "root"
+        for part, place in [("fixture", root), ("salt", base / "salt"), ("pillar", base / "pillar")]:
+            if (case / part).is_dir():
+                shutil.copytree(case / part, place, symlinks=True)
+            place.mkdir(exist_ok=True)
+            substitute(place, root)
+        for path, mode in spec["modes"].items():
+            (root / path).chmod(int(mode, 8))
+        for stem, test in RUNS:
+            call = [sys.executable, __file__, "--call", str(base), json.dumps(spec), str(test)]
+            done = subprocess.run(call, capture_output=True, text=True, check=False)
+            if "\n@@" not in done.stdout:
+                sys.exit(f"{case.name}: Salt ended without an answer:\n{done.stderr}{done.stdout}")
+            returned = normal(json.loads(done.stdout.rsplit("\n@@", 1)[1]), root)
+            (case / f"{stem}.json").write_text(json.dumps(returned, indent=1) + "\n")
+            (case / f"{stem}.tree").write_text(listing(root))
+    spec["salt"] = subprocess.run(
+        [sys.executable, "-c", "import salt.version as v; print(v.__version__)"],
+        capture_output=True, text=True, check=True,
+    ).stdout.strip()
+    (case / "case.json").write_text(json.dumps(spec, indent=1) + "\n")
+    print(f"{case.name}: recorded with Salt {spec['salt']}", file=sys.stderr)
+
+
+def main(args):
+    if args[:1] == ["--call"]:
+        return call_salt(pathlib.Path(args[1]), json.loads(args[2]), args[3] == "True")
+    if not args:
+        sys.exit(__doc__)
+    for case in args:
+        record(pathlib.Path(case).resolve())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
