@@ -1,5 +1,7 @@
 //! What reactors may do, done by the controller; the worker is the one that the subject names.
 
+mod programs;
+
 use crate::jobs::{Job, Jobs};
 use crate::lifecycle::Input;
 use crate::registry::Registry;
@@ -12,12 +14,12 @@ use muster_protocol::subject;
 use muster_protocol::worker::Worker;
 use muster_reactors::engine::{ActionError, Actions};
 use muster_reactors::rule::Action;
-use std::process::Stdio;
+use programs::Program;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
-use tokio::process::Command;
 use tokio_util::task::TaskTracker;
+
+pub use programs::Programs;
 
 /// How long a program of a rule may run on a worker.
 const RUN_TIMEOUT: Duration = Duration::from_secs(600);
@@ -33,6 +35,8 @@ pub struct Controller {
     pub jobs: Arc<Jobs>,
     /// The commands under way.
     pub tasks: TaskTracker,
+    /// Runs programs here.
+    pub programs: Programs,
 }
 
 impl Actions for Controller {
@@ -48,7 +52,8 @@ impl Actions for Controller {
                 Action::Run { argv } => self.run(subject, event, argv).await,
                 Action::Terminate {} => self.terminate(subject).await,
                 Action::Exec { argv, timeout_secs } => {
-                    exec(argv, Duration::from_secs((*timeout_secs).into()), subject, event).await
+                    let timeout = Duration::from_secs((*timeout_secs).into());
+                    self.programs.run(&Program { argv, timeout, subject, event }).await
                 }
             }
         })
@@ -90,49 +95,6 @@ impl Controller {
             "agent" => self.registry.agent(&id.parse::<AgentId>().ok()?),
             "worker" => self.registry.worker(&id.parse::<WorkerName>().ok()?),
             _ => None,
-        }
-    }
-}
-
-/// Runs a program here: no shell, the event as JSON on its input, killed when it takes too long.
-async fn exec(
-    argv: &[String],
-    timeout: Duration,
-    subject: &str,
-    event: &Event,
-) -> Result<(), ActionError> {
-    let Some((program, arguments)) = argv.split_first() else { return Ok(()) };
-    let broken = |error: std::io::Error| ActionError {
-        what: format!("running {program}: {error}"),
-        is_retryable: false,
-    };
-    let mut child = Command::new(program)
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(broken)?;
-    let input =
-        serde_json::json!({"subject": subject, "id": event.id, "at": event.at, "data": event.data});
-    if let Some(mut stdin) = child.stdin.take() {
-        // A program that does not read its input is not wrong.
-        if let Err(error) = stdin.write_all(input.to_string().as_bytes()).await {
-            tracing::debug!(program, %error, "the program did not read the event");
-        }
-    }
-    let status = match tokio::time::timeout(timeout, child.wait()).await {
-        Ok(status) => status.map_err(broken)?,
-        Err(_) => {
-            let what = format!("{program} was killed after {} s", timeout.as_secs());
-            return Err(ActionError { what, is_retryable: false });
-        }
-    };
-    match status.success() {
-        true => Ok(()),
-        false => {
-            Err(ActionError { what: format!("{program} ended with {status}"), is_retryable: false })
         }
     }
 }

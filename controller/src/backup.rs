@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 /// Bytes of one part's documents, about: it must fit into a message, with the largest of them.
 const PART_BYTES_MAX: usize = 384 << 10;
 /// What the cluster's own bucket holds and a backup does not.
-const PASSING: [&str; 4] = ["lease", "asked", "confirmed", "claims"];
+const PASSING: [&str; 5] = ["lease", "asked", "confirmed", "claims", "programs"];
 /// Documents that were written between two lines of progress.
 const TOLD: usize = 500;
 

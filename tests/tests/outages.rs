@@ -25,9 +25,14 @@ const WINDOW: Duration = Duration::from_secs(1);
 const AGENTS: u32 = 4;
 /// Between two events of one agent.
 const PACE: Duration = Duration::from_millis(10);
+/// The same while somebody is away for long.
+const SLOW_PACE: Duration = Duration::from_millis(500);
+const LONG: Duration = Duration::from_secs(10);
 /// Kills of nats-server, and acknowledged events before each.
 const KILLS: usize = 3;
 const BEFORE_KILL: u64 = 200;
+/// What is said of a program whose controller ended.
+const INTERRUPTED: &str = "whether it has done its work is unknown";
 /// One event of so many is acted on.
 const ACTED_EVERY: u64 = 10;
 
@@ -61,6 +66,15 @@ fn acted(cluster: &Cluster) -> Result<BTreeMap<String, usize>> {
         *acted.entry(id.to_owned()).or_default() += 1;
     }
     Ok(acted)
+}
+
+/// Events whose action was cut short by the end of its controller, which is told and not repeated.
+fn interrupted(cluster: &Cluster) -> BTreeSet<String> {
+    let log = cluster.log();
+    let lines = log.lines().filter(|line| line.contains(INTERRUPTED));
+    lines
+        .filter_map(|line| Some(line.split_once(" id=")?.1.split(' ').next()?.to_owned()))
+        .collect()
 }
 
 async fn until_acted(cluster: &Cluster, event: &Event) -> Result<()> {
@@ -135,6 +149,8 @@ struct Told {
     /// Times that an event was sent.
     sent: AtomicU64,
     acknowledged: AtomicU64,
+    /// A long absence: events are said slowly, for NATS keeps some thousands of a kind.
+    slowly: AtomicBool,
     over: AtomicBool,
 }
 
@@ -164,9 +180,12 @@ async fn say(bus: &Bus, agent: &AgentId, event: &Event, told: &Told) -> Result<(
 
 /// Says one event after the other until it is over. Returns the ids that were acknowledged.
 async fn talk(bus: Bus, agent: AgentId, told: Arc<Told>) -> Result<Vec<String>> {
-    let (mut said, mut pace) = (Vec::new(), interval(PACE));
+    let (mut said, mut pace, mut slow) = (Vec::new(), interval(PACE), interval(SLOW_PACE));
     while !told.over.load(Ordering::Relaxed) {
         pace.tick().await;
+        if told.slowly.load(Ordering::Relaxed) {
+            slow.tick().await;
+        }
         let event = event(said.len() as u64);
         say(&bus, &agent, &event, &told).await?;
         said.push(event.id.to_string());
@@ -212,6 +231,74 @@ async fn stored(cluster: &Cluster, admin: &Bus) -> Result<BTreeMap<String, usize
     Ok(stored)
 }
 
+/// Kills the controller under load, and starts it again after a while.
+async fn kill_controller(cluster: &mut Cluster, told: &Told, away: Duration) -> Result<Duration> {
+    let acknowledged = || told.acknowledged.load(Ordering::Relaxed);
+    let before = acknowledged() + BEFORE_KILL;
+    until("events", || Ok((acknowledged() >= before).then_some(()))).await?;
+    cluster.kill_controller()?;
+    let (gone, mark, mut ticks) = (Instant::now(), acknowledged(), interval(POLL));
+    told.slowly.store(away > LONG, Ordering::Relaxed);
+    while gone.elapsed() < away {
+        ticks.tick().await;
+    }
+    told.slowly.store(false, Ordering::Relaxed);
+    ensure!(acknowledged() > mark, "nothing is stored without a controller");
+    let back = Instant::now();
+    cluster.start_controller().await?;
+    Ok(back.elapsed())
+}
+
+/// Agents that talk.
+struct Talk {
+    told: Arc<Told>,
+    talking: JoinSet<Result<Vec<String>>>,
+}
+
+impl Talk {
+    async fn start(cluster: &Cluster, admin: &Bus, yard: &Yard) -> Result<Talk> {
+        let (told, mut talking) = (Arc::new(Told::default()), JoinSet::new());
+        for machine in yard.machines(cluster, admin, AGENTS).await? {
+            let (agent, bus) = (machine.agent_id().clone(), machine.enrol(cluster).await?);
+            talking.spawn(talk(bus, agent, Arc::clone(&told)));
+        }
+        Ok(Talk { told, talking })
+    }
+
+    /// Ends it; all that was acknowledged must be stored, and what is due acted on once.
+    async fn judge(mut self, cluster: &Cluster, admin: &Bus, what: &str) -> Result<()> {
+        self.told.over.store(true, Ordering::Relaxed);
+        let (mut acknowledged, mut due) = (BTreeSet::new(), BTreeSet::new());
+        while let Some(said) = self.talking.join_next().await {
+            let said = said??;
+            due.extend(said.iter().step_by(usize::try_from(ACTED_EVERY)?).cloned());
+            acknowledged.extend(said);
+        }
+        until("all acted on", || {
+            let (acted, cut) = (acted(cluster)?, interrupted(cluster));
+            let known = |id: &String| acted.contains_key(id) || cut.contains(id);
+            Ok(due.iter().all(known).then_some(()))
+        })
+        .await?;
+        let (stored, acted) = (stored(cluster, admin).await?, acted(cluster)?);
+        let lost = acknowledged.iter().filter(|id| !stored.contains_key(*id)).count();
+        let again: Vec<_> = acted.iter().filter(|(_, times)| **times > 1).collect();
+        eprintln!(
+            "{what}: {} sent, {} acknowledged, {} arrived, {lost} lost, {} stored twice; {} acted on, \
+             {} of them twice; {} told as cut short",
+            self.told.sent.load(Ordering::Relaxed),
+            acknowledged.len(),
+            stored.len(),
+            stored.values().filter(|times| **times > 1).count(),
+            acted.len(),
+            again.len(),
+            interrupted(cluster).len()
+        );
+        ensure!(lost == 0 && again.is_empty(), "{again:?}\n{}", cluster.log());
+        Ok(())
+    }
+}
+
 /// Guards: `sync_interval: always`, the ids of messages and events, the consumers that open again.
 /// `MUSTER_OUTAGE_SECS=900` takes the server away once, for so long.
 #[tokio::test(flavor = "multi_thread")]
@@ -223,41 +310,15 @@ async fn no_acknowledged_event_is_lost_and_none_acted_on_twice_whenever_nats_is_
     let when = format!("data.duration_millis % {ACTED_EVERY} == 0");
     let cluster = start(&yard, Some(nats.clone()), &when).await?;
     let admin = cluster.admin().await?;
-    let (told, mut talking) = (Arc::new(Told::default()), JoinSet::new());
-    for machine in yard.machines(&cluster, &admin, AGENTS).await? {
-        let (agent, bus) = (machine.agent_id().clone(), machine.enrol(&cluster).await?);
-        talking.spawn(talk(bus, agent, Arc::clone(&told)));
-    }
+    let talk = Talk::start(&cluster, &admin, &yard).await?;
     let ((kills, away), mut recovered) = (outage(), Duration::ZERO);
     for _ in 0..kills {
-        recovered = recovered.max(kill(&cluster, &nats, &told, away).await?);
+        recovered = recovered.max(kill(&cluster, &nats, &talk.told, away).await?);
     }
-    told.over.store(true, Ordering::Relaxed);
-    let mut acknowledged = BTreeSet::new();
-    let mut due = BTreeSet::new();
-    while let Some(said) = talking.join_next().await {
-        let said = said??;
-        due.extend(said.iter().step_by(usize::try_from(ACTED_EVERY)?).cloned());
-        acknowledged.extend(said);
-    }
-    until("all acted on", || {
-        let acted = acted(&cluster)?;
-        Ok(due.iter().all(|id| acted.contains_key(id)).then_some(()))
-    })
-    .await?;
-    let (stored, acted) = (stored(&cluster, &admin).await?, acted(&cluster)?);
-    let lost = acknowledged.iter().filter(|id| !stored.contains_key(*id)).count();
-    let doubled = |all: &BTreeMap<String, usize>| all.values().filter(|times| **times > 1).count();
-    let (sent, known) = (told.sent.load(Ordering::Relaxed), acknowledged.len());
-    eprintln!(
-        "{kills} kills, {away:?} each: {sent} sent, {known} acknowledged, {} arrived, {lost} lost, \
-         {} stored twice, {} acted on twice; the first one after {recovered:?} at most",
-        stored.len(),
-        doubled(&stored),
-        doubled(&acted)
+    let what = format!(
+        "{kills} kills of nats-server, {away:?} each, the first event after {recovered:?} at most"
     );
-    let again: Vec<_> = acted.iter().filter(|(_, times)| **times > 1).collect();
-    ensure!(lost == 0 && again.is_empty(), "{again:?}\n{}", cluster.log());
+    talk.judge(&cluster, &admin, &what).await?;
     cluster.finish(&[
         "nats-server ended",
         "nats-server does not start",
@@ -267,5 +328,25 @@ async fn no_acknowledged_event_is_lost_and_none_acted_on_twice_whenever_nats_is_
         "the lease is lost",
         "tasks did not stop in time",
         "it is tried again",
+        INTERRUPTED,
     ])
+}
+
+/// Guards: the durable consumers, which keep their place, and what `actions::programs` writes down
+/// before a program begins. `MUSTER_OUTAGE_SECS=600` keeps the controller away once, for so long.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_acknowledged_event_is_lost_and_none_acted_on_twice_while_the_controller_is_dead()
+-> Result<()> {
+    let yard = Yard::new()?;
+    let when = format!("data.duration_millis % {ACTED_EVERY} == 0");
+    let mut cluster = start(&yard, None, &when).await?;
+    let admin = cluster.admin().await?;
+    let talk = Talk::start(&cluster, &admin, &yard).await?;
+    let ((kills, away), mut recovered) = (outage(), Duration::ZERO);
+    for _ in 0..kills {
+        recovered = recovered.max(kill_controller(&mut cluster, &talk.told, away).await?);
+    }
+    let what = format!("{kills} kills of the controller, {away:?} each, up in {recovered:?}");
+    talk.judge(&cluster, &admin, &what).await?;
+    cluster.finish(&[INTERRUPTED])
 }

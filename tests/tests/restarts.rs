@@ -12,9 +12,12 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 const INTERVAL_SECS: f64 = 2.0;
+/// Frames that are sent while the controller is away, at least.
+const FRAMES: usize = 4;
 const WORKERS: [&str; 2] = ["test-0001", "test-0002"];
 
 /// A cluster whose nats-server can be taken away, and with a state that waits at a gate.
@@ -208,6 +211,7 @@ fn stored(cluster: &Cluster) -> Result<u64> {
     Ok(bytes)
 }
 
+/// `MUSTER_OUTAGE_SECS=600` keeps the controller away for so long.
 #[tokio::test]
 async fn agents_stream_on_while_the_controller_is_down() -> Result<()> {
     let dir = tempfile::tempdir()?;
@@ -217,7 +221,13 @@ async fn agents_stream_on_while_the_controller_is_down() -> Result<()> {
     cluster.until(&admin, "ready", ready(2)).await?;
     cluster.more_samples(2, 2).await?;
     cluster.kill_controller()?;
-    for _ in 0..4 {
+    let gone = Instant::now();
+    let away = std::env::var("MUSTER_OUTAGE_SECS").ok().and_then(|secs| secs.parse().ok());
+    let away = away.map_or(Duration::ZERO, Duration::from_secs);
+    for frames in 0.. {
+        if frames >= FRAMES && gone.elapsed() >= away {
+            break;
+        }
         let before = stored(&cluster)?;
         until("another frame", || Ok((stored(&cluster)? > before).then_some(()))).await?;
     }

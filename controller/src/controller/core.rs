@@ -53,7 +53,7 @@ pub(super) struct Core {
     pub(super) bus: Bus,
     machines: Bus,
     pub(super) jetstream: JetStream,
-    buckets: Buckets,
+    pub(super) buckets: Buckets,
     pub(super) registry: Arc<Registry>,
     pub(super) revocations: Arc<Revocations>,
     pub(super) people: Arc<People>,

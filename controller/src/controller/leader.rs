@@ -3,7 +3,7 @@
 
 use super::core::Core;
 use super::{STOP_GRACE, Tasks};
-use crate::actions;
+use crate::actions::{self, Programs};
 use crate::floods::{Floods, Of};
 use crate::hooks::follow;
 use crate::people::Cut;
@@ -134,11 +134,13 @@ async fn start_reactors(
     if let Some(dir) = &core.config.reactors {
         rules.extend(rule::load(dir)?);
     }
+    let documents = Arc::new(core.buckets.cluster.clone());
     let actions = actions::Controller {
         registry: Arc::clone(&core.registry),
         states: Arc::clone(&core.states),
         jobs: Arc::clone(&core.jobs),
         tasks: core.tracker.clone(),
+        programs: Programs::open(documents, Arc::new(core.bus.clone())).await?,
     };
     let events = core.jetstream.consumer(EVENTS, "reactors", subject::EVENT_ALL).await?;
     let done = Engine::new(rules, actions, Arc::clone(&core.acted)).run(events, stop.clone());
