@@ -284,8 +284,8 @@ impl Talk {
         let lost = acknowledged.iter().filter(|id| !stored.contains_key(*id)).count();
         let again: Vec<_> = acted.iter().filter(|(_, times)| **times > 1).collect();
         eprintln!(
-            "{what}: {} sent, {} acknowledged, {} arrived, {lost} lost, {} stored twice; {} acted on, \
-             {} of them twice; {} told as cut short",
+            "{what}: {} sent, {} acknowledged, {} arrived, {lost} lost, {} stored twice; {} acted \
+             on, {} of them twice; {} told as cut short",
             self.told.sent.load(Ordering::Relaxed),
             acknowledged.len(),
             stored.len(),

@@ -94,7 +94,7 @@ impl Programs {
         Ok(Programs { documents, teller, earlier, begun })
     }
 
-    /// Runs a program here: no shell, the event as JSON on its input, killed when it takes too long.
+    /// Runs a program here: no shell, the event as JSON on its input, killed after its time.
     pub(super) async fn run(&self, program: &Program<'_>) -> Result<(), ActionError> {
         let hash = Hash::of(program.argv.join("\0").as_bytes());
         let this = (program.event.id.clone(), hash);
