@@ -18,6 +18,8 @@ pub struct Chunk {
     pub name: String,
     /// The SLS that declares it.
     pub sls: String,
+    /// The environment of that SLS.
+    pub saltenv: String,
     /// Where that is.
     pub at: At,
     /// Every argument but `name`, with requisites and runtime options.
@@ -40,6 +42,12 @@ impl Chunk {
     /// `module.function`.
     pub fn function(&self) -> String {
         format!("{}.{}", self.state, self.fun)
+    }
+
+    /// The environment that `salt://` means in this state.
+    pub(crate) fn saltenv(&self) -> &str {
+        let own = self.args.get("saltenv").and_then(Value::as_str);
+        own.unwrap_or(&self.saltenv)
     }
 
     /// Where an argument stands.

@@ -13,9 +13,10 @@ use crate::function;
 use crate::high::{self, High, extend, requisite_in};
 use crate::host::Host;
 use crate::low;
+use crate::opts::Opts;
 use crate::order::graph::{Graph, circle_error};
 use crate::order::{self, Step};
-use crate::render::Renderer;
+use crate::render::{Renderer, Worlds};
 use crate::sls;
 use crate::top;
 use crate::tree::Tree;
@@ -29,12 +30,30 @@ pub enum Selection {
     Sls(Vec<String>),
 }
 
+/// All that a compilation needs to know.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The state tree.
+    pub tree: &'a Tree,
+    /// What the worker is.
+    pub facts: &'a Facts,
+    /// Its data; null is none.
+    pub pillar: &'a Value,
+    /// Salt's minion options, as far as they differ from the defaults.
+    pub opts: &'a Opts,
+    /// What to apply.
+    pub selection: &'a Selection,
+    /// SLS that are left out beside those that `exclude` names (globs).
+    pub exclude: &'a [String],
+    /// The machine that templates look at; nothing of it is changed.
+    pub host: &'a Host,
+}
+
 /// A compiled tree: what to run, in which order, and what templates need meanwhile.
 pub struct Compiled {
-    pub(crate) tree: Tree,
     pub(crate) facts: Facts,
     pub(crate) pillar: Value,
-    pub(crate) renderer: Renderer,
+    worlds: Worlds,
     pub(crate) graph: Graph,
     pub(crate) steps: Vec<Step>,
     chunks: Vec<Chunk>,
@@ -49,7 +68,7 @@ impl fmt::Debug for Compiled {
     }
 }
 
-/// Compiles the selected states of a tree for one worker.
+/// Compiles the selected states of a tree for one worker, with default options.
 ///
 /// `host` is only read from, by templates (`salt['file.file_exists']`, `salt['cmd.run']`, ...).
 /// Nothing is changed. On failure, all faults are returned, each with file and line where known.
@@ -60,35 +79,40 @@ pub fn compile(
     selection: &Selection,
     host: &Host,
 ) -> Result<Compiled, Vec<Error>> {
-    let pillar = if pillar.is_null() { json!({}) } else { pillar.clone() };
-    let renderer = Renderer::new(tree, facts, &pillar, host);
+    let opts = &Opts::default();
+    compile_request(&Request { tree, facts, pillar, opts, selection, exclude: &[], host })
+}
+
+/// As [`compile`], with everything that can be asked for.
+///
+/// # Errors
+/// All faults of the tree that were found, before anything ran.
+pub fn compile_request(request: &Request<'_>) -> Result<Compiled, Vec<Error>> {
+    let Request { tree, facts, opts, selection, host, .. } = *request;
+    let refused = opts.check();
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    let null = request.pillar.is_null();
+    let pillar = if null { json!({}) } else { request.pillar.clone() };
+    let worlds = Worlds::new(Renderer::new(tree, facts, &pillar, host, opts));
+    let renderer = worlds.base();
     let selected = match selection {
         Selection::Sls(names) => names.clone(),
-        Selection::Highstate => match top::selected(&renderer, facts, &pillar)? {
+        Selection::Highstate => match top::selected(renderer, facts, &pillar)? {
             Some(names) if !names.is_empty() => names,
             Some(_) | None => return Err(vec![nothing()]),
         },
     };
     let top = *selection == Selection::Highstate;
-    match stages(&renderer, &selected, top) {
+    match stages(renderer, &selected, top) {
         Ok(Stages { high, chunks, graph, steps, mut warnings }) => {
-            sls::relocate(&renderer, &mut warnings);
-            let (tree, facts) = (tree.clone(), facts.clone());
-            Ok(Compiled {
-                tree,
-                facts,
-                pillar,
-                renderer,
-                graph,
-                steps,
-                chunks,
-                high,
-                selected,
-                warnings,
-            })
+            sls::relocate(renderer, &mut warnings);
+            let facts = facts.clone();
+            Ok(Compiled { facts, pillar, worlds, graph, steps, chunks, high, selected, warnings })
         }
         Err(mut errors) => {
-            sls::relocate(&renderer, &mut errors);
+            sls::relocate(renderer, &mut errors);
             Err(errors)
         }
     }
@@ -138,6 +162,11 @@ fn nothing() -> Error {
 }
 
 impl Compiled {
+    /// The renderer of an environment, and by it its view of the tree.
+    pub(crate) fn renderer(&self, saltenv: &str) -> &Renderer {
+        self.worlds.get(saltenv).unwrap_or_else(|| self.worlds.base())
+    }
+
     /// The SLS that were selected, as the top file or the caller named them.
     pub fn selected(&self) -> &[String] {
         &self.selected
@@ -171,7 +200,7 @@ impl Compiled {
                 ("state".to_owned(), Value::from(chunk.state.as_str())),
                 ("name".to_owned(), Value::from(chunk.name.as_str())),
                 ("__sls__".to_owned(), Value::from(chunk.sls.as_str())),
-                ("__env__".to_owned(), Value::from("base")),
+                ("__env__".to_owned(), Value::from(chunk.saltenv.as_str())),
                 ("__id__".to_owned(), Value::from(chunk.id.as_str())),
                 ("fun".to_owned(), Value::from(chunk.fun.as_str())),
             ]);

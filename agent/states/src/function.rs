@@ -17,7 +17,9 @@ use crate::compile::Compiled;
 use crate::host::Host;
 use crate::host::command::Cancel;
 use crate::outcome::Outcome;
+use crate::render::Renderer;
 use crate::session::Session;
+use crate::tree::Tree;
 
 /// What a check found.
 pub(crate) enum Plan<S> {
@@ -168,4 +170,16 @@ pub(crate) struct Context<'a> {
     pub(crate) cancel: &'a Cancel,
     /// A dry run: nothing may be changed.
     pub(crate) test: bool,
+}
+
+impl<'a> Context<'a> {
+    /// The state tree, seen from this state's environment.
+    pub(crate) fn tree(&self) -> &'a Tree {
+        &self.renderer().scope().tree
+    }
+
+    /// Renders templates of this state's environment.
+    pub(crate) fn renderer(&self) -> &'a Renderer {
+        self.compiled.renderer(self.chunk.saltenv())
+    }
 }

@@ -34,6 +34,7 @@ fn expand(
         id: id.to_owned(),
         name: id.to_owned(),
         sls: body.sls.clone(),
+        saltenv: "base".to_owned(),
         at: body.at.clone(),
         args: Map::new(),
         included_from: body.included_from.clone(),

@@ -164,6 +164,7 @@ mod tests {
             id: name.into(),
             name: name.into(),
             sls: "a".into(),
+            saltenv: "base".into(),
             at: At::new("a.sls", 1),
             args: args.as_object().cloned().unwrap_or_else(Map::new),
             included_from: Vec::new(),

@@ -9,6 +9,7 @@ use crate::data::merge;
 use crate::error::{At, Error, Kind};
 use crate::facts::Facts;
 use crate::host::Host;
+use crate::opts::Opts;
 use crate::render::python::from_json;
 use crate::render::{Renderer, Vars};
 use crate::sls;
@@ -34,7 +35,7 @@ pub fn render_tree(tree: &Tree, id: &str, facts: &Facts) -> Result<Value, Vec<Er
     facts.set("id", id);
     let empty = Value::Object(Map::new());
     // Pillar SLS may look at the controller's files no more than at any other machine's.
-    let renderer = Renderer::new(tree, &facts, &empty, &Host::new());
+    let renderer = Renderer::new(tree, &facts, &empty, &Host::new(), &Opts::default());
     let names = top::selected(&renderer, &facts, &empty)?.unwrap_or_default();
     let mut state = Pillar { renderer: &renderer, tree, seen: HashSet::new(), errors: Vec::new() };
     let mut pillar = empty;

@@ -22,6 +22,7 @@ use serde_json::Value as Json;
 
 use crate::facts::Facts;
 use crate::host::Host;
+use crate::opts::Opts;
 use crate::tree::Tree;
 use crate::yaml;
 
@@ -53,6 +54,30 @@ impl fmt::Debug for Renderer {
     }
 }
 
+/// A renderer for each environment of a tree.
+#[derive(Debug)]
+pub(crate) struct Worlds {
+    base: Renderer,
+    others: Vec<Renderer>,
+}
+
+impl Worlds {
+    pub(crate) fn new(base: Renderer) -> Worlds {
+        let envs = base.scope.tree.envs().skip(1).map(str::to_owned).collect::<Vec<_>>();
+        let others = envs.iter().filter_map(|env| base.in_env(env)).collect();
+        Worlds { base, others }
+    }
+
+    pub(crate) fn base(&self) -> &Renderer {
+        &self.base
+    }
+
+    pub(crate) fn get(&self, saltenv: &str) -> Option<&Renderer> {
+        let mut all = std::iter::once(&self.base).chain(&self.others);
+        all.find(|renderer| renderer.scope.tree.saltenv() == saltenv)
+    }
+}
+
 /// Why a template did not render: the file and line at fault, and Salt's words where it has some.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{reason}; line {line}")]
@@ -66,19 +91,44 @@ pub(crate) struct RenderError {
 pub(crate) type Vars = BTreeMap<String, Value>;
 
 impl Renderer {
-    pub(crate) fn new(tree: &Tree, facts: &Facts, pillar: &Json, host: &Host) -> Renderer {
-        let id = facts.id().to_owned();
-        let opts = serde_json::json!({
-            "id": id, "test": false, "saltenv": "base", "pillarenv": null, "file_client": "local",
-        });
-        let scope = Arc::new(Scope {
+    pub(crate) fn new(
+        tree: &Tree,
+        facts: &Facts,
+        pillar: &Json,
+        host: &Host,
+        opts: &Opts,
+    ) -> Renderer {
+        let grains = python::from_json(&Json::Object(facts.as_map().clone()));
+        let pillar = python::from_json(pillar);
+        let opts = python::from_json(&opts.for_templates(facts.id()));
+        let own = [("grains", &grains), ("pillar", &pillar)];
+        let own = own.map(|(name, value)| (Value::from(name), value.clone()));
+        let opts = python::dict(python::pairs(&opts).into_iter().chain(own).collect());
+        Renderer::of(Scope {
             tree: tree.clone(),
             host: host.clone(),
             facts: facts.clone(),
-            grains: python::from_json(&Json::Object(facts.as_map().clone())),
-            pillar: python::from_json(pillar),
-            opts: python::from_json(&opts),
-        });
+            grains,
+            pillar,
+            opts,
+        })
+    }
+
+    /// The same renderer for another environment of its tree; `None` if there is no such one.
+    pub(crate) fn in_env(&self, saltenv: &str) -> Option<Renderer> {
+        let scope = &self.scope;
+        Some(Renderer::of(Scope {
+            tree: scope.tree.env(saltenv)?,
+            host: scope.host.clone(),
+            facts: scope.facts.clone(),
+            grains: scope.grains.clone(),
+            pillar: scope.pillar.clone(),
+            opts: scope.opts.clone(),
+        }))
+    }
+
+    fn of(scope: Scope) -> Renderer {
+        let scope = Arc::new(scope);
         let mut env = Environment::new();
         env.set_undefined_behavior(UndefinedBehavior::Strict);
         env.set_fuel(Some(FUEL));
@@ -87,7 +137,7 @@ impl Renderer {
         env.set_formatter(|out, _, value| {
             fmt::Write::write_str(out, &python::text(value)).map_err(|_| python::fault("no room"))
         });
-        let tree = tree.clone();
+        let tree = scope.tree.clone();
         env.set_loader(move |name| load(&tree, name));
         env.set_path_join_callback(|name, parent| join(name, parent).into());
         filters::install(&mut env);
@@ -139,8 +189,9 @@ impl Renderer {
         all.insert("grains".to_owned(), self.scope.grains.clone());
         all.insert("pillar".to_owned(), self.scope.pillar.clone());
         all.insert("opts".to_owned(), self.scope.opts.clone());
-        all.insert("saltenv".to_owned(), Value::from("base"));
-        all.insert("env".to_owned(), Value::from("base"));
+        for name in ["saltenv", "env"] {
+            all.insert(name.to_owned(), Value::from(self.scope.tree.saltenv()));
+        }
         all.extend(vars);
         Value::from_pairs(all)
     }
@@ -276,7 +327,7 @@ mod tests {
         let facts: Facts =
             serde_json::from_value(serde_json::json!({"id": "w1", "os": "Debian"})).unwrap();
         let pillar = serde_json::json!({"a": {"b": 1}, "l": [1, 2], "none": null});
-        Renderer::new(&tree, &facts, &pillar, &Host::new())
+        Renderer::new(&tree, &facts, &pillar, &Host::new(), &Opts::default())
     }
 
     fn render(text: &str) -> String {

@@ -1,4 +1,4 @@
-//! A state tree: files by their path below the file root (`salt://`).
+//! A state tree: files by their path below the file roots (`salt://`), in environments.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,10 +6,14 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use indexmap::IndexMap;
+
 /// Files that one tree may hold.
 const FILES_MAX: usize = 100_000;
 /// Folders that one path may nest in.
 const DEPTH_MAX: usize = 64;
+/// The environment that is always there.
+pub const BASE: &str = "base";
 
 /// Why a tree could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -32,10 +36,15 @@ pub enum TreeError {
     TooDeep(PathBuf),
 }
 
-/// A state tree, cheap to clone.
-#[derive(Debug, Clone, Default)]
+type Files = BTreeMap<String, Entry>;
+
+/// A state tree, cheap to clone, seen from one of its environments (`base` at first).
+///
+/// Paths may name another environment as Salt's addresses do: `x/y.conf?saltenv=dev`.
+#[derive(Debug, Clone)]
 pub struct Tree {
-    files: Arc<BTreeMap<String, Entry>>,
+    envs: Arc<IndexMap<String, Files>>,
+    saltenv: Arc<str>,
 }
 
 #[derive(Debug, Clone)]
@@ -44,12 +53,34 @@ enum Entry {
     Memory(Vec<u8>),
 }
 
+impl Default for Tree {
+    fn default() -> Tree {
+        Tree::of(IndexMap::new())
+    }
+}
+
 impl Tree {
     /// Lists the files below `root`, following links; contents are read when they are asked for.
     pub fn from_dir(root: impl AsRef<Path>) -> Result<Tree, TreeError> {
-        let mut files = BTreeMap::new();
-        walk(root.as_ref(), "", 0, &mut files)?;
-        Ok(Tree { files: Arc::new(files) })
+        Tree::from_roots([(BASE, [root])])
+    }
+
+    /// A tree of several environments, each with its roots: a file in an earlier root of an
+    /// environment hides one of the same path in a later one (Salt's `file_roots`).
+    pub fn from_roots<E, R, P>(roots: impl IntoIterator<Item = (E, R)>) -> Result<Tree, TreeError>
+    where
+        E: Into<String>,
+        R: IntoIterator<Item = P>,
+        P: AsRef<Path>,
+    {
+        let mut envs: IndexMap<String, Files> = IndexMap::new();
+        for (env, folders) in roots {
+            let files = envs.entry(env.into()).or_default();
+            for folder in folders {
+                walk(folder.as_ref(), "", 0, files)?;
+            }
+        }
+        Ok(Tree::of(envs))
     }
 
     /// A tree of the given paths and contents.
@@ -58,23 +89,71 @@ impl Tree {
         P: Into<String>,
         C: Into<Vec<u8>>,
     {
-        let files = files.into_iter().map(|(path, data)| (path.into(), Entry::Memory(data.into())));
-        Tree { files: Arc::new(files.collect()) }
+        Tree::from_env_files([(BASE, files)])
     }
 
-    /// The paths of all files, sorted.
+    /// As [`Tree::from_files`], with several environments.
+    pub fn from_env_files<E, F, P, C>(envs: impl IntoIterator<Item = (E, F)>) -> Tree
+    where
+        E: Into<String>,
+        F: IntoIterator<Item = (P, C)>,
+        P: Into<String>,
+        C: Into<Vec<u8>>,
+    {
+        let entry = |(path, data): (P, C)| (path.into(), Entry::Memory(data.into()));
+        let env = |(env, files): (E, F)| (env.into(), files.into_iter().map(entry).collect());
+        Tree::of(envs.into_iter().map(env).collect())
+    }
+
+    /// `base` comes first, as Salt has it, whether it was named or not.
+    fn of(mut envs: IndexMap<String, Files>) -> Tree {
+        let base = envs.shift_remove(BASE).unwrap_or_default();
+        envs.shift_insert(0, BASE.to_owned(), base);
+        Tree { envs: Arc::new(envs), saltenv: BASE.into() }
+    }
+
+    /// The names of all environments, `base` first.
+    pub fn envs(&self) -> impl Iterator<Item = &str> {
+        self.envs.keys().map(String::as_str)
+    }
+
+    /// The same tree seen from another environment; `None` if there is no such one.
+    pub fn env(&self, saltenv: &str) -> Option<Tree> {
+        let (name, _) = self.envs.get_key_value(saltenv)?;
+        Some(Tree { envs: Arc::clone(&self.envs), saltenv: name.as_str().into() })
+    }
+
+    /// The environment that this view is of.
+    pub fn saltenv(&self) -> &str {
+        &self.saltenv
+    }
+
+    /// The paths of all files of this environment, sorted.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.files.keys().map(String::as_str)
+        self.files().into_iter().flat_map(|files| files.keys().map(String::as_str))
+    }
+
+    fn files(&self) -> Option<&Files> {
+        self.envs.get(&*self.saltenv)
+    }
+
+    fn entry(&self, path: &str) -> Option<&Entry> {
+        let (path, saltenv) = split(path);
+        let files = match saltenv {
+            Some(saltenv) => self.envs.get(saltenv),
+            None => self.files(),
+        };
+        files?.get(path)
     }
 
     /// Whether a file of this path exists.
     pub fn has(&self, path: &str) -> bool {
-        self.files.contains_key(path)
+        self.entry(path).is_some()
     }
 
     /// The contents of a file; `None` if there is no such file.
     pub fn read(&self, path: &str) -> Option<io::Result<Vec<u8>>> {
-        Some(match self.files.get(path)? {
+        Some(match self.entry(path)? {
             Entry::Disk(file) => fs::read(file),
             Entry::Memory(data) => Ok(data.clone()),
         })
@@ -83,7 +162,7 @@ impl Tree {
     /// The permission bits that a file has in the tree (0644 for one in memory).
     pub(crate) fn mode(&self, path: &str) -> Option<u32> {
         use std::os::unix::fs::PermissionsExt;
-        match self.files.get(path)? {
+        match self.entry(path)? {
             Entry::Disk(file) => Some(fs::metadata(file).ok()?.permissions().mode() & 0o7777),
             Entry::Memory(_) => Some(0o644),
         }
@@ -91,18 +170,30 @@ impl Tree {
 
     /// The files below a folder, as paths relative to it.
     pub(crate) fn below<'a>(&'a self, folder: &str) -> impl Iterator<Item = &'a str> {
+        let (folder, saltenv) = split(folder);
+        let files = match saltenv {
+            Some(saltenv) => self.envs.get(saltenv),
+            None => self.files(),
+        };
         let folder = folder.trim_matches('/');
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        self.paths().filter_map(move |path| path.strip_prefix(prefix.as_str()))
+        let paths = files.into_iter().flat_map(|files| files.keys());
+        paths.filter_map(move |path| path.strip_prefix(prefix.as_str()))
     }
 }
 
-fn walk(
-    root: &Path,
-    below: &str,
-    depth: usize,
-    files: &mut BTreeMap<String, Entry>,
-) -> Result<(), TreeError> {
+/// Path and environment of `x?saltenv=dev`; a `|` in front of a path takes `?` as it is.
+fn split(path: &str) -> (&str, Option<&str>) {
+    if let Some(literal) = path.strip_prefix('|') {
+        return (literal, None);
+    }
+    match path.split_once("?saltenv=") {
+        Some((path, saltenv)) => (path, Some(saltenv)),
+        None => (path, None),
+    }
+}
+
+fn walk(root: &Path, below: &str, depth: usize, files: &mut Files) -> Result<(), TreeError> {
     let folder = root.join(below);
     if depth > DEPTH_MAX {
         return Err(TreeError::TooDeep(folder));
@@ -120,7 +211,7 @@ fn walk(
             if files.len() >= FILES_MAX {
                 return Err(TreeError::TooLarge);
             }
-            files.insert(path.clone(), Entry::Disk(root.join(&path)));
+            files.entry(path.clone()).or_insert_with(|| Entry::Disk(root.join(&path)));
         }
     }
     Ok(())
@@ -141,5 +232,28 @@ mod tests {
         assert_eq!(tree.read("top.sls").unwrap().unwrap(), b"t");
         assert!(tree.read("nope").is_none());
         assert_eq!(tree.below("a").collect::<Vec<_>>(), ["b/init.sls"]);
+    }
+
+    #[test]
+    fn each_environment_has_its_roots_and_the_first_one_wins() {
+        let dir = tempfile::tempdir().unwrap();
+        for (file, text) in [("one/x", "1"), ("two/x", "2"), ("two/y", "2"), ("dev/x", "dev")] {
+            let file = dir.path().join(file);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        }
+        let root = |name: &str| dir.path().join(name);
+        let roots = [("dev", vec![root("dev")]), ("base", vec![root("one"), root("two")])];
+        let tree = Tree::from_roots(roots).unwrap();
+        assert_eq!(tree.envs().collect::<Vec<_>>(), ["base", "dev"]);
+        assert_eq!(tree.paths().collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!(tree.read("x").unwrap().unwrap(), b"1");
+        assert_eq!(tree.read("x?saltenv=dev").unwrap().unwrap(), b"dev");
+        assert!(tree.read("x?saltenv=nope").is_none());
+        let dev = tree.env("dev").unwrap();
+        assert_eq!((dev.saltenv(), dev.read("x").unwrap().unwrap()), ("dev", b"dev".to_vec()));
+        assert!(dev.read("y").is_none() && dev.has("y?saltenv=base"));
+        assert_eq!(dev.below("?saltenv=base").count(), 2);
+        assert!(tree.env("nope").is_none());
     }
 }

@@ -99,7 +99,7 @@ fn function(ctx: &Context<'_>, map: &serde_json::Map<String, Value>) -> Result<b
     let named =
         map.iter().filter(|(key, _)| !["fun", "args", "get_return"].contains(&key.as_str()));
     let kwargs = Kwargs::from_iter(named.map(|(key, value)| (key.clone(), from_json(value))));
-    let scope = ctx.compiled.renderer.scope();
+    let scope = ctx.renderer().scope();
     let called = run_function(scope, &fun, args, kwargs);
     let called = called.ok_or_else(|| format!("the function '{fun}' is not supported here"))?;
     let mut result = to_json(&called.map_err(|error| error.to_string())?);

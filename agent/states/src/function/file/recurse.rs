@@ -96,7 +96,7 @@ fn prepared(ctx: &Context<'_>) -> Result<Step, String> {
     let wanted = |path: &&str| {
         path.matches('/').count() <= depth && patterns::wanted(path, &include, &exclude)
     };
-    let files: Vec<&str> = ctx.compiled.tree.below(&folder).filter(wanted).collect();
+    let files: Vec<&str> = ctx.tree().below(&folder).filter(wanted).collect();
     let base = name.trim_end_matches('/');
     let folders: BTreeSet<String> = files
         .iter()
@@ -118,7 +118,7 @@ fn source_folder(ctx: &Context<'_>) -> Result<String, String> {
     let found = ctx.list("source").into_iter().find_map(|source| {
         let path = source.strip_prefix("salt://")?;
         let path = path.split('?').next().unwrap_or(path).trim_matches('/').to_owned();
-        let there = ctx.compiled.tree.below(&path).next().is_some();
+        let there = ctx.tree().below(&path).next().is_some();
         there.then_some(path)
     });
     found.ok_or_else(|| "Recurse failed: none of the specified sources were found".to_owned())

@@ -24,7 +24,7 @@ impl Source {
     /// The mode that `keep` copies.
     pub(super) fn mode(&self, ctx: &Context<'_>) -> Option<u32> {
         match self {
-            Source::Tree(path) => ctx.compiled.tree.mode(path),
+            Source::Tree(path) => ctx.tree().mode(path),
             Source::Local(path) => ctx.host.stat(path).map(|meta| meta.mode() & 0o7777),
         }
     }
@@ -87,7 +87,7 @@ pub(super) fn find(ctx: &Context<'_>, source: &Value) -> Result<Source, String> 
 fn one(ctx: &Context<'_>, source: &str) -> Result<Source, String> {
     if let Some(path) = source.strip_prefix("salt://") {
         let path = path.split('?').next().unwrap_or(path).trim_start_matches('/');
-        return if ctx.compiled.tree.has(path) {
+        return if ctx.tree().has(path) {
             Ok(Source::Tree(path.to_owned()))
         } else {
             Err(format!("Source file {source} not found in saltenv 'base'"))
@@ -108,7 +108,7 @@ fn one(ctx: &Context<'_>, source: &str) -> Result<Source, String> {
 pub(super) fn read(ctx: &Context<'_>, source: &Source) -> Result<Vec<u8>, String> {
     let (data, file) = match source {
         Source::Tree(path) => {
-            let found = ctx.compiled.tree.read(path);
+            let found = ctx.tree().read(path);
             let data = found.ok_or_else(|| format!("Source file salt://{path} not found"))?;
             (data.map_err(|error| error.to_string())?, path)
         }
@@ -151,7 +151,7 @@ pub(super) fn render(ctx: &Context<'_>, file: &str, text: &str) -> Result<String
             Some(_) => return Err("Defaults must be formed as a dict".to_owned()),
         }
     }
-    let rendered = ctx.compiled.renderer.render(file, text, vars);
+    let rendered = ctx.renderer().render(file, text, vars);
     rendered.map_err(|error| format!("{}: {error}", error.file))
 }
 
