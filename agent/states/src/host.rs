@@ -7,6 +7,7 @@
 pub(crate) mod accounts;
 pub(crate) mod command;
 pub(crate) mod files;
+pub(crate) mod umask;
 
 use std::collections::BTreeSet;
 use std::fs;

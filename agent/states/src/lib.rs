@@ -27,6 +27,7 @@ mod render;
 mod report;
 mod requisite;
 mod run;
+mod secret;
 mod session;
 mod sls;
 pub mod target;

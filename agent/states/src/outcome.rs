@@ -14,6 +14,8 @@ pub(crate) struct Outcome {
     pub(crate) comment: String,
     /// A condition (`onlyif`, `unless`, `creates`) kept it from running.
     pub(crate) skip_watch: bool,
+    /// What it changed is nothing that others should react to.
+    pub(crate) skip_req: bool,
 }
 
 impl Outcome {
@@ -29,12 +31,12 @@ impl Outcome {
 
     /// Done, with these changes.
     pub(crate) fn changed(comment: impl Into<String>, changes: Changes) -> Outcome {
-        Outcome { result: Some(true), comment: comment.into(), changes, skip_watch: false }
+        Outcome { result: Some(true), comment: comment.into(), changes, ..Outcome::default() }
     }
 
     /// What a dry run foresees.
     pub(crate) fn foreseen(comment: impl Into<String>, changes: Changes) -> Outcome {
-        Outcome { result: None, comment: comment.into(), changes, skip_watch: false }
+        Outcome { result: None, comment: comment.into(), changes, ..Outcome::default() }
     }
 }
 

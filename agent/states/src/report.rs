@@ -36,9 +36,15 @@ pub struct StateReturn {
     /// A condition kept it from running: nobody's watch reacts.
     #[serde(skip_serializing_if = "is_false", default)]
     pub skip_watch: bool,
+    /// What it changed is nothing that others should react to.
+    #[serde(skip_serializing_if = "is_false", default)]
+    pub skip_req: bool,
     /// It asked to run in parallel.
     #[serde(rename = "__parallel__", skip_serializing_if = "is_false", default)]
     pub parallel: bool,
+    /// The tag of the event that its `fire_event` asks for: its name, or what it says.
+    #[serde(skip)]
+    pub event: Option<String>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
@@ -108,7 +114,9 @@ impl Report {
             id: "states".to_owned(),
             state_ran: None,
             skip_watch: false,
+            skip_req: false,
             parallel: false,
+            event: None,
         };
         Report { states: IndexMap::from([("no_|-states_|-states_|-None".to_owned(), entry)]) }
     }

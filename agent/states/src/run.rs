@@ -3,11 +3,14 @@
 mod call;
 mod conditions;
 mod listen;
+mod parallel;
 mod retry;
 mod status;
 
 use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
+use std::thread::Scope;
+use std::time::Duration;
 
 use crate::chunk::Chunk;
 use crate::compile::Compiled;
@@ -16,6 +19,8 @@ use crate::host::command::Cancel;
 use crate::journal::{Journal, JournalError};
 use crate::report::{Report, StateReturn};
 use crate::session::Session;
+use call::Caller;
+use parallel::Parallel;
 use status::Status;
 
 /// How deep requisites that were not met in order may nest; the sort leaves none.
@@ -32,6 +37,11 @@ pub struct Options {
     pub cancel: Cancel,
     /// Stops at the first state that fails.
     pub failhard: bool,
+    /// How long a state's commands may take that have no timeout of their own; package managers
+    /// are left to end.
+    pub state_timeout: Option<Duration>,
+    /// States with `parallel: True` that run at a time; a sensible number if `None`.
+    pub parallel_max: Option<usize>,
 }
 
 /// Runs all states; `progress` is told of each one that ended, with its key.
@@ -49,46 +59,51 @@ pub fn run(
         Some(path) => Some(Journal::start(path, count, options.test)?),
         None => None,
     };
-    let mut runner = Runner {
-        compiled,
-        host,
-        options,
-        progress,
-        journal,
-        session: Session::default(),
-        report: Report::default(),
-        pre: HashMap::new(),
-        tested: HashSet::new(),
-        run_num: 0,
-        stopped: false,
-    };
-    runner.all();
-    Ok(runner.report)
+    let session = Session::default();
+    Ok(std::thread::scope(|scope| {
+        let mut runner = Runner {
+            caller: Caller { compiled, host, options, session: &session },
+            scope,
+            progress,
+            journal,
+            report: Report::default(),
+            pre: HashMap::new(),
+            tested: HashSet::new(),
+            pending: Vec::new(),
+            parallel: Parallel::new(),
+            run_num: 0,
+            stopped: false,
+        };
+        runner.all();
+        runner.report
+    }))
 }
 
-struct Runner<'a> {
-    compiled: &'a Compiled,
-    host: &'a Host,
-    options: &'a Options,
-    progress: &'a mut dyn FnMut(&str, &StateReturn),
+struct Runner<'scope, 'env> {
+    caller: Caller<'env>,
+    scope: &'scope Scope<'scope, 'env>,
+    progress: &'scope mut dyn FnMut(&str, &StateReturn),
     journal: Option<Journal>,
-    session: Session,
     report: Report,
     /// Dry runs that a `prereq` asked for, by chunk.
     pre: HashMap<usize, StateReturn>,
     /// Chunks whose dry run was done.
     tested: HashSet<usize>,
+    /// Parallel chunks that wait for other parallel ones.
+    pending: Vec<usize>,
+    parallel: Parallel,
     run_num: u64,
     stopped: bool,
 }
 
-impl Runner<'_> {
+impl<'env> Runner<'_, 'env> {
     fn all(&mut self) {
-        for step in &self.compiled.steps {
+        for step in &self.compiled().steps {
+            self.again();
             if self.stopped {
                 break;
             }
-            if self.options.cancel.is_cancelled() {
+            if self.caller.options.cancel.is_cancelled() {
                 self.cancelled(step.chunk);
                 continue;
             }
@@ -97,37 +112,72 @@ impl Runner<'_> {
                 self.check_failhard(step.chunk);
             }
         }
-        if !self.stopped && !self.options.cancel.is_cancelled() {
+        while !self.stopped && !self.pending.is_empty() {
+            self.next_ended();
+            self.again();
+        }
+        self.all_ended();
+        // As in Salt, what failed hard does not keep earlier changes from those who listen.
+        if !self.caller.options.cancel.is_cancelled() {
+            self.stopped = false;
             self.listeners();
+            self.all_ended();
         }
         // The journal's end says that all is on disk.
-        match self.host.settle() {
+        match self.caller.host.settle() {
             Ok(()) => self.note(Journal::done),
             Err(error) => tracing::warn!(%error, "what this run wrote may not be on disk yet"),
         }
     }
 
-    fn tag(&self, chunk: usize) -> String {
-        self.compiled.chunks()[chunk].tag()
+    fn compiled(&self) -> &'env Compiled {
+        self.caller.compiled
     }
 
-    fn chunk_at(&self, chunk: usize) -> &Chunk {
-        &self.compiled.chunks()[chunk]
+    fn tag(&self, chunk: usize) -> String {
+        self.chunk_at(chunk).tag()
+    }
+
+    fn chunk_at(&self, chunk: usize) -> &'env Chunk {
+        &self.compiled().chunks()[chunk]
     }
 
     /// Whether the chunk is still to be run dry for a `prereq`.
     fn is_test(&self, chunk: usize) -> bool {
-        self.compiled.graph.test_of(chunk).is_some() && !self.tested.contains(&chunk)
+        self.compiled().graph.test_of(chunk).is_some() && !self.tested.contains(&chunk)
+    }
+
+    /// Tries again those that wait for parallel ones.
+    fn again(&mut self) {
+        for chunk in std::mem::take(&mut self.pending) {
+            if self.stopped {
+                return;
+            }
+            if self.caller.options.cancel.is_cancelled() {
+                self.cancelled(chunk);
+            } else if self.report.get(&self.tag(chunk)).is_none() {
+                self.chunk(chunk, 0);
+                self.check_failhard(chunk);
+            }
+        }
     }
 
     /// Runs one chunk as its requisites allow.
     fn chunk(&mut self, chunk: usize, depth: usize) {
+        let test = self.is_test(chunk);
         match self.status(chunk) {
             Status::Unmet => self.unmet(chunk, depth),
+            Status::Pending => self.pending.push(chunk),
             Status::Met => self.plain(chunk),
-            Status::Change if self.is_test(chunk) => self.plain(chunk),
+            Status::Change | Status::SkipWatch if test => self.plain(chunk),
             Status::Change => self.watched(chunk),
+            Status::SkipWatch => self.unwatched(chunk),
             Status::Fail => self.requisite_failed(chunk),
+            Status::SkipReq => self.not_run(
+                chunk,
+                true,
+                "State was not run because requisites were skipped by another state",
+            ),
             Status::Pre => self.not_run(chunk, true, "No changes detected"),
             Status::Onfail => {
                 self.not_run(chunk, true, "State was not run because onfail req did not change");
@@ -142,16 +192,30 @@ impl Runner<'_> {
 
     fn plain(&mut self, chunk: usize) {
         let test = self.is_test(chunk);
+        if !test && self.starts_apart(self.chunk_at(chunk), false) {
+            return;
+        }
         let state = self.call(chunk, test, false);
         self.keep(chunk, state, test);
     }
 
     /// Runs normally; reacts to the watched change if that changed nothing itself.
     fn watched(&mut self, chunk: usize) {
+        if self.starts_apart(self.chunk_at(chunk), true) {
+            return;
+        }
         let mut state = self.call(chunk, false, false);
         if state.changes.is_empty() && !state.skip_watch {
             state = self.call(chunk, false, true);
         }
+        self.keep(chunk, state, false);
+    }
+
+    /// Runs normally, where what was watched says that nobody should react.
+    fn unwatched(&mut self, chunk: usize) {
+        let mut state = self.call(chunk, false, false);
+        let told = " mod_watch was not run because requisites were skipped by another state";
+        state.comment.push_str(told);
         self.keep(chunk, state, false);
     }
 
@@ -166,9 +230,9 @@ impl Runner<'_> {
 
     fn finish(&mut self, tag: String, state: StateReturn) {
         (self.progress)(&tag, &state);
-        self.session.done.borrow_mut().insert(tag.clone());
+        self.caller.session.done.borrow_mut().insert(tag.clone());
         if !state.changes.is_empty() {
-            self.session.changed.borrow_mut().insert(tag.clone());
+            self.caller.session.changed.borrow_mut().insert(tag.clone());
         }
         self.report.insert(tag, state);
     }
@@ -184,6 +248,9 @@ impl Runner<'_> {
                 self.check_failhard(dependency);
                 if self.stopped {
                     return;
+                }
+                if self.pending.contains(&dependency) {
+                    return self.pending.push(chunk);
                 }
             }
         }
@@ -233,11 +300,14 @@ impl Runner<'_> {
 
     fn check_failhard(&mut self, chunk: usize) {
         let low = self.chunk_at(chunk);
+        self.stopped |= self.fails_hard(low, &low.tag());
+    }
+
+    fn fails_hard(&self, low: &Chunk, tag: &str) -> bool {
+        let options = self.caller.options;
         let own = low.args.get("failhard").map(crate::function::args::truth);
-        let failed = self.report.get(&low.tag()).is_some_and(|s| s.result == Some(false));
-        if failed && !self.options.test && own.unwrap_or(self.options.failhard) {
-            self.stopped = true;
-        }
+        let failed = self.report.get(tag).is_some_and(|s| s.result == Some(false));
+        failed && !options.test && own.unwrap_or(options.failhard)
     }
 
     fn next_num(&mut self) -> u64 {

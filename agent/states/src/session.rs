@@ -1,7 +1,8 @@
-//! What the states of one run share.
+//! What the states of one run share, on whatever thread they run.
 
-use std::cell::{Cell, RefCell};
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use crate::outcome::Changes;
 
@@ -9,11 +10,39 @@ use crate::outcome::Changes;
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     /// The package lists are fresh.
-    pub(crate) refreshed: Cell<bool>,
+    pub(crate) refreshed: Flag,
     /// Packages that the transaction of an earlier state installed for later ones.
-    pub(crate) packages: RefCell<Changes>,
+    pub(crate) packages: Shared<Changes>,
     /// Keys of the states that changed something.
-    pub(crate) changed: RefCell<HashSet<String>>,
+    pub(crate) changed: Shared<HashSet<String>>,
     /// Keys of the states that have run.
-    pub(crate) done: RefCell<HashSet<String>>,
+    pub(crate) done: Shared<HashSet<String>>,
+}
+
+/// A value that one state may leave for another. Nobody borrows it twice at a time.
+#[derive(Debug, Default)]
+pub(crate) struct Shared<T>(RwLock<T>);
+
+impl<T> Shared<T> {
+    pub(crate) fn borrow(&self) -> RwLockReadGuard<'_, T> {
+        self.0.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn borrow_mut(&self) -> RwLockWriteGuard<'_, T> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A fact that one state may leave for another.
+#[derive(Debug, Default)]
+pub(crate) struct Flag(AtomicBool);
+
+impl Flag {
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    pub(crate) fn set(&self, to: bool) {
+        self.0.store(to, Ordering::SeqCst);
+    }
 }

@@ -102,24 +102,22 @@ fn runtime(chunk: &Chunk, warnings: &mut Vec<Error>, faults: &mut Vec<Error>) {
     let told = |name: &str, reason: String| {
         Error::new(Kind::Unsupported, Some(chunk.at_arg(name)), reason)
     };
-    for name in ["provider", "onfail_stop"] {
-        if set(name) {
-            let reason = format!("'{name}' is not supported: remove it from state '{}'", chunk.id);
-            faults.push(told(name, reason));
-        }
-    }
-    if set("umask") && chunk.state != "cmd" {
-        let reason =
-            format!("'umask' has an effect on cmd states only: set 'mode' in '{}'", chunk.id);
-        faults.push(told("umask", reason));
+    if set("provider") {
+        let reason = format!("'provider' is not supported: remove it from state '{}'", chunk.id);
+        faults.push(told("provider", reason));
     }
     if chunk.args.get("saltenv").is_some_and(|env| env != "base") {
         let reason = "the only environment is 'base': remove 'saltenv'".to_owned();
         faults.push(told("saltenv", reason));
     }
-    if set("fire_event") {
-        let reason = "'fire_event' has no effect: every state's end is in the report".to_owned();
-        warnings.push(told("fire_event", reason));
+    for name in ["reload_grains", "reload_pillar"] {
+        if set(name) {
+            let reason = format!(
+                "'{name}' has no effect: states see the facts and the pillar with which the run \
+                 began"
+            );
+            warnings.push(told(name, reason));
+        }
     }
     for key in ["onlyif", "unless"] {
         let entries = chunk.args.get(key).and_then(Value::as_array).into_iter().flatten();

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::Host;
+use super::{Host, umask};
 
 /// Bytes kept of each output stream; the rest is read and dropped.
 const OUTPUT_MAX: usize = 1 << 20;
@@ -21,17 +21,31 @@ const DRAIN: Duration = Duration::from_secs(5);
 
 /// Stops a run from another thread: the command in hand is killed, no further state starts.
 #[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
+pub struct Cancel {
+    asked: Arc<AtomicBool>,
+    /// When the state in hand has taken too long, and how long that is.
+    limit: Option<(Instant, Duration)>,
+}
 
 impl Cancel {
     /// Asks the run to stop.
     pub fn cancel(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.asked.store(true, Ordering::SeqCst);
     }
 
     /// Whether the run was asked to stop.
     pub fn is_cancelled(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    /// The same, for a state that may take so long; its commands without a timeout end by then.
+    pub(crate) fn within(&self, limit: Option<Duration>) -> Cancel {
+        let limit = limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
+        Cancel { asked: Arc::clone(&self.asked), limit }
+    }
+
+    fn is_late(&self) -> Option<Duration> {
+        self.limit.filter(|(at, _)| Instant::now() >= *at).map(|(_, limit)| limit)
     }
 }
 
@@ -81,6 +95,12 @@ pub(crate) enum CommandError {
     Start { program: String, source: io::Error },
     #[error("the run was cancelled")]
     Cancelled,
+    #[error(
+        "the state took longer than {} s, which is the limit for one state: its command was \
+         killed; give it a 'timeout' of its own if it needs more",
+        .0.as_secs()
+    )]
+    Late(Duration),
 }
 
 /// Runs a command to its end, its timeout, or the run's cancellation.
@@ -102,6 +122,7 @@ pub(crate) fn run(host: &Host, exec: &Exec, cancel: &Cancel) -> Result<Output, C
     let stderr = collect(&stderr, grace);
     match waited {
         Waited::Cancelled => Err(CommandError::Cancelled),
+        Waited::Late(limit) => Err(CommandError::Late(limit)),
         Waited::TimedOut => Ok(Output { pid, code: 1, stdout, stderr, timed_out: true }),
         Waited::Ended(status) => {
             Ok(Output { pid, code: code(status), stdout, stderr, timed_out: false })
@@ -129,7 +150,7 @@ fn prepare(host: &Host, exec: &Exec) -> Result<Command, CommandError> {
     if let Some(folder) = folder(host, exec, home) {
         command.current_dir(folder);
     }
-    become_other(&mut command, identity, exec.umask);
+    become_other(&mut command, identity, exec.umask.or_else(umask::wanted));
     Ok(command)
 }
 
@@ -199,6 +220,7 @@ fn become_other(command: &mut Command, identity: Option<Identity>, umask: Option
 enum Waited {
     Ended(ExitStatus),
     TimedOut,
+    Late(Duration),
     Cancelled,
 }
 
@@ -227,8 +249,14 @@ fn wait(
         if cancel.is_cancelled() {
             return Waited::Cancelled;
         }
-        if left.is_some_and(|left| left.is_zero()) {
-            return Waited::TimedOut;
+        match left {
+            Some(left) if left.is_zero() => return Waited::TimedOut,
+            Some(_) => {}
+            None => {
+                if let Some(limit) = cancel.is_late() {
+                    return Waited::Late(limit);
+                }
+            }
         }
     }
 }
@@ -313,6 +341,16 @@ mod tests {
         cancel.cancel();
         let result = run(&Host::new(), &sh("sleep 100"), &cancel);
         assert!(matches!(result, Err(CommandError::Cancelled)));
+    }
+
+    #[test]
+    fn a_state_over_its_limit_ends_unless_the_command_has_its_own() {
+        let limit = Duration::from_millis(20);
+        let cancel = Cancel::default().within(Some(limit));
+        let result = run(&Host::new(), &sh("sleep 100"), &cancel);
+        assert!(matches!(result, Err(CommandError::Late(told)) if told == limit));
+        let exec = Exec { timeout: Some(Duration::from_secs(60)), ..sh("sleep 0.1; echo x") };
+        assert_eq!(run(&Host::new(), &exec, &cancel).unwrap().stdout, "x\n");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use super::Host;
+use super::{Host, umask};
 
 /// Folders that a recursive removal may nest in.
 const DEPTH_MAX: usize = 256;
@@ -33,7 +33,7 @@ pub(crate) fn replace(host: &Host, path: &Path, data: &[u8], access: Access) -> 
     let folder = folder.unwrap_or(Path::new("/"));
     let mut temp = tempfile::Builder::new().prefix(".muster-").tempfile_in(folder)?;
     temp.write_all(data)?;
-    let mode = access.mode.unwrap_or(0o644);
+    let mode = access.mode.unwrap_or_else(umask::new_file);
     own(temp.as_file(), temp.path(), access, mode)?;
     temp.as_file().sync_all()?;
     temp.persist(path).map_err(|error| error.error)?;
@@ -106,7 +106,7 @@ pub(crate) fn make_folders(path: &Path, access: Access) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(error) => Err(error),
         Ok(()) => {
-            let mode = access.mode.unwrap_or(0o755);
+            let mode = access.mode.unwrap_or_else(umask::new_folder);
             set_access(path, Access { mode: Some(mode), ..access })
         }
     }

@@ -1,129 +1,205 @@
 //! Calling one state: conditions, the function, `check_cmd`, retries, the return.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 use time::OffsetDateTime;
 
-use super::Runner;
 use super::conditions::{self, Verdict};
 use super::retry::Retry;
+use super::{Options, Runner};
 use crate::chunk::Chunk;
-use crate::function::args::{list, truth};
+use crate::compile::Compiled;
+use crate::function::args::{list, mode, text, truth};
 use crate::function::{self, Context};
-use crate::host::command::{Exec, run as run_command};
+use crate::host::command::{Cancel, Exec, run as run_command};
+use crate::host::{Host, umask};
 use crate::outcome::Outcome;
 use crate::report::StateReturn;
+use crate::session::Session;
 
-/// What Salt shows in place of a value that is not to be logged.
-const MASK: &str = "**********";
+/// What every call of a state needs, on whatever thread.
+#[derive(Clone, Copy)]
+pub(super) struct Caller<'a> {
+    pub(super) compiled: &'a Compiled,
+    pub(super) host: &'a Host,
+    pub(super) options: &'a Options,
+    pub(super) session: &'a Session,
+}
 
-impl Runner<'_> {
+/// What is to be done with a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum How {
+    Run,
+    /// Reacts to a watched change.
+    Watch,
+    /// Reacts if running changed nothing.
+    RunThenWatch,
+}
+
+/// What came of a state that ran apart.
+pub(super) struct Called {
+    pub(super) outcome: Outcome,
+    pub(super) started: String,
+    pub(super) millis: f64,
+    pub(super) attempts: u64,
+}
+
+impl Runner<'_, '_> {
     /// Calls a chunk: `dry` for a `prereq`, `watch` to react to a change.
     pub(super) fn call(&mut self, chunk: usize, dry: bool, watch: bool) -> StateReturn {
-        let low = &self.compiled.chunks()[chunk];
-        self.call_low(low, dry, watch)
+        self.call_low(self.chunk_at(chunk), dry, watch)
     }
 
     pub(super) fn call_low(&mut self, low: &Chunk, dry: bool, watch: bool) -> StateReturn {
         let tag = low.tag();
-        let test = self.options.test || dry;
+        let test = self.caller.options.test || dry;
         if !test {
             self.note(|journal| journal.begin(&tag));
         }
         let started = time_of_day();
-        let clock = Instant::now();
-        let retry = Retry::of(low).filter(|_| !dry);
-        let mut outcome = self.once(low, test, watch);
-        let mut num = if dry { self.run_num } else { self.next_num() };
-        if let Some(retry) = retry {
+        let mut millis = 0.0;
+        // As in Salt, naming `parallel` at all makes retrying the thread's own matter.
+        let apart = test && truth_of(low, "parallel");
+        let retry =
+            Retry::of(low).filter(|_| !dry && (apart || !low.args.contains_key("parallel")));
+        let how = if watch { How::Watch } else { How::Run };
+        let mut told = String::new();
+        let mut attempt = 1;
+        let (mut outcome, num) = loop {
+            let clock = Instant::now();
+            let mut outcome = self.caller.once(low, test, how);
+            let num = if dry { self.run_num } else { self.next_num() };
+            millis += millis_since(clock);
+            let Some(retry) = &retry else { break (outcome, num) };
             if test {
-                outcome.comment = format!("{}  {}", outcome.comment, retry.foreseen());
-            } else {
-                for attempt in 1..retry.attempts {
-                    if outcome.result == Some(retry.until) || !retry.wait(&self.options.cancel) {
-                        break;
-                    }
-                    let before = outcome;
-                    outcome = self.once(low, test, watch);
-                    num = self.next_num();
-                    outcome.comment = Retry::told(attempt, &before, &outcome.comment);
+                if apart && outcome.skip_watch {
+                    break (outcome, num);
                 }
+                outcome.comment = format!("{}  {}", outcome.comment, retry.foreseen());
+                break (outcome, num);
             }
-        }
+            if outcome.result == Some(retry.until) || attempt >= retry.attempts {
+                break (outcome, num);
+            }
+            let Some(waited) = retry.wait(&self.caller.options.cancel) else {
+                break (outcome, num);
+            };
+            millis += waited.as_secs_f64() * 1e3;
+            told.push_str(&Retry::told(attempt, &outcome));
+            told.push('\n');
+            attempt += 1;
+        };
+        outcome.comment.insert_str(0, &told);
         if !test {
             let changed = !outcome.changes.is_empty();
             self.note(|journal| journal.end(&tag, outcome.result, changed));
         }
-        let mut state = returned(low, outcome, num);
+        let mut state = StateReturn::new(low, outcome, num);
         state.start_time = started;
-        state.duration = millis(clock);
+        state.duration = millis;
+        state.parallel = apart && !dry && !state.skip_watch;
         state
-    }
-
-    fn once(&self, low: &Chunk, test: bool, watch: bool) -> Outcome {
-        let ctx = Context {
-            chunk: low,
-            compiled: self.compiled,
-            host: self.host,
-            session: &self.session,
-            cancel: &self.options.cancel,
-            test,
-        };
-        if let Verdict::Skip(comment) = conditions::check(&ctx) {
-            return Outcome { skip_watch: true, ..Outcome::fine(comment) };
-        }
-        let Some(function) = function::find(&low.state, &low.fun) else {
-            return Outcome::failed(format!("State '{}' was not found", low.function()));
-        };
-        let outcome = if watch { function.watch(&ctx) } else { function.run(&ctx) };
-        // A function that takes `check_cmd` itself checks before it acts.
-        if test || function.takes.contains(&"check_cmd") {
-            return outcome;
-        }
-        check_cmd(&ctx, outcome)
     }
 
     /// The return of a state that did not run.
     pub(super) fn skipped(&mut self, chunk: usize, result: bool, comment: &str) -> StateReturn {
-        let low = &self.compiled.chunks()[chunk];
         let num = self.next_num();
         let outcome = Outcome { result: Some(result), ..Outcome::fine(comment) };
-        let mut state = returned(low, outcome, num);
+        let mut state = StateReturn::shown(self.chunk_at(chunk), outcome, num);
         state.state_ran = Some(false);
-        state.parallel = false;
         state.start_time = time_of_day();
         state
     }
 }
 
-fn returned(low: &Chunk, outcome: Outcome, run_num: u64) -> StateReturn {
-    let flag = |key: &str| low.args.get(key).is_some_and(truth);
-    let mut state = StateReturn {
-        name: low.name.clone(),
-        changes: outcome.changes,
-        result: outcome.result,
-        comment: outcome.comment,
-        sls: low.sls.clone(),
-        run_num,
-        start_time: String::new(),
-        duration: 0.0,
-        id: low.id.clone(),
-        state_ran: None,
-        skip_watch: outcome.skip_watch,
-        parallel: flag("parallel"),
-    };
-    if flag("no_log") {
-        state.comment = MASK.to_owned();
-        let masked = state.changes.keys().map(|key| (key.clone(), Value::from(MASK)));
-        state.changes = masked.collect::<Map<_, _>>();
+impl<'a> Caller<'a> {
+    /// What stops a state: the run's end, or the state's limit. A package manager that is
+    /// stopped leaves a broken machine, so nothing stops one.
+    pub(super) fn cancel(&self, low: &Chunk) -> Cancel {
+        match low.state.as_str() {
+            "pkg" | "pkgrepo" => Cancel::default(),
+            _ => self.options.cancel.within(self.options.state_timeout),
+        }
     }
-    state
+
+    pub(super) fn context<'c>(&self, low: &'c Chunk, cancel: &'c Cancel, test: bool) -> Context<'c>
+    where
+        'a: 'c,
+    {
+        let Caller { compiled, host, session, .. } = *self;
+        Context { chunk: low, compiled, host, session, cancel, test }
+    }
+
+    /// Calls a state once, after its conditions.
+    pub(super) fn once(&self, low: &Chunk, test: bool, how: How) -> Outcome {
+        let mask = match low.args.get("umask").filter(|mask| !mask.is_null()).map(text) {
+            None => None,
+            Some(digits) => match mode(&digits) {
+                Some(mask) => Some(mask),
+                None => return Outcome::failed(format!("Invalid umask: {digits}\n")),
+            },
+        };
+        let cancel = self.cancel(low);
+        let ctx = self.context(low, &cancel, test);
+        umask::with(mask, || match conditions::check(&ctx) {
+            Verdict::Skip(comment) => Outcome { skip_watch: true, ..Outcome::fine(comment) },
+            Verdict::Run => checked(&ctx, called(&ctx, how)),
+        })
+    }
+
+    /// Calls a state on a thread of its own: its conditions were judged, Salt leaves its
+    /// `check_cmd` without effect, and each attempt after the first tells of itself.
+    pub(super) fn apart(&self, low: &Chunk, how: How) -> Called {
+        let started = time_of_day();
+        let clock = Instant::now();
+        let mask = low.args.get("umask").map(text).and_then(|digits| mode(&digits));
+        let cancel = self.cancel(low);
+        let ctx = self.context(low, &cancel, false);
+        let mut outcome = umask::with(mask, || called(&ctx, how));
+        let mut attempts = 1;
+        if let Some(retry) = Retry::of(low) {
+            while attempts <= retry.attempts && outcome.result != Some(retry.until) {
+                if retry.wait(&self.options.cancel).is_none() {
+                    break;
+                }
+                let before = std::mem::take(&mut outcome.comment);
+                outcome = umask::with(mask, || called(&ctx, how));
+                let told = match outcome.comment.is_empty() {
+                    true => String::new(),
+                    false => Retry::told(attempts, &outcome),
+                };
+                outcome.comment = format!("{before}\n{told}");
+                attempts += 1;
+            }
+        }
+        Called { outcome, started, millis: millis_since(clock), attempts }
+    }
+}
+
+fn called(ctx: &Context<'_>, how: How) -> Outcome {
+    let low = ctx.chunk;
+    let Some(function) = function::find(&low.state, &low.fun) else {
+        return Outcome::failed(format!("State '{}' was not found", low.function()));
+    };
+    match how {
+        How::Run => function.run(ctx),
+        How::Watch => function.watch(ctx),
+        How::RunThenWatch => match function.run(ctx) {
+            outcome if outcome.changes.is_empty() && !outcome.skip_watch => function.watch(ctx),
+            outcome => outcome,
+        },
+    }
 }
 
 /// `check_cmd`: commands that decide whether the state succeeded.
-fn check_cmd(ctx: &Context<'_>, outcome: Outcome) -> Outcome {
-    let Some(commands) = ctx.value("check_cmd").map(list) else { return outcome };
+fn checked(ctx: &Context<'_>, outcome: Outcome) -> Outcome {
+    let low = ctx.chunk;
+    // A function that takes `check_cmd` itself checks before it acts.
+    let own = function::find(&low.state, &low.fun).is_some_and(|f| f.takes.contains(&"check_cmd"));
+    let Some(commands) = ctx.value("check_cmd").filter(|_| !own && !ctx.test).map(list) else {
+        return outcome;
+    };
     for line in commands {
         let output = run_command(ctx.host, &Exec::shell("/bin/sh", &line), ctx.cancel);
         if !output.is_ok_and(|output| output.code == 0) {
@@ -135,6 +211,65 @@ fn check_cmd(ctx: &Context<'_>, outcome: Outcome) -> Outcome {
     Outcome { result: Some(true), comment, ..outcome }
 }
 
+pub(super) fn truth_of(low: &Chunk, key: &str) -> bool {
+    low.args.get(key).is_some_and(truth)
+}
+
+impl StateReturn {
+    /// What came of a state, before its times are set.
+    pub(super) fn new(low: &Chunk, outcome: Outcome, run_num: u64) -> StateReturn {
+        let mut state = StateReturn::shown(low, outcome, run_num);
+        if truth_of(low, "no_log") {
+            let name = Value::from(std::mem::take(&mut state.name));
+            let comment = Value::from(std::mem::take(&mut state.comment));
+            state.name = text(&hidden(&name));
+            state.comment = text(&hidden(&comment));
+            state.changes.values_mut().for_each(|value| *value = hidden(value));
+        }
+        state
+    }
+
+    /// The same, whatever its `no_log` says: of a state that did not run there is nothing to hide.
+    fn shown(low: &Chunk, outcome: Outcome, run_num: u64) -> StateReturn {
+        StateReturn {
+            name: low.name.clone(),
+            changes: outcome.changes,
+            result: outcome.result,
+            comment: outcome.comment,
+            sls: low.sls.clone(),
+            run_num,
+            start_time: String::new(),
+            duration: 0.0,
+            id: low.id.clone(),
+            state_ran: None,
+            skip_watch: outcome.skip_watch,
+            skip_req: outcome.skip_req,
+            parallel: false,
+            event: event(low),
+        }
+    }
+}
+
+/// What `no_log` leaves of a value: its shape, and what is no text.
+fn hidden(value: &Value) -> Value {
+    match value {
+        Value::String(text) if text.is_empty() => value.clone(),
+        Value::String(_) => Value::from(crate::secret::MASK),
+        Value::Array(items) => items.iter().map(hidden).collect(),
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), hidden(value))).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
+    }
+}
+
+/// The tag that `fire_event` asks for.
+fn event(low: &Chunk) -> Option<String> {
+    match low.args.get("fire_event")? {
+        Value::Bool(true) => Some(low.name.clone()),
+        Value::String(tag) if !tag.is_empty() => Some(tag.clone()),
+        _ => None,
+    }
+}
+
 /// The time of day (UTC) as Python's `time.isoformat()`.
 fn time_of_day() -> String {
     let now = OffsetDateTime::now_utc();
@@ -142,6 +277,7 @@ fn time_of_day() -> String {
     format!("{hour:02}:{minute:02}:{second:02}.{micro:06}")
 }
 
-fn millis(clock: Instant) -> f64 {
-    (clock.elapsed().as_secs_f64() * 1e6).round() / 1e3
+fn millis_since(clock: Instant) -> f64 {
+    let elapsed: Duration = clock.elapsed();
+    (elapsed.as_secs_f64() * 1e6).round() / 1e3
 }

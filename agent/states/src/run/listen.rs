@@ -6,19 +6,24 @@ use super::Runner;
 use crate::chunk::Chunk;
 use crate::requisite;
 
-impl Runner<'_> {
+impl Runner<'_, '_> {
     /// Runs the reactions of all listeners whose states changed something.
     pub(super) fn listeners(&mut self) {
-        let compiled = self.compiled;
         for listener in self.pairs() {
-            let Some(low) = compiled.chunks().get(listener) else { continue };
-            let mut low: Chunk = low.clone();
+            let mut low: Chunk = self.chunk_at(listener).clone();
             low.id = format!("listener_{}", low.id);
             low.args.retain(|key, _| !requisite::is_keyword(key));
             let tag = format!("{}_|-{}_|-{}_|-mod_watch", low.state, low.id, low.name);
-            if self.report.get(&tag).is_none() {
-                let state = self.call_low(&low, false, true);
-                self.finish(tag, state);
+            if self.report.get(&tag).is_some() {
+                continue;
+            }
+            if self.caller.options.cancel.is_cancelled() {
+                return;
+            }
+            let state = self.call_low(&low, false, true);
+            self.finish(tag.clone(), state);
+            if self.fails_hard(&low, &tag) {
+                return;
             }
         }
     }
@@ -26,8 +31,9 @@ impl Runner<'_> {
     /// The chunks that are to react, in Salt's order.
     fn pairs(&self) -> Vec<usize> {
         let mut out = Vec::new();
-        let chunks = self.compiled.chunks();
-        for step in self.compiled.steps.iter().filter(|step| !step.prereq_test) {
+        let compiled = self.compiled();
+        let chunks = compiled.chunks();
+        for step in compiled.steps.iter().filter(|step| !step.prereq_test) {
             let chunk = &chunks[step.chunk];
             for item in items(chunk, "listen") {
                 if named(chunks, item).into_iter().any(|target| self.changed(target)) {

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use crate::chunk::Chunk;
-use crate::function::args::seconds;
 use crate::host::command::Cancel;
 use crate::outcome::Outcome;
 use crate::render::python::{from_json, text};
@@ -19,56 +18,77 @@ const POLL: Duration = Duration::from_millis(100);
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Retry {
     pub(super) attempts: u64,
-    interval: Duration,
+    interval: u64,
+    /// Seconds of which a random part is added to the interval.
+    splay: u64,
     pub(super) until: bool,
 }
 
 impl Retry {
+    /// As Salt reads it: what is of the wrong type is as if it were not there.
     pub(super) fn of(chunk: &Chunk) -> Option<Retry> {
-        let usual = Retry { attempts: 2, interval: Duration::from_secs(30), until: true };
+        let usual = Retry { attempts: 2, interval: 30, splay: 0, until: true };
         match chunk.args.get("retry")? {
-            Value::Bool(true) => Some(usual),
-            Value::Object(map) => Some(Retry {
-                attempts: map
-                    .get("attempts")
-                    .and_then(Value::as_u64)
-                    .map_or(usual.attempts, |attempts| attempts.min(ATTEMPTS_MAX)),
-                interval: seconds(map.get("interval")).unwrap_or(usual.interval),
-                until: map.get("until").and_then(Value::as_bool).unwrap_or(usual.until),
-            }),
-            _ => None,
+            Value::Bool(false) => Some(Retry { attempts: 0, ..usual }),
+            Value::Object(map) => {
+                let number = |key: &str, usual: u64| match map.get(key) {
+                    // Negative ones never wait, and are never reached.
+                    Some(Value::Number(number)) if number.is_i64() || number.is_u64() => {
+                        number.as_u64().unwrap_or(0)
+                    }
+                    Some(Value::Bool(flag)) => u64::from(*flag),
+                    _ => usual,
+                };
+                Some(Retry {
+                    attempts: number("attempts", usual.attempts).min(ATTEMPTS_MAX),
+                    interval: number("interval", usual.interval),
+                    splay: number("splay", usual.splay),
+                    until: map.get("until").and_then(Value::as_bool).unwrap_or(usual.until),
+                })
+            }
+            _ => Some(usual),
         }
     }
 
-    /// Waits before the next attempt; false if the run was cancelled meanwhile.
-    pub(super) fn wait(&self, cancel: &Cancel) -> bool {
-        let until = Instant::now() + self.interval;
-        while Instant::now() < until && !cancel.is_cancelled() {
-            std::thread::sleep(POLL.min(until.saturating_duration_since(Instant::now())));
+    /// Waits before the next attempt and tells how long; none if the run was cancelled meanwhile.
+    pub(super) fn wait(&self, cancel: &Cancel) -> Option<Duration> {
+        let length = Duration::from_secs(self.interval) + random_part(self.splay);
+        let begin = Instant::now();
+        while !cancel.is_cancelled() {
+            let left = length.saturating_sub(begin.elapsed());
+            if left.is_zero() {
+                return Some(length);
+            }
+            std::thread::sleep(POLL.min(left));
         }
-        !cancel.is_cancelled()
+        None
     }
 
     /// What a dry run says of it.
     pub(super) fn foreseen(&self) -> String {
         format!(
-            "The state would be retried every {} seconds (with a splay of up to 0 seconds) a \
-             maximum \
-             of {} times or until a result of {} is returned",
-            self.interval.as_secs(),
+            "The state would be retried every {} seconds (with a splay of up to {} seconds) a \
+             maximum of {} times or until a result of {} is returned",
+            self.interval,
+            self.splay,
             self.attempts,
             if self.until { "True" } else { "False" }
         )
     }
 
-    /// The comment after another attempt.
-    pub(super) fn told(attempt: u64, before: &Outcome, comment: &str) -> String {
-        let result = before.result.map_or(Value::Null, Value::from);
+    /// What the comment says of an attempt.
+    pub(super) fn told(attempt: u64, outcome: &Outcome) -> String {
+        let result = outcome.result.map_or(Value::Null, Value::from);
         format!(
-            "Attempt {attempt}: Returned a result of \"{}\", with the following comment: \"{}\"\n\
-             {comment}",
+            "Attempt {attempt}: Returned a result of \"{}\", with the following comment: \"{}\"",
             text(&from_json(&result)),
-            before.comment
+            outcome.comment
         )
     }
+}
+
+/// Whole seconds up to these, by the clock's last digits: enough to spread workers.
+fn random_part(most: u64) -> Duration {
+    let now = std::time::UNIX_EPOCH.elapsed().unwrap_or_default();
+    Duration::from_secs(u64::from(now.subsec_nanos()) % (most.saturating_add(1)))
 }

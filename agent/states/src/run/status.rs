@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Runner;
+use super::call::truth_of;
 use crate::requisite::Kind;
 
 /// What is to be done with a state.
@@ -10,12 +11,18 @@ use crate::requisite::Kind;
 pub(super) enum Status {
     /// Something it depends on has not run.
     Unmet,
+    /// Something it depends on runs in parallel, as it would itself: others go first.
+    Pending,
     /// Run.
     Met,
     /// Run, and react to a change if that changed nothing.
     Change,
+    /// Run, but do not react: what was watched says so.
+    SkipWatch,
     /// Do not run: a requisite failed.
     Fail,
+    /// Do not run: what it is there for says that nobody should react.
+    SkipReq,
     /// Do not run: what it prepares for will not change.
     Pre,
     /// Do not run: nothing failed that it is there for.
@@ -36,18 +43,22 @@ struct Found {
     onfail: bool,
     onchanges: bool,
     onchanges_met: bool,
+    skip_req: bool,
 }
 
-impl Runner<'_> {
+impl Runner<'_, '_> {
     /// The chunks that a chunk depends on, with the kind of requisite.
     pub(super) fn dependencies(&self, chunk: usize) -> Vec<(usize, Kind)> {
-        let graph = &self.compiled.graph;
+        let graph = &self.compiled().graph;
         let node = graph.test_of(chunk).filter(|_| self.is_test(chunk)).unwrap_or(chunk);
         let incoming = graph.nodes[node].incoming.iter();
         incoming.map(|(from, kind)| (graph.nodes[*from].step.chunk, *kind)).collect()
     }
 
-    pub(super) fn status(&self, chunk: usize) -> Status {
+    pub(super) fn status(&mut self, chunk: usize) -> Status {
+        if self.waits(chunk) {
+            return Status::Pending;
+        }
         let mut by_kind: BTreeMap<Kind, Vec<usize>> = BTreeMap::new();
         for (dependency, kind) in self.dependencies(chunk) {
             by_kind.entry(kind).or_default().push(dependency);
@@ -64,6 +75,20 @@ impl Runner<'_> {
         all.status()
     }
 
+    /// Waits for what runs in parallel and is depended on; one that would run in parallel itself
+    /// is told to come back later instead.
+    fn waits(&mut self, chunk: usize) -> bool {
+        self.ended_meanwhile();
+        let mut running: Vec<String> =
+            self.dependencies(chunk).into_iter().map(|(on, _)| self.tag(on)).collect();
+        running.retain(|tag| self.parallel.runs(tag));
+        if !running.is_empty() && truth_of(self.chunk_at(chunk), "parallel") {
+            return true;
+        }
+        running.iter().for_each(|tag| self.has_ended(tag));
+        false
+    }
+
     fn look(&self, kind: Kind, chunk: usize, found: &mut Found) {
         let state = match kind {
             Kind::Prereq => self.pre.get(&chunk),
@@ -74,6 +99,7 @@ impl Runner<'_> {
             return;
         };
         let failed = state.result == Some(false);
+        found.skip_req |= state.skip_req;
         match kind {
             Kind::Onfail | Kind::OnfailAny | Kind::OnfailAll => {
                 if state.result == Some(true) {
@@ -144,6 +170,7 @@ impl Found {
         self.onfail |= other.onfail;
         self.onchanges |= other.onchanges;
         self.onchanges_met |= other.onchanges_met;
+        self.skip_req |= other.skip_req;
     }
 
     fn status(self) -> Status {
@@ -151,6 +178,10 @@ impl Found {
             Status::Unmet
         } else if self.fail {
             Status::Fail
+        } else if self.skip_req && (self.onchanges_met || self.premet) {
+            Status::SkipReq
+        } else if self.skip_req && self.change {
+            Status::SkipWatch
         } else if self.pre {
             if self.premet { Status::Met } else { Status::Pre }
         } else if self.onfail && !self.onchanges_met {

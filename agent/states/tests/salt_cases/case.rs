@@ -16,6 +16,7 @@ struct Case {
     pillar: Result<Value, Vec<Error>>,
     facts: Facts,
     host: Host,
+    failhard: bool,
     root: String,
 }
 
@@ -40,6 +41,7 @@ pub(crate) fn run_case(folder: &Path) -> Vec<String> {
         pillar: pillar::render(base.join("pillar"), spec["id"].as_str().unwrap(), &facts),
         facts,
         // Cases that change accounts get a host of their own: never this machine's.
+        failhard: spec["opts"]["failhard"] == true,
         host: if spec["users"] == true { accounts_host(&base) } else { Host::new() },
         root: root.to_str().unwrap().to_owned(),
     };
@@ -108,7 +110,7 @@ impl Case {
             }
             Err(errors) => compare::errors(&errors, expected),
             Ok(compiled) => {
-                let options = Options { test, ..Options::default() };
+                let options = Options { test, failhard: self.failhard, ..Options::default() };
                 let mut told = 0;
                 let report = run(&compiled, &self.host, &options, &mut |_, _| told += 1).unwrap();
                 let mut problems = self.returns(&report, expected);

@@ -79,6 +79,10 @@ fn same_comment(key: &str, found: &Value, wanted: &Value) -> bool {
         let template = wanted.contains("template");
         return template || line.into_iter().any(|line| found.contains(&format!("line {line}")));
     }
+    // Salt names them in no order.
+    if let (Some(found), Some(wanted)) = (failed(found), failed(wanted)) {
+        return found == wanted;
+    }
     // The lines of a `file.recurse` come in any order.
     if key.ends_with("_|-recurse") || key.ends_with("_|-directory") {
         let sorted = |text: &str| {
@@ -89,6 +93,14 @@ fn same_comment(key: &str, found: &Value, wanted: &Value) -> bool {
         return sorted(found) == sorted(wanted);
     }
     found == wanted
+}
+
+/// The requisites that a state says have failed.
+fn failed(comment: &str) -> Option<Vec<&str>> {
+    let mut names: Vec<&str> =
+        comment.strip_prefix("One or more requisite failed: ")?.split(", ").collect();
+    names.sort_unstable();
+    Some(names)
 }
 
 /// Compares faults found before anything ran.

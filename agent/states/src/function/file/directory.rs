@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::perms::Perms;
 use super::{WINDOWS, not_absolute, parent};
 use crate::function::{Context, Plan, StateFunction};
-use crate::host::files::{Access, make_folders, remove};
+use crate::host::files::{make_folders, remove};
 use crate::outcome::{Changes, Outcome};
 
 pub(super) use clean::{Keep, remove_others};
@@ -162,7 +162,7 @@ fn create(
         }
         make_folders(&ctx.host.followed(parent(name)), access)?;
     }
-    make_folders(&ctx.host.path(name), Access { mode: access.mode.or(Some(0o755)), ..access })?;
+    make_folders(&ctx.host.path(name), access)?;
     changes.insert(name.to_owned(), json!({"directory": "new"}));
     Ok(Outcome::changed("", changes))
 }

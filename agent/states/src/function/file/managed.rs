@@ -14,6 +14,7 @@ use crate::function::args::show_mode;
 use crate::function::{Context, Lint, Plan, StateFunction};
 use crate::host::command::{Exec, run};
 use crate::host::files::{Access, make_folders, replace, replace_keeping};
+use crate::host::umask;
 use crate::outcome::{Changes, Outcome, change};
 
 pub(in crate::function) struct Managed;
@@ -303,7 +304,7 @@ fn create(
         make_folders(&ctx.host.followed(parent(name)), access)?;
     }
     let access = perms.access(ctx.host);
-    let mode = access.mode.unwrap_or(NEW_FILE);
+    let mode = access.mode.unwrap_or_else(umask::new_file);
     let place = ctx.host.followed(name);
     replace(
         ctx.host,
@@ -321,8 +322,6 @@ fn create(
     Ok(Outcome::changed(comment, changes))
 }
 
-/// The mode of a new file that asks for none.
-const NEW_FILE: u32 = 0o644;
 /// The mode that Salt's file starts with when it is copied or its mode is given: what a report
 /// tells of a new file's mode is how it differs from this.
 const PRIVATE: u32 = 0o600;

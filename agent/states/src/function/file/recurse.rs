@@ -213,5 +213,5 @@ fn together(ctx: &Context<'_>, step: &Step, dry: bool) -> Outcome {
     if changes.is_empty() && result == Some(true) {
         comment = format!("The directory {name} is in the correct state");
     }
-    Outcome { result, changes, comment, skip_watch: false }
+    Outcome { result, changes, comment, ..Outcome::default() }
 }

@@ -1,0 +1,133 @@
+//! `parallel: True`: states on threads of their own. They stand in the report where they began;
+//! who depends on one waits for it.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+
+use super::Runner;
+use super::call::{Called, How, truth_of};
+use super::conditions::{self, Verdict};
+use crate::chunk::Chunk;
+use crate::journal::Journal;
+use crate::outcome::Outcome;
+use crate::report::StateReturn;
+
+/// States that run at a time, where nothing else is said.
+const PARALLEL_MAX: usize = 32;
+/// The stack of each: templates may nest.
+const STACK_BYTES: usize = 8 << 20;
+
+/// The states that run apart.
+pub(super) struct Parallel {
+    /// By key, what is known of them before they end.
+    running: HashMap<String, Begun>,
+    send: SyncSender<(String, Called)>,
+    ended: Receiver<(String, Called)>,
+}
+
+/// One that has begun.
+struct Begun {
+    low: Chunk,
+    num: u64,
+}
+
+impl Parallel {
+    pub(super) fn new() -> Parallel {
+        // Nobody sends more than one, so a thread never waits to tell its end.
+        let (send, ended) = sync_channel(PARALLEL_MAX);
+        Parallel { running: HashMap::new(), send, ended }
+    }
+
+    /// Whether one still runs.
+    pub(super) fn runs(&self, tag: &str) -> bool {
+        self.running.contains_key(tag)
+    }
+}
+
+impl Runner<'_, '_> {
+    /// Starts a state on a thread of its own, if it asks for that; its conditions come first.
+    pub(super) fn starts_apart(&mut self, low: &Chunk, watch: bool) -> bool {
+        // A dry run only reads: it takes no longer in order, and its report is always the same.
+        if !truth_of(low, "parallel") || self.caller.options.test {
+            return false;
+        }
+        let caller = self.caller;
+        let cancel = caller.cancel(low);
+        if let Verdict::Skip(comment) = conditions::check(&caller.context(low, &cancel, false)) {
+            let outcome = Outcome { skip_watch: true, ..Outcome::fine(comment) };
+            let num = self.next_num();
+            self.finish(low.tag(), StateReturn::new(low, outcome, num));
+            return true;
+        }
+        let most = caller.options.parallel_max.unwrap_or(PARALLEL_MAX).clamp(1, PARALLEL_MAX);
+        while self.parallel.running.len() >= most {
+            self.next_ended();
+        }
+        let tag = low.tag();
+        self.note(|journal| journal.begin(&tag));
+        let num = self.next_num();
+        if watch {
+            self.next_num();
+        }
+        let how = if watch { How::RunThenWatch } else { How::Run };
+        let (send, key, own) = (self.parallel.send.clone(), tag.clone(), low.clone());
+        let work = move || {
+            let called = caller.apart(&own, how);
+            // The receiver lives as long as the run.
+            let _told = send.send((key, called));
+        };
+        let thread = std::thread::Builder::new().name("state".to_owned()).stack_size(STACK_BYTES);
+        if thread.spawn_scoped(self.scope, work).is_err() {
+            let outcome = Outcome::failed("Parallel process failed to return: no thread is left");
+            self.finish(tag, StateReturn::new(low, outcome, num));
+            return true;
+        }
+        let comment = "Started in a separate process";
+        let outcome = Outcome { result: None, ..Outcome::fine(comment) };
+        self.report.insert(tag.clone(), StateReturn::new(low, outcome, num));
+        self.parallel.running.insert(tag, Begun { low: low.clone(), num });
+        true
+    }
+
+    /// Takes in those that have ended meanwhile.
+    pub(super) fn ended_meanwhile(&mut self) {
+        while let Ok((tag, called)) = self.parallel.ended.try_recv() {
+            self.take_in(tag, called);
+        }
+    }
+
+    /// Waits for the next one that ends.
+    pub(super) fn next_ended(&mut self) {
+        if !self.parallel.running.is_empty()
+            && let Ok((tag, called)) = self.parallel.ended.recv()
+        {
+            self.take_in(tag, called);
+        }
+    }
+
+    /// Waits for one.
+    pub(super) fn has_ended(&mut self, tag: &str) {
+        while self.parallel.runs(tag) {
+            self.next_ended();
+        }
+    }
+
+    /// Waits for all.
+    pub(super) fn all_ended(&mut self) {
+        while !self.parallel.running.is_empty() {
+            self.next_ended();
+        }
+    }
+
+    fn take_in(&mut self, tag: String, called: Called) {
+        let Some(Begun { low, num }) = self.parallel.running.remove(&tag) else { return };
+        let (result, changed) = (called.outcome.result, !called.outcome.changes.is_empty());
+        self.note(|journal: &mut Journal| journal.end(&tag, result, changed));
+        let mut state = StateReturn::new(&low, called.outcome, num);
+        state.start_time = called.started;
+        state.duration = called.millis;
+        // Salt forgets it of one that was tried again.
+        state.parallel = called.attempts == 1;
+        self.finish(tag, state);
+    }
+}

@@ -1,0 +1,6 @@
+bad: {test.fail_without_changes: []}
+mend:
+  test.succeed_with_changes:
+    - onfail: [{test: bad}]
+    - onfail_stop: false
+next: {test.nop: [{require: [{test: mend}]}]}
