@@ -34,6 +34,7 @@ test: tools build ## Run all tests (some: ARGS="-p muster-protocol")
 test-labs: tools build ## Run the tests on a real OpenStack, VMs, packet filter, carbon-cache (as root on Debian)
 	@packaging/tools/labs
 	@$(if $(ARGS),,MUSTER_LABS=1 cargo test -p muster-controller --test hooks namespace::)
+	@$(if $(ARGS),,MUSTER_LABS=1 cargo test -p muster-states --test machine_cases)
 	@status=0; cargo test -p muster-tests --features labs $(or $(ARGS),$(LABS)) || status=$$?; \
 		[ -n "$(KEEP)" ] || tests/labs/openstack/down; exit $$status
 

@@ -1,18 +1,18 @@
 //! What the states of one run share, on whatever thread they run.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use crate::outcome::Changes;
+use serde_json::Value;
 
 /// Shared between the states of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     /// The package lists are fresh.
     pub(crate) refreshed: Flag,
-    /// Packages that the transaction of an earlier state installed for later ones.
-    pub(crate) packages: Shared<Changes>,
+    /// Packages that the transaction of an earlier state installed for later ones, by name.
+    pub(crate) packages: Shared<BTreeMap<String, Brought>>,
     /// Keys of the states that changed something.
     pub(crate) changed: Shared<HashSet<String>>,
     /// Keys of the states that have run.
@@ -45,4 +45,13 @@ impl Flag {
     pub(crate) fn set(&self, to: bool) {
         self.0.store(to, Ordering::SeqCst);
     }
+}
+
+/// What became of a package on behalf of a later state.
+#[derive(Debug, Clone)]
+pub(crate) struct Brought {
+    /// `{new, old}`.
+    pub(crate) change: Value,
+    /// The package that the later state asks for: itself, or one that needs it.
+    pub(crate) with: String,
 }

@@ -67,9 +67,92 @@ fn words(a: &str, b: &str) -> Ordering {
     }
 }
 
+/// Compares `[epoch:]version[-release]` by rpm's rules; a release that one lacks does not count.
+pub(crate) fn rpm(a: &str, b: &str) -> Ordering {
+    let (epoch_a, version_a, release_a) = split_first(a);
+    let (epoch_b, version_b, release_b) = split_first(b);
+    let release = match (release_a, release_b) {
+        (Some(a), Some(b)) => rpm_part(a, b),
+        (None, _) | (_, None) => Ordering::Equal,
+    };
+    epoch_a.cmp(&epoch_b).then_with(|| rpm_part(version_a, version_b)).then(release)
+}
+
+fn split_first(version: &str) -> (u64, &str, Option<&str>) {
+    let (epoch, rest) = match version.split_once(':') {
+        Some((epoch, rest)) => (epoch.parse().unwrap_or(0), rest),
+        None => (0, version),
+    };
+    match rest.split_once('-') {
+        Some((version, release)) => (epoch, version, Some(release)),
+        None => (epoch, rest, None),
+    }
+}
+
+/// `~` sorts before everything, `^` after the end and before all else; digits beat letters.
+fn rpm_part(mut a: &str, mut b: &str) -> Ordering {
+    let separator = |c: char| !c.is_ascii_alphanumeric() && c != '~' && c != '^';
+    loop {
+        a = a.trim_start_matches(separator);
+        b = b.trim_start_matches(separator);
+        for (mark, lacking) in [('~', Ordering::Greater), ('^', Ordering::Less)] {
+            match (a.strip_prefix(mark), b.strip_prefix(mark)) {
+                (Some(_), None) if mark == '^' && b.is_empty() => return Ordering::Greater,
+                (None, Some(_)) if mark == '^' && a.is_empty() => return Ordering::Less,
+                (Some(_), None) if mark == '^' => return Ordering::Less,
+                (None, Some(_)) if mark == '^' => return Ordering::Greater,
+                (Some(_), None) => return lacking.reverse(),
+                (None, Some(_)) => return lacking,
+                (Some(rest_a), Some(rest_b)) => (a, b) = (rest_a, rest_b),
+                (None, None) => {}
+            }
+        }
+        if a.is_empty() || b.is_empty() {
+            return a.len().cmp(&b.len());
+        }
+        if a.starts_with(['~', '^']) || b.starts_with(['~', '^']) {
+            continue;
+        }
+        let digits = a.starts_with(|c: char| c.is_ascii_digit());
+        let same = |c: char| c.is_ascii_alphanumeric() && c.is_ascii_digit() == digits;
+        let ((part_a, rest_a), (part_b, rest_b)) = (cut(a, same), cut(b, same));
+        if part_b.is_empty() {
+            return if digits { Ordering::Greater } else { Ordering::Less };
+        }
+        let order = if digits { numbers(part_a, part_b) } else { part_a.cmp(part_b) };
+        if order != Ordering::Equal {
+            return order;
+        }
+        (a, b) = (rest_a, rest_b);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn versions_order_as_rpm_orders_them() {
+        for (a, b) in [
+            ("1.2-1", "1.10-1"),
+            ("1.0~rc1-1", "1.0-1"),
+            ("1.0-1", "1.0^git1-1"),
+            ("1.0^git1-1", "1.0.1-1"),
+            ("9-1", "1:1-1"),
+            ("1.a-1", "1.1-1"),
+            ("1.0-1.el9", "1.0-2.el9"),
+            ("1.0-1", "1.0-1.el9"),
+            ("fc4", "fc5"),
+            ("2a", "2.0"),
+        ] {
+            assert_eq!(rpm(a, b), Ordering::Less, "{a} < {b}");
+            assert_eq!(rpm(b, a), Ordering::Greater, "{b} > {a}");
+        }
+        for (a, b) in [("1.05-1", "1.5-1"), ("1_0-1", "1.0-1"), ("3.2", "3.2-1"), ("0:1-1", "1-1")]
+        {
+            assert_eq!(rpm(a, b), Ordering::Equal, "{a} = {b}");
+        }
+    }
 
     #[test]
     fn versions_order_as_dpkg_orders_them() {

@@ -4,8 +4,9 @@
     python agent/states/tests/record.py CASE...     CASE is a folder with case.json and salt/
 
 Run it with a Python that has Salt (the version is written into case.json). A case is laid out in
-a scratch folder and run three times, each in a process of its own: dry, first, second. States
-that change the machine outside the scratch root must be recorded in a machine of their own.
+a scratch folder and run three times, each in a process of its own: dry, first, second. A case
+that says "machine" is recorded on a private copy of this machine, as root; its setup.sh prepares
+that (or the scratch root, its only argument). MACHINE_LAYER: see machine.sh.
 """
 
 import hashlib
@@ -115,6 +116,8 @@ def record(case):
             substitute(place, root)
         for path, mode in spec["modes"].items():
             (root / path).chmod(int(mode, 8))
+        if (case / "setup.sh").is_file():
+            subprocess.run(["sh", case / "setup.sh", root], check=True)
         for stem, test in RUNS:
             call = [sys.executable, __file__, "--call", str(base), json.dumps(spec), str(test)]
             done = subprocess.run(call, capture_output=True, text=True, check=False)
@@ -131,13 +134,26 @@ def record(case):
     print(f"{case.name}: recorded with Salt {spec['salt']}", file=sys.stderr)
 
 
+def on_its_machine(case):
+    """Records a case here, or on a copy of this machine; what was recorded is taken out of that."""
+    if not json.loads((case / "case.json").read_text()).get("machine"):
+        return record(case)
+    machine = pathlib.Path(__file__).resolve().parent / "machine.sh"
+    line = f'"$1" "$2" --here "$3" >&2 && cd "$3" && tar -cf - *.json *.tree'
+    argv = ["sh", machine, "sh", "-c", line, "sh", sys.executable, __file__, case]
+    packed = subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout
+    subprocess.run(["tar", "-xf", "-", "-C", case], input=packed, check=True)
+
+
 def main(args):
     if args[:1] == ["--call"]:
         return call_salt(pathlib.Path(args[1]), json.loads(args[2]), args[3] == "True")
     if not args:
         sys.exit(__doc__)
+    if args[0] == "--here":
+        return record(pathlib.Path(args[1]))
     for case in args:
-        record(pathlib.Path(case).resolve())
+        on_its_machine(pathlib.Path(case).resolve())
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use muster_states::{
     Error, Facts, Host, Kind, Options, Report, Selection, Tree, compile, facts, pillar, run,
@@ -31,6 +32,10 @@ pub(crate) fn run_case(folder: &Path) -> Vec<String> {
     scratch::copy(&folder.join("pillar"), &base.join("pillar"), &root);
     let before = fs::read_to_string(folder.join("expected.test.tree")).unwrap_or_default();
     scratch::shape(&root, &before);
+    if folder.join("setup.sh").is_file() {
+        let setup = Command::new("sh").arg(folder.join("setup.sh")).arg(&root).output().unwrap();
+        assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
+    }
     let mut facts = facts::collect(&Host::new());
     facts.set("id", spec["id"].as_str().unwrap());
     for (name, value) in spec["grains"].as_object().unwrap() {

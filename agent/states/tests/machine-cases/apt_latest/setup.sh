@@ -1,0 +1,6 @@
+set -e
+. "$(dirname "$0")/../apt.sh"
+for name in a b c; do package "mt-$name" 1.0; package "mt-$name" 2.0; done
+package mt-d 1.0
+publish
+have mt-a=1.0 mt-b=2.0 mt-d

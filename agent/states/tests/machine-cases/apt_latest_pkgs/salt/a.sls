@@ -1,0 +1,3 @@
+some:
+  pkg.latest:
+    - pkgs: [mt-a, mt-b, mt-c]

@@ -1,0 +1,3 @@
+all_of_it:
+  pkg.uptodate:
+    - refresh: True

@@ -1,0 +1,5 @@
+set -e
+. "$(dirname "$0")/../apt.sh"
+package mt-a 1.0
+package mt-b 1.0
+publish

@@ -1,0 +1,82 @@
+//! Cases that change a whole machine (packages, repositories), each on a private copy of this one.
+//!
+//! All of them with `MUSTER_LABS=1` (`make test-labs`) or those that `SALT_CASE` names, else a few:
+//! each takes seconds. Nothing to test where this is not root, or where the machine lacks what a
+//! case is about.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also where it is called from")]
+
+#[path = "salt_cases/case.rs"]
+mod case;
+#[path = "salt_cases/compare.rs"]
+mod compare;
+#[path = "salt_cases/scratch.rs"]
+mod scratch;
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Names the case to the test that is inside the copy.
+const INSIDE: &str = "MUSTER_TEST_MACHINE_CASE";
+/// The cases that always run.
+const QUICK: [&str; 2] = ["apt_merged", "apt_removed"];
+const TEST: &str = "every_machine_case_ends_as_in_salt";
+
+#[test]
+fn every_machine_case_ends_as_in_salt() {
+    if let Some(path) = std::env::var_os(INSIDE) {
+        let problems = case::run_case(Path::new(&path));
+        assert!(problems.is_empty(), "{}", problems.join("\n  "));
+        return;
+    }
+    let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests");
+    if !on_a_copy(&tests, &["true"]).output().is_ok_and(|output| output.status.success()) {
+        return;
+    }
+    let only = std::env::var("SALT_CASE").unwrap_or_default();
+    let all = !only.is_empty() || std::env::var_os("MUSTER_LABS").is_some();
+    let mut failed = Vec::new();
+    for path in cases(&tests.join("machine-cases"), &only) {
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if !all && !QUICK.contains(&name.as_str()) {
+            continue;
+        }
+        let exe = std::env::current_exe().unwrap();
+        let mut command = on_a_copy(&tests, &[exe.to_str().unwrap(), "--exact", TEST]);
+        let output = command.arg("--nocapture").env(INSIDE, &path).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stdout).into_owned();
+        let told = told + &String::from_utf8_lossy(&output.stderr);
+        if !(output.status.success() && told.contains("1 passed")) {
+            failed.push(format!("{name}:\n{told}"));
+        }
+    }
+    assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+fn on_a_copy(tests: &Path, argv: &[&str]) -> Command {
+    let mut command = Command::new("sh");
+    command.arg(tests.join("machine.sh")).args(argv);
+    command
+}
+
+/// The cases whose program this machine has.
+fn cases(folder: &Path, only: &str) -> Vec<PathBuf> {
+    let mut out: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.join("case.json").is_file())
+        .filter(|path| path.file_name().unwrap().to_string_lossy().contains(only))
+        .filter(|path| {
+            let spec = std::fs::read_to_string(path.join("case.json")).unwrap();
+            let spec: serde_json::Value = serde_json::from_str(&spec).unwrap();
+            let program = spec["machine"].as_str().unwrap();
+            // A layer of tools may have it where the machine does not.
+            let layer = std::env::var("MACHINE_LAYER").unwrap_or_default();
+            ["/usr/bin", "/bin", "/usr/sbin"].iter().any(|bin| {
+                Path::new(bin).join(program).exists()
+                    || Path::new(&format!("{layer}{bin}")).join(program).exists()
+            })
+        })
+        .collect();
+    out.sort();
+    out
+}
