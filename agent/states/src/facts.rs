@@ -1,5 +1,6 @@
 //! What a host is: Salt's grains, by Salt's names, read from files and system calls only.
 
+pub(crate) mod interfaces;
 mod network;
 mod system;
 

@@ -7,6 +7,7 @@ pub(crate) mod args;
 mod cmd;
 pub(crate) mod file;
 mod group;
+mod module;
 mod pkg;
 mod service;
 mod test;
@@ -50,6 +51,9 @@ impl<S> Plan<S> {
 
 /// A fault of an argument, and what to do about it.
 pub(crate) type Lint = (&'static str, String);
+
+/// Stands among the arguments of a function that takes any.
+pub(crate) const ANY: &str = "**kwargs";
 
 /// One state function.
 pub(crate) trait StateFunction {
@@ -137,7 +141,7 @@ fn run<F: StateFunction>(ctx: &Context<'_>) -> Outcome {
 
 /// Every state function, by the file that has its module.
 static REGISTRY: &[&[Function]] =
-    &[file::ALL, cmd::ALL, pkg::ALL, service::ALL, user::ALL, group::ALL, test::ALL];
+    &[file::ALL, cmd::ALL, pkg::ALL, service::ALL, user::ALL, group::ALL, test::ALL, module::ALL];
 
 fn registry() -> impl Iterator<Item = &'static Function> {
     REGISTRY.iter().copied().flatten()
@@ -157,8 +161,6 @@ pub(crate) fn watches(module: &str) -> bool {
 pub fn names() -> impl Iterator<Item = String> {
     registry().map(|function| format!("{}.{}", function.module, function.name))
 }
-
-pub(crate) use cmd::exec as command_of;
 
 /// What a state function is given.
 #[derive(Clone, Copy)]

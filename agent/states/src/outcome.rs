@@ -16,6 +16,8 @@ pub(crate) struct Outcome {
     pub(crate) skip_watch: bool,
     /// What it changed is nothing that others should react to.
     pub(crate) skip_req: bool,
+    /// The functions that a `module.run` called: its return has them for its name.
+    pub(crate) names: Option<Box<[String]>>,
 }
 
 impl Outcome {

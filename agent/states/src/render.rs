@@ -1,20 +1,20 @@
 //! Jinja as Salt has it: one environment for a whole compilation, rendering SLS and templates.
 //!
 //! minijinja does the work; `preprocess` rewrites Salt's extensions, `python` makes values act as
-//! Python's, `filters` and `functions` hold what templates may call.
+//! Python's, `filters` and the execution modules (`crate::module`) hold what templates may call.
 
 mod filters;
-mod functions;
+mod imports;
 mod lines;
 mod methods;
 mod preprocess;
 pub(crate) mod python;
 
-pub(crate) use functions::{has as has_function, run as run_function};
+pub(crate) use imports::render_inside;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use minijinja::value::Value;
 use minijinja::{AutoEscape, Environment, UndefinedBehavior};
@@ -22,6 +22,7 @@ use serde_json::Value as Json;
 
 use crate::facts::Facts;
 use crate::host::Host;
+use crate::module::Site;
 use crate::opts::Opts;
 use crate::tree::Tree;
 use crate::yaml;
@@ -39,6 +40,18 @@ pub(crate) struct Scope {
     pub(crate) grains: Value,
     pub(crate) pillar: Value,
     pub(crate) opts: Value,
+    /// The last function of `salt` that was looked for in vain: its call's error tells no name.
+    missing: Mutex<Option<String>>,
+}
+
+impl Scope {
+    pub(crate) fn note_missing(&self, name: &str) {
+        *self.missing.lock().unwrap_or_else(PoisonError::into_inner) = Some(name.to_owned());
+    }
+
+    fn take_missing(&self) -> Option<String> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// Renders templates of one tree for one host.
@@ -111,6 +124,7 @@ impl Renderer {
             grains,
             pillar,
             opts,
+            missing: Mutex::default(),
         })
     }
 
@@ -124,6 +138,7 @@ impl Renderer {
             grains: scope.grains.clone(),
             pillar: scope.pillar.clone(),
             opts: scope.opts.clone(),
+            missing: Mutex::default(),
         }))
     }
 
@@ -141,8 +156,9 @@ impl Renderer {
         env.set_loader(move |name| load(&tree, name));
         env.set_path_join_callback(|name, parent| join(name, parent).into());
         filters::install(&mut env);
-        functions::install(&mut env, &scope);
-        let salt = functions::salt(&scope);
+        imports::install(&mut env, &scope);
+        let salt = crate::module::salt(&scope);
+        env.add_global("salt", salt.clone());
         Renderer { env, scope, salt }
     }
 
@@ -172,7 +188,19 @@ impl Renderer {
                 }
                 Ok(out)
             }
-            Err(error) => Err(explain(file, &error)),
+            Err(error) => {
+                let mut told = explain(file, &error);
+                if told.reason.ends_with("value of type undefined is not callable")
+                    && let Some(name) = self.scope.take_missing()
+                {
+                    told.reason = format!("Jinja variable 'salt' has no attribute '{name}'");
+                    if crate::module::is_module(name.split('.').next().unwrap_or_default()) {
+                        told.reason =
+                            format!("{}: {}", told.reason, crate::module::unsupported(&name));
+                    }
+                }
+                Err(told)
+            }
         }
     }
 
@@ -186,12 +214,7 @@ impl Renderer {
     fn context(&self, vars: Vars) -> Value {
         let mut all: Vars = BTreeMap::new();
         all.insert("salt".to_owned(), self.salt.clone());
-        all.insert("grains".to_owned(), self.scope.grains.clone());
-        all.insert("pillar".to_owned(), self.scope.pillar.clone());
-        all.insert("opts".to_owned(), self.scope.opts.clone());
-        for name in ["saltenv", "env"] {
-            all.insert(name.to_owned(), Value::from(self.scope.tree.saltenv()));
-        }
+        all.extend(usual_vars(&self.scope));
         all.extend(vars);
         Value::from_pairs(all)
     }
@@ -199,6 +222,22 @@ impl Renderer {
     pub(crate) fn scope(&self) -> &Scope {
         &self.scope
     }
+
+    /// What a function is called with outside templates: it may not act, unless the caller says so.
+    pub(crate) fn site(&self) -> Site<'_> {
+        Site { scope: &self.scope, env: &self.env, may_act: false }
+    }
+}
+
+/// The variables that every template sees, but for `salt`.
+fn usual_vars(scope: &Scope) -> [(String, Value); 5] {
+    [
+        ("grains".to_owned(), scope.grains.clone()),
+        ("pillar".to_owned(), scope.pillar.clone()),
+        ("opts".to_owned(), scope.opts.clone()),
+        ("saltenv".to_owned(), Value::from(scope.tree.saltenv())),
+        ("env".to_owned(), Value::from(scope.tree.saltenv())),
+    ]
 }
 
 /// The variables that tell an SLS where it is (`sls`, `slspath`, `tpldir`, ...).
@@ -305,11 +344,6 @@ fn explain(file: &str, error: &minijinja::Error) -> RenderError {
         line: place.line().and_then(|line| u32::try_from(line).ok()).unwrap_or(0),
         reason: reason.trim_end_matches(": ").to_owned(),
     }
-}
-
-/// Rewrites Salt's extensions in a piece of template.
-pub(crate) fn preprocess_text(text: &str) -> String {
-    preprocess::preprocess(text)
 }
 
 /// Parses YAML for a template, naming the line in the error.

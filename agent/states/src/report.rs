@@ -1,5 +1,6 @@
 //! What a run did: Salt's return, and a summary.
 
+use std::fmt;
 use std::time::Duration;
 
 use indexmap::IndexMap;
@@ -10,7 +11,7 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StateReturn {
     /// The state's name.
-    pub name: String,
+    pub name: Name,
     /// What it changed, or in a dry run would change.
     pub changes: Map<String, Value>,
     /// Whether it is as wanted; `None` in a dry run: it would change.
@@ -50,6 +51,31 @@ pub struct StateReturn {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
 fn is_false(flag: &bool) -> bool {
     !flag
+}
+
+/// What a return is called: one name, or the functions that a `module.run` called.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Name {
+    /// A state's name.
+    One(String),
+    /// Names of functions.
+    Many(Vec<String>),
+}
+
+impl From<String> for Name {
+    fn from(name: String) -> Name {
+        Name::One(name)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Name::One(name) => f.write_str(name),
+            Name::Many(names) => f.write_str(&names.join(", ")),
+        }
+    }
 }
 
 /// The whole run: returns by key (`mod_|-id_|-name_|-fun`), in run order.
@@ -103,7 +129,7 @@ impl Report {
     /// The report of a worker that the top file gives no state: one failed entry, as in Salt.
     pub fn no_states(comment: &str) -> Report {
         let entry = StateReturn {
-            name: "No States".to_owned(),
+            name: Name::One("No States".to_owned()),
             changes: Map::new(),
             result: Some(false),
             comment: comment.to_owned(),

@@ -5,7 +5,6 @@ use serde_json::Value;
 use crate::chunk::Chunk;
 use crate::error::{Error, Kind};
 use crate::function::{self, Function};
-use crate::render;
 use crate::requisite;
 
 /// Warnings, and faults.
@@ -48,6 +47,7 @@ fn arguments(
         if requisite::is_keyword(name)
             || known(&requisite::RUNTIME)
             || known(function.takes)
+            || function.takes.contains(&function::ANY)
             || known(function.tolerates)
         {
             continue;
@@ -122,7 +122,7 @@ fn runtime(chunk: &Chunk, warnings: &mut Vec<Error>, faults: &mut Vec<Error>) {
     for key in ["onlyif", "unless"] {
         let entries = chunk.args.get(key).and_then(Value::as_array).into_iter().flatten();
         for name in entries.filter_map(|entry| entry.get("fun")?.as_str()) {
-            if !render::has_function(name) {
+            if crate::module::find(name).is_none_or(|function| function.acts) {
                 let reason =
                     format!("the function '{name}' of {key} is not supported: use a command");
                 faults.push(told(key, reason));

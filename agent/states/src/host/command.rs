@@ -64,6 +64,10 @@ pub(crate) struct Exec {
     pub(crate) group: Option<String>,
     pub(crate) umask: Option<u32>,
     pub(crate) timeout: Option<Duration>,
+    /// What it reads; nothing when `None`.
+    pub(crate) stdin: Option<String>,
+    /// Errors go where the output goes, in their order.
+    pub(crate) merge_stderr: bool,
 }
 
 impl Exec {
@@ -109,6 +113,7 @@ pub(crate) fn run(host: &Host, exec: &Exec, cancel: &Cancel) -> Result<Output, C
     let start = |source| CommandError::Start { program: exec.argv[0].clone(), source };
     let mut child = command.spawn().map_err(start)?;
     let pid = child.id();
+    feed(child.stdin.take(), exec.stdin.as_ref());
     let stdout = drain(child.stdout.take());
     let stderr = drain(child.stderr.take());
     let ended = reap(child);
@@ -133,7 +138,8 @@ pub(crate) fn run(host: &Host, exec: &Exec, cancel: &Cancel) -> Result<Output, C
 fn prepare(host: &Host, exec: &Exec) -> Result<Command, CommandError> {
     let mut command = Command::new(&exec.argv[0]);
     command.args(&exec.argv[1..]);
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let stdin = if exec.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
+    command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0);
     command.env("LC_ALL", "C").env("LANGUAGE", "C");
     for (key, value) in &exec.env {
@@ -150,7 +156,7 @@ fn prepare(host: &Host, exec: &Exec) -> Result<Command, CommandError> {
     if let Some(folder) = folder(host, exec, home) {
         command.current_dir(folder);
     }
-    become_other(&mut command, identity, exec.umask.or_else(umask::wanted));
+    become_other(&mut command, identity, exec);
     Ok(command)
 }
 
@@ -190,14 +196,18 @@ fn identity(host: &Host, exec: &Exec) -> Result<Option<Identity>, CommandError> 
 }
 
 #[allow(unsafe_code, reason = "setgroups and umask have no other place than the forked child")]
-fn become_other(command: &mut Command, identity: Option<Identity>, umask: Option<u32>) {
-    if identity.is_none() && umask.is_none() {
+fn become_other(command: &mut Command, identity: Option<Identity>, exec: &Exec) {
+    let (umask, merge) = (exec.umask.or_else(umask::wanted), exec.merge_stderr);
+    if identity.is_none() && umask.is_none() && !merge {
         return;
     }
     let to_io = |error: nix::errno::Errno| io::Error::from_raw_os_error(error as i32);
     // SAFETY: only system calls, on data made before the fork.
     unsafe {
         command.pre_exec(move || {
+            if merge {
+                nix::errno::Errno::result(nix::libc::dup2(1, 2)).map_err(to_io)?;
+            }
             if let Some(mask) = umask {
                 nix::sys::stat::umask(nix::sys::stat::Mode::from_bits_truncate(mask));
             }
@@ -267,6 +277,15 @@ fn kill_group(pid: u32) {
         // Gone already is what we want.
         let _gone = killpg(nix::unistd::Pid::from_raw(pid), Signal::SIGKILL);
     }
+}
+
+/// Writes a command's input by a thread of its own: it may read late, or never.
+fn feed(stdin: Option<std::process::ChildStdin>, text: Option<&String>) {
+    let (Some(mut stdin), Some(text)) = (stdin, text.cloned()) else { return };
+    std::thread::spawn(move || {
+        // A command that does not read its input is none of our faults.
+        let _unread = io::Write::write_all(&mut stdin, text.as_bytes());
+    });
 }
 
 /// A stream being read by a thread of its own, so that a full pipe never stops the command.

@@ -9,8 +9,7 @@ use minijinja::value::{Kwargs, Rest, Value};
 
 use super::python;
 
-pub(super) use data::{load_json, walk};
-pub(super) use text::path_join;
+pub(super) use data::load_json;
 
 pub(super) fn install(env: &mut Environment<'static>) {
     data::install(env);

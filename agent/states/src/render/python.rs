@@ -30,6 +30,13 @@ pub(crate) fn fault(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error 
     Error::new(ErrorKind::InvalidOperation, detail)
 }
 
+/// Whether a value is a dict that can change; puts an entry into it.
+pub(crate) fn put(map: &Value, entry: Option<(Value, Value)>) -> bool {
+    let Some(map) = map.downcast_object_ref::<PyDict>() else { return false };
+    map.write().extend(entry);
+    true
+}
+
 /// The items of a sequence, the keys of a map; nothing for anything else.
 pub(crate) fn items(value: &Value) -> Vec<Value> {
     value.try_iter().map(Iterator::collect).unwrap_or_default()

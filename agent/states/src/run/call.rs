@@ -10,12 +10,12 @@ use super::retry::Retry;
 use super::{Options, Runner};
 use crate::chunk::Chunk;
 use crate::compile::Compiled;
-use crate::function::args::{list, mode, text, truth};
+use crate::function::args::{mode, text, truth};
 use crate::function::{self, Context};
-use crate::host::command::{Cancel, Exec, run as run_command};
+use crate::host::command::Cancel;
 use crate::host::{Host, umask};
 use crate::outcome::Outcome;
-use crate::report::StateReturn;
+use crate::report::{Name, StateReturn};
 use crate::session::Session;
 
 /// What every call of a state needs, on whatever thread.
@@ -142,9 +142,17 @@ impl<'a> Caller<'a> {
         };
         let cancel = self.cancel(low);
         let ctx = self.context(low, &cancel, test);
-        umask::with(mask, || match conditions::check(&ctx) {
-            Verdict::Skip(comment) => Outcome { skip_watch: true, ..Outcome::fine(comment) },
-            Verdict::Run => checked(&ctx, called(&ctx, how)),
+        umask::with(mask, || {
+            let outcome = match conditions::check(&ctx) {
+                Verdict::Fail(comment) => return Outcome::failed(comment),
+                Verdict::Skip(comment) => Outcome { skip_watch: true, ..Outcome::fine(comment) },
+                Verdict::Run => called(&ctx, how),
+            };
+            // A function that takes `check_cmd` itself checks before it acts. As in Salt, the
+            // commands run in a dry run, too, and for a state that did not run.
+            let own = function::find(&low.state, &low.fun);
+            let own = own.is_some_and(|function| function.takes.contains(&"check_cmd"));
+            if own { outcome } else { conditions::check_cmd(&ctx, outcome) }
         })
     }
 
@@ -192,25 +200,6 @@ fn called(ctx: &Context<'_>, how: How) -> Outcome {
     }
 }
 
-/// `check_cmd`: commands that decide whether the state succeeded.
-fn checked(ctx: &Context<'_>, outcome: Outcome) -> Outcome {
-    let low = ctx.chunk;
-    // A function that takes `check_cmd` itself checks before it acts.
-    let own = function::find(&low.state, &low.fun).is_some_and(|f| f.takes.contains(&"check_cmd"));
-    let Some(commands) = ctx.value("check_cmd").filter(|_| !own && !ctx.test).map(list) else {
-        return outcome;
-    };
-    for line in commands {
-        let output = run_command(ctx.host, &Exec::shell("/bin/sh", &line), ctx.cancel);
-        if !output.is_ok_and(|output| output.code == 0) {
-            let comment = "check_cmd determined the state failed".to_owned();
-            return Outcome { result: Some(false), comment, ..outcome };
-        }
-    }
-    let comment = "check_cmd determined the state succeeded".to_owned();
-    Outcome { result: Some(true), comment, ..outcome }
-}
-
 pub(super) fn truth_of(low: &Chunk, key: &str) -> bool {
     low.args.get(key).is_some_and(truth)
 }
@@ -220,9 +209,14 @@ impl StateReturn {
     pub(super) fn new(low: &Chunk, outcome: Outcome, run_num: u64) -> StateReturn {
         let mut state = StateReturn::shown(low, outcome, run_num);
         if truth_of(low, "no_log") {
-            let name = Value::from(std::mem::take(&mut state.name));
+            state.name = match state.name {
+                Name::One(name) => Name::One(text(&hidden(&Value::from(name)))),
+                Name::Many(names) => {
+                    let shown = names.into_iter().map(|name| text(&hidden(&Value::from(name))));
+                    Name::Many(shown.collect())
+                }
+            };
             let comment = Value::from(std::mem::take(&mut state.comment));
-            state.name = text(&hidden(&name));
             state.comment = text(&hidden(&comment));
             state.changes.values_mut().for_each(|value| *value = hidden(value));
         }
@@ -232,7 +226,9 @@ impl StateReturn {
     /// The same, whatever its `no_log` says: of a state that did not run there is nothing to hide.
     fn shown(low: &Chunk, outcome: Outcome, run_num: u64) -> StateReturn {
         StateReturn {
-            name: low.name.clone(),
+            name: outcome
+                .names
+                .map_or_else(|| Name::One(low.name.clone()), |names| Name::Many(names.into())),
             changes: outcome.changes,
             result: outcome.result,
             comment: outcome.comment,

@@ -1,20 +1,24 @@
-//! `onlyif`, `unless`, `creates`: whether a state runs at all.
+//! `onlyif`, `unless`, `creates`, `check_cmd`: whether a state runs, and whether it did well.
 
-use minijinja::value::Kwargs;
-use serde_json::Value;
+use std::time::Duration;
 
+use serde_json::{Map, Value};
+
+use crate::data::traverse;
 use crate::function::Context;
-use crate::function::args::{list, text};
-use crate::function::command_of;
-use crate::host::command::run;
-use crate::render::python::{from_json, to_json};
-use crate::render::run_function;
+use crate::function::args::{mode, seconds, text, truth};
+use crate::host::command::{CommandError, Exec, run};
+use crate::module;
+use crate::outcome::Outcome;
+use crate::render::python::{from_json, repr, to_json};
 
 /// What the conditions say.
 pub(super) enum Verdict {
     Run,
     /// Do not run, for this reason.
     Skip(String),
+    /// They cannot be judged.
+    Fail(String),
 }
 
 /// What one condition says: skip or not, and in which words.
@@ -23,21 +27,41 @@ struct Said {
     comment: String,
 }
 
+impl Said {
+    fn run(comment: impl Into<String>) -> Said {
+        Said { skip: false, comment: comment.into() }
+    }
+
+    fn skip(comment: impl Into<String>) -> Said {
+        Said { skip: true, comment: comment.into() }
+    }
+}
+
 /// Judges all conditions of a state; it runs only if none of them says no.
 pub(super) fn check(ctx: &Context<'_>) -> Verdict {
-    let said: Vec<Said> = [
-        ctx.value("onlyif").map(|entries| onlyif(ctx, entries)),
-        ctx.value("unless").map(|entries| unless(ctx, entries)),
-        ctx.value("creates").map(|paths| creates(ctx, paths)),
-    ]
-    .into_iter()
-    .flatten()
-    .collect();
-    if !said.iter().any(|said| said.skip) {
-        return Verdict::Run;
+    match judged(ctx) {
+        Ok(said) if said.iter().any(|said| said.skip) => {
+            let comments: Vec<String> = said.into_iter().map(|said| said.comment).collect();
+            Verdict::Skip(comments.join("\n"))
+        }
+        Ok(_) => Verdict::Run,
+        Err(problem) => Verdict::Fail(format!("An exception occurred in this state: {problem}")),
     }
-    let comments: Vec<String> = said.into_iter().map(|said| said.comment).collect();
-    Verdict::Skip(comments.join("\n"))
+}
+
+/// What each condition says, in Salt's order. `None` is a condition, too: of a bad type.
+fn judged(ctx: &Context<'_>) -> Result<Vec<Said>, String> {
+    let mut said = Vec::new();
+    if let Some(entries) = ctx.chunk.args.get("onlyif") {
+        said.push(onlyif(ctx, entries)?);
+    }
+    if let Some(entries) = ctx.chunk.args.get("unless") {
+        said.push(unless(ctx, entries)?);
+    }
+    if let Some(paths) = ctx.chunk.args.get("creates") {
+        said.push(creates(ctx, paths));
+    }
+    Ok(said)
 }
 
 fn entries(value: &Value) -> Vec<Value> {
@@ -47,78 +71,188 @@ fn entries(value: &Value) -> Vec<Value> {
     }
 }
 
+/// What one entry gives: the code of a command, or the truth of a function's result.
+enum Gave {
+    Code(i32),
+    Truth(bool),
+}
+
 /// All must hold.
-fn onlyif(ctx: &Context<'_>, value: &Value) -> Said {
-    let mut comment = "onlyif condition is true".to_owned();
+fn onlyif(ctx: &Context<'_>, value: &Value) -> Result<Said, String> {
+    const BAD: &str = "onlyif execution failed, bad type passed";
+    let mut said = Said::run("");
     for entry in entries(value) {
-        match holds(ctx, &entry) {
-            Ok(true) => {}
-            Ok(false) => {
-                return Said { skip: true, comment: "onlyif condition is false".to_owned() };
+        let gave = match &entry {
+            Value::String(line) => Gave::Code(command(ctx, line, 100)?),
+            Value::Object(map) if !map.contains_key("fun") => {
+                return Ok(Said::run(format!("no `fun` argument in onlyif: {}", shown(&entry))));
             }
-            Err(problem) => {
-                comment = problem;
-                break;
+            Value::Object(map) => function(ctx, map)?,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
+                return Ok(Said::run(BAD));
+            }
+        };
+        match gave {
+            Gave::Code(0) | Gave::Truth(true) => said = Said::run("onlyif condition is true"),
+            Gave::Code(_) | Gave::Truth(false) => {
+                return Ok(Said::skip("onlyif condition is false"));
             }
         }
     }
-    Said { skip: false, comment }
+    Ok(said)
 }
 
 /// Skips only if all hold.
-fn unless(ctx: &Context<'_>, value: &Value) -> Said {
+fn unless(ctx: &Context<'_>, value: &Value) -> Result<Said, String> {
+    let mut said = Said::run("");
     for entry in entries(value) {
-        match holds(ctx, &entry) {
-            Ok(true) => {}
-            Ok(false) => {
-                return Said { skip: false, comment: "unless condition is false".to_owned() };
+        let gave = match &entry {
+            Value::String(line) => Gave::Code(command(ctx, line, 0)?),
+            Value::Object(map) if !map.contains_key("fun") => {
+                let comment = format!("no `fun` argument in unless: {}", shown(&entry));
+                return Ok(Said { comment, ..said });
             }
-            Err(comment) => return Said { skip: false, comment },
+            Value::Object(map) => function(ctx, map)?,
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) => {
+                // Salt goes on to the next entry, which may say otherwise.
+                said = Said::run("unless condition is false, bad type passed");
+                continue;
+            }
+        };
+        match gave {
+            Gave::Code(0) | Gave::Truth(true) => said = Said::skip("unless condition is true"),
+            Gave::Code(_) | Gave::Truth(false) => {
+                return Ok(Said::run("unless condition is false"));
+            }
         }
     }
-    Said { skip: true, comment: "unless condition is true".to_owned() }
+    Ok(said)
 }
 
-/// A command that exits with 0, a plain truth, or a function that returns something true.
-fn holds(ctx: &Context<'_>, entry: &Value) -> Result<bool, String> {
-    match entry {
-        Value::Bool(flag) => Ok(*flag),
-        Value::Object(map) => function(ctx, map),
-        other => {
-            let exec = command_of(ctx, &text(other))?;
-            Ok(run(ctx.host, &exec, ctx.cancel).is_ok_and(|output| output.code == 0))
+fn shown(value: &Value) -> String {
+    repr(&from_json(value))
+}
+
+/// Runs a condition's command with the state's own options; `broken` stands for one that cannot
+/// be run.
+fn command(ctx: &Context<'_>, line: &str, broken: i32) -> Result<i32, String> {
+    let exec = match exec(ctx, line) {
+        Ok(exec) => exec,
+        Err(problem) => {
+            tracing::debug!(problem, "a condition's command cannot be run");
+            return Ok(broken);
+        }
+    };
+    match run(ctx.host, &exec, ctx.cancel) {
+        Ok(output) => {
+            let good = ctx.list("success_retcodes").contains(&output.code.to_string());
+            Ok(if good { 0 } else { output.code })
+        }
+        Err(CommandError::Cancelled) => Err("the run was cancelled".to_owned()),
+        Err(_) => Ok(broken),
+    }
+}
+
+/// The shell for a condition's line: the state's, or the host's.
+fn shell(ctx: &Context<'_>) -> String {
+    let fact = || ctx.compiled.facts.get("shell").and_then(Value::as_str).map(str::to_owned);
+    fact().unwrap_or_else(|| "/bin/sh".to_owned())
+}
+
+/// The options of a command that a state's conditions share, but those in `cmd_opts_exclude`.
+fn exec(ctx: &Context<'_>, line: &str) -> Result<Exec, String> {
+    let excluded = ctx.list("cmd_opts_exclude");
+    let value = |name: &str| ctx.value(name).filter(|_| !excluded.iter().any(|own| own == name));
+    let word = |name: &str| value(name).map(text).filter(|text| !text.is_empty());
+    if word("root").is_some() {
+        return Err("'root' is not supported".to_owned());
+    }
+    if let Some(cwd) = word("cwd")
+        && !ctx.host.stat(&cwd).is_some_and(|meta| meta.is_dir())
+    {
+        return Err(format!("Specified cwd '{cwd}' either not absolute or does not exist"));
+    }
+    let mut env = Vec::new();
+    for map in value("env").map(entries).unwrap_or_default() {
+        for (key, value) in map.as_object().ok_or("'env' is no map")? {
+            let unset = matches!(value, Value::Null);
+            env.push((key.clone(), Some(if unset { String::new() } else { text(value) })));
         }
     }
+    if let Some(folder) = word("prepend_path") {
+        let path = std::env::var("PATH").unwrap_or_default();
+        env.push(("PATH".to_owned(), Some(format!("{folder}:{path}"))));
+    }
+    let umask =
+        word("umask").map(|umask| mode(&umask).ok_or("'umask' is not octal")).transpose()?;
+    Ok(Exec {
+        cwd: word("cwd").or_else(|| home(ctx, word("runas"))),
+        runas: word("runas"),
+        env,
+        umask,
+        timeout: seconds(value("timeout")).filter(|limit| *limit > Duration::ZERO),
+        ..Exec::shell(&word("shell").unwrap_or_else(|| shell(ctx)), line)
+    })
+}
+
+/// Where a command starts that names no folder: at its user's home.
+fn home(ctx: &Context<'_>, runas: Option<String>) -> Option<String> {
+    let own = || std::env::var("HOME").ok();
+    let home = match runas {
+        Some(user) => ctx.host.accounts().user(&user).map(|user| user.home),
+        None => own(),
+    };
+    let there = |home: &String| ctx.host.stat(home).is_some_and(|meta| meta.is_dir());
+    home.filter(|home| ctx.host.root().is_none() && there(home))
 }
 
 /// `{fun: mod.fun, args: [..], get_return: key, ..}`.
-fn function(ctx: &Context<'_>, map: &serde_json::Map<String, Value>) -> Result<bool, String> {
-    let fun = map.get("fun").map(text).ok_or("no `fun` argument in the condition")?;
-    let args = map.get("args").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let args = args.iter().map(from_json).collect();
-    let named =
-        map.iter().filter(|(key, _)| !["fun", "args", "get_return"].contains(&key.as_str()));
-    let kwargs = Kwargs::from_iter(named.map(|(key, value)| (key.clone(), from_json(value))));
-    let scope = ctx.renderer().scope();
-    let called = run_function(scope, &fun, args, kwargs);
-    let called = called.ok_or_else(|| format!("the function '{fun}' is not supported here"))?;
-    let mut result = to_json(&called.map_err(|error| error.to_string())?);
-    if let Some(key) = map.get("get_return").map(text) {
-        result = crate::data::traverse(&result, &key, ":").cloned().unwrap_or(Value::Null);
+fn function(ctx: &Context<'_>, map: &Map<String, Value>) -> Result<Gave, String> {
+    let name = map.get("fun").map(text).unwrap_or_default();
+    let function = module::find(&name).ok_or_else(|| module::unsupported(&name))?;
+    let args = match map.get("args") {
+        Some(Value::Array(items)) => items.iter().map(from_json).collect(),
+        Some(one) if truth(one) => vec![from_json(one)],
+        Some(_) | None => Vec::new(),
+    };
+    let own = |key: &str| ["fun", "args", "get_return"].contains(&key);
+    let named = map.iter().filter(|(key, _)| !own(key));
+    let named = named.map(|(key, value)| (key.clone(), from_json(value))).collect();
+    let called = function.call(ctx.renderer().site(), args, named);
+    let returned = called.map_err(|error| error.detail().unwrap_or_default().to_owned())?;
+    if returned.retcode != 0 {
+        return Ok(Gave::Code(returned.retcode));
     }
-    Ok(crate::function::args::truth(&result))
+    let result = to_json(&returned.value);
+    let Some(key) = map.get("get_return").filter(|key| truth(key)).map(text) else {
+        return Ok(Gave::Truth(truth(&result)));
+    };
+    Ok(Gave::Truth(traverse(&result, &key, ":").is_some_and(truth)))
 }
 
 fn creates(ctx: &Context<'_>, value: &Value) -> Said {
-    let there = |path: &String| ctx.host.stat(path).is_some();
-    let paths = list(value);
+    let there = |path: &str| ctx.host.stat(path).is_some();
     match value {
-        Value::String(path) if there(path) => {
-            Said { skip: true, comment: format!("{path} exists") }
+        Value::String(path) if there(path) => Said::skip(format!("{path} exists")),
+        Value::Array(paths) if paths.iter().all(|path| there(&text(path))) => {
+            Said::skip("All files in creates exist")
         }
-        Value::Array(_) if paths.iter().all(there) => {
-            Said { skip: true, comment: "All files in creates exist".to_owned() }
-        }
-        _ => Said { skip: false, comment: "Creates files not found".to_owned() },
+        _ => Said::run("Creates files not found"),
     }
+}
+
+/// `check_cmd`: commands that decide, after a state, whether it succeeded. They know none of the
+/// state's options.
+pub(super) fn check_cmd(ctx: &Context<'_>, outcome: Outcome) -> Outcome {
+    let Some(commands) = ctx.value("check_cmd").map(entries) else { return outcome };
+    for line in commands.iter().map(text) {
+        let exec = Exec { cwd: home(ctx, None), ..Exec::shell(&shell(ctx), &line) };
+        let output = run(ctx.host, &exec, ctx.cancel);
+        if !output.is_ok_and(|output| output.code == 0) {
+            let comment = "check_cmd determined the state failed".to_owned();
+            return Outcome { result: Some(false), comment, ..outcome };
+        }
+    }
+    let comment = "check_cmd determined the state succeeded".to_owned();
+    Outcome { result: Some(true), comment, ..outcome }
 }

@@ -53,8 +53,12 @@ impl Runner<'_, '_> {
         }
         let caller = self.caller;
         let cancel = caller.cancel(low);
-        if let Verdict::Skip(comment) = conditions::check(&caller.context(low, &cancel, false)) {
-            let outcome = Outcome { skip_watch: true, ..Outcome::fine(comment) };
+        let kept = match conditions::check(&caller.context(low, &cancel, false)) {
+            Verdict::Run => None,
+            Verdict::Skip(comment) => Some(Outcome { skip_watch: true, ..Outcome::fine(comment) }),
+            Verdict::Fail(comment) => Some(Outcome::failed(comment)),
+        };
+        if let Some(outcome) = kept {
             let num = self.next_num();
             self.finish(low.tag(), StateReturn::new(low, outcome, num));
             return true;

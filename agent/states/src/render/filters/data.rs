@@ -75,7 +75,7 @@ fn traverse(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, E
 }
 
 /// Follows `a:b:0` through maps and lists.
-pub(in crate::render) fn walk(value: &Value, path: &str, by: &str) -> Option<Value> {
+fn walk(value: &Value, path: &str, by: &str) -> Option<Value> {
     path.split(by).try_fold(value.clone(), |here, part| step(&here, part))
 }
 

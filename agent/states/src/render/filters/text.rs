@@ -92,7 +92,7 @@ pub(super) fn test_match(value: &Value, pattern: &str) -> Result<bool, Error> {
 }
 
 /// Python's `os.path.join`.
-pub(in crate::render) fn path_join(parts: &[String]) -> String {
+fn path_join(parts: &[String]) -> String {
     let mut out = String::new();
     for part in parts {
         if part.starts_with('/') || out.is_empty() {

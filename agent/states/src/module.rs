@@ -1,0 +1,130 @@
+//! Salt's execution modules: `salt['mod.fun'](..)` in templates, `fun:` conditions, `module.run`.
+//!
+//! Each module is a file with a table of its functions. A function tells which arguments it takes,
+//! and whether it only reads or also acts on the host: one that acts runs from `module.run` alone,
+//! so that rendering and checking change nothing.
+
+mod accounts;
+mod call;
+mod cmd;
+mod config;
+mod cp;
+mod defaults;
+mod environ;
+mod file;
+mod grains;
+mod hashutil;
+mod known;
+mod loader;
+mod machine;
+mod matching;
+mod merge;
+mod network;
+mod pillar;
+mod pkg;
+mod random;
+mod saltutil;
+mod serial;
+mod service;
+mod slsutil;
+mod status;
+mod test;
+mod tidy;
+mod walk;
+
+use minijinja::value::Value;
+use minijinja::{Environment, Error};
+
+use crate::render::Scope;
+pub(crate) use call::{Call, Signature, is_invalid};
+pub(crate) use known::is_module;
+pub(crate) use loader::{salt, unsupported};
+
+/// What a function does.
+type Body = fn(&Call<'_>) -> Result<Value, Error>;
+
+/// One function of a module.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Function {
+    /// `module.function`.
+    pub(crate) name: &'static str,
+    /// Its arguments, in Salt's order: `key default= *args **kwargs`.
+    pub(crate) takes: Signature,
+    /// Whether it changes the host.
+    pub(crate) acts: bool,
+    body: Body,
+}
+
+/// A function that only reads.
+const fn reads(name: &'static str, takes: &'static str, body: Body) -> Function {
+    Function { name, takes: Signature(takes), acts: false, body }
+}
+
+/// A function that changes the host: it runs from `module.run` only.
+const fn acts(name: &'static str, takes: &'static str, body: Body) -> Function {
+    Function { name, takes: Signature(takes), acts: true, body }
+}
+
+/// All functions, by the file that has their module.
+static TABLES: &[&[Function]] = &[
+    pillar::ALL,
+    grains::ALL,
+    config::ALL,
+    slsutil::ALL,
+    defaults::ALL,
+    cp::ALL,
+    file::ALL,
+    cmd::ALL,
+    network::ALL,
+    matching::ALL,
+    hashutil::ALL,
+    random::ALL,
+    accounts::ALL,
+    pkg::ALL,
+    service::ALL,
+    status::ALL,
+    machine::ALL,
+    environ::ALL,
+    test::ALL,
+    saltutil::ALL,
+];
+
+/// The function of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Function> {
+    TABLES.iter().copied().flatten().find(|function| function.name == name)
+}
+
+/// What a call is made with.
+#[derive(Clone, Copy)]
+pub(crate) struct Site<'a> {
+    pub(crate) scope: &'a Scope,
+    pub(crate) env: &'a Environment<'a>,
+    /// Whether functions that change the host may run.
+    pub(crate) may_act: bool,
+}
+
+impl Function {
+    /// Calls it with positional and named arguments.
+    pub(crate) fn call(
+        &self,
+        site: Site<'_>,
+        args: Vec<Value>,
+        kwargs: Vec<(String, Value)>,
+    ) -> Result<Returned, Error> {
+        let call = Call::bind(self, site, args, kwargs)?;
+        if self.acts && !site.may_act {
+            return Err(call
+                .fail(format!("'{}' changes the host: use it in a module.run state", self.name)));
+        }
+        let value = (self.body)(&call)?;
+        Ok(Returned { value, retcode: call.retcode() })
+    }
+}
+
+/// What a call gave.
+#[derive(Debug)]
+pub(crate) struct Returned {
+    pub(crate) value: Value,
+    /// Salt's `__context__['retcode']`: not 0 if the function told of a failure beside its value.
+    pub(crate) retcode: i32,
+}

@@ -1,0 +1,99 @@
+//! user, group, shadow: the accounts of the host.
+
+use minijinja::Error;
+use minijinja::value::Value;
+use serde_json::{Value as Json, json};
+
+use super::{Call, Function, reads};
+use crate::host::accounts::{Accounts, Group, SHADOW, User};
+use crate::render::python::{from_json, list};
+
+/// This module's functions.
+pub(super) const ALL: &[Function] = &[
+    reads("user.info", "name root=", |call| {
+        let accounts = call.scope.host.accounts();
+        let found = accounts.user(&call.text("name"));
+        Ok(from_json(&found.map_or_else(|| json!({}), |user| user_shown(&accounts, &user))))
+    }),
+    reads("user.getent", "refresh= root=", |call| {
+        let accounts = call.scope.host.accounts();
+        let all = accounts.users.iter().map(|user| user_shown(&accounts, user));
+        Ok(from_json(&all.collect::<Json>()))
+    }),
+    reads("user.list_users", "root=", |call| {
+        let mut names: Vec<String> =
+            call.scope.host.accounts().users.iter().map(|user| user.name.clone()).collect();
+        names.sort();
+        Ok(texts(names))
+    }),
+    reads("user.list_groups", "name", |call| {
+        let accounts = call.scope.host.accounts();
+        let found = accounts.user(&call.text("name"));
+        Ok(texts(found.map(|user| groups(&accounts, &user)).unwrap_or_default()))
+    }),
+    reads("user.primary_group", "name", |call| {
+        let accounts = call.scope.host.accounts();
+        let name = call.text("name");
+        let found = accounts.user(&name).map(|user| accounts.group_name(user.gid));
+        Ok(Value::from(found.unwrap_or_else(|| format!("id: '{name}': no such user"))))
+    }),
+    reads("group.info", "name root=", |call| {
+        let found = call.scope.host.accounts().group(&call.text("name"));
+        Ok(from_json(&found.map_or_else(|| json!({}), |group| group_shown(&group))))
+    }),
+    reads("group.getent", "refresh= root=", |call| {
+        let accounts = call.scope.host.accounts();
+        Ok(from_json(&accounts.groups.iter().map(group_shown).collect::<Json>()))
+    }),
+    reads("shadow.info", "name root=", shadow),
+];
+
+fn texts(all: Vec<String>) -> Value {
+    list(all.into_iter().map(Value::from).collect())
+}
+
+/// The groups of a user by name, the own one with them.
+fn groups(accounts: &Accounts, user: &User) -> Vec<String> {
+    let mut all: Vec<String> =
+        accounts.groups_of(&user.name).iter().map(|group| group.name.clone()).collect();
+    all.push(accounts.group_name(user.gid));
+    all.sort();
+    all.dedup();
+    all
+}
+
+fn user_shown(accounts: &Accounts, user: &User) -> Json {
+    let mut gecos = user.gecos.splitn(5, ',');
+    let mut next = || gecos.next().unwrap_or_default().to_owned();
+    let (full, room, work, home, other) = (next(), next(), next(), next(), next());
+    json!({
+        "gid": user.gid, "groups": groups(accounts, user), "home": user.home, "name": user.name,
+        "passwd": "x", "shell": user.shell, "uid": user.uid, "fullname": full, "roomnumber": room,
+        "workphone": work, "homephone": home, "other": other,
+    })
+}
+
+fn group_shown(group: &Group) -> Json {
+    json!({"name": group.name, "passwd": "x", "gid": group.gid, "members": group.members})
+}
+
+/// The line of `/etc/shadow`. The hash itself stays there: a template has no use for it.
+fn shadow(call: &Call<'_>) -> Result<Value, Error> {
+    let name = call.text("name");
+    let text = call.scope.host.read_text(SHADOW).unwrap_or_default();
+    let line = text.lines().find(|line| line.split(':').next() == Some(name.as_str()));
+    let fields: Vec<&str> = line.unwrap_or_default().split(':').collect();
+    let number =
+        |at: usize| fields.get(at).and_then(|field| field.parse::<i64>().ok()).unwrap_or(-1);
+    let found = line.is_some();
+    Ok(from_json(&json!({
+        "name": if found { name.as_str() } else { "" },
+        "passwd": if found { "**********" } else { "" },
+        "lstchg": if found { json!(number(2)) } else { json!("") },
+        "min": if found { json!(number(3)) } else { json!("") },
+        "max": if found { json!(number(4)) } else { json!("") },
+        "warn": if found { json!(number(5)) } else { json!("") },
+        "inact": if found { json!(number(6)) } else { json!("") },
+        "expire": if found { json!(number(7)) } else { json!("") },
+    })))
+}

@@ -1,0 +1,237 @@
+//! cmd: running commands. Salt gives a line to a shell only if `python_shell` asks for one.
+
+use std::time::Duration;
+
+use minijinja::Error;
+use minijinja::value::{Value, ValueKind};
+
+use super::merge::is_list;
+use super::{Call, Function, reads, tidy};
+use crate::host::command::{Cancel, Exec, Output, run};
+use crate::host::{Host, files};
+use crate::render::python::{items, list, pairs, text};
+
+/// How long a command may run while a template renders, unless the call says otherwise.
+pub(super) const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
+
+/// This module's functions. They run in templates, too, as Salt's do: what they change is the
+/// template's own doing.
+pub(super) const ALL: &[Function] = &[
+    reads("cmd.run", RUN, |call| printed(call, None)),
+    reads("cmd.run_stdout", RUN, |call| printed(call, None)),
+    reads("cmd.shell", RUN, |call| printed(call, Some(true))),
+    reads("cmd.run_stderr", RUN, |call| {
+        let ran = execute(call, None, false)?;
+        Ok(Value::from(if call.flag("hide_output", false) { String::new() } else { ran.stderr }))
+    }),
+    reads("cmd.run_all", RUN, |call| {
+        let ran = execute(call, None, call.flag("redirect_stderr", false))?;
+        let hide = call.flag("hide_output", false);
+        let shown =
+            if hide { Output { stdout: String::new(), stderr: String::new(), ..ran } } else { ran };
+        let code = shown.code;
+        Ok(all(&shown, code))
+    }),
+    reads("cmd.retcode", RUN, |call| execute(call, None, true).map(|ran| Value::from(ran.code))),
+    reads("cmd.which", "cmd", |call| {
+        Ok(which(&call.scope.host, &call.text("cmd")).map_or_else(|| Value::from(()), Value::from))
+    }),
+    reads("cmd.which_bin", "cmds", |call| {
+        let names = items(&call.must("cmds"));
+        let found = names.iter().find_map(|name| which(&call.scope.host, &text(name)));
+        Ok(found.map_or_else(|| Value::from(()), Value::from))
+    }),
+    reads("cmd.has_exec", "cmd", |call| {
+        Ok(Value::from(which(&call.scope.host, &call.text("cmd")).is_some()))
+    }),
+    reads("cmd.shells", "", |call| {
+        let text = call.scope.host.read_text("/etc/shells").unwrap_or_default();
+        let lines = text.lines().map(str::trim).filter(|line| line.starts_with('/'));
+        Ok(list(lines.map(Value::from).collect()))
+    }),
+];
+
+/// What all of them take, in the order of `cmd.run`; names after `group` are hardly ever places.
+const RUN: &str = "cmd cwd= stdin= runas= group= shell= python_shell= env= clean_env= template= \
+                   rstrip= umask= output_encoding= output_loglevel= log_callback= hide_output= \
+                   timeout= reset_system_locale= ignore_retcode= saltenv= use_vt= redirect_stderr= \
+                   bg= password= encoded_cmd= raise_err= prepend_path= success_retcodes= \
+                   success_stdout= success_stderr= **kwargs";
+
+/// Options that would need what this engine does not have.
+const REFUSED: [&str; 6] = ["template", "bg", "password", "encoded_cmd", "use_vt", "root"];
+
+fn printed(call: &Call<'_>, shell: Option<bool>) -> Result<Value, Error> {
+    let redirect = call.name() != "cmd.run_stdout" && call.flag("redirect_stderr", true);
+    let ran = execute(call, shell, redirect)?;
+    if ran.code != 0 && call.flag("raise_err", false) && !call.flag("ignore_retcode", false) {
+        return Err(call.fail(ran.stdout));
+    }
+    Ok(Value::from(if call.flag("hide_output", false) { String::new() } else { ran.stdout }))
+}
+
+/// Runs the command of a call; the output is cut at its end, the code judged.
+fn execute(call: &Call<'_>, shell: Option<bool>, redirect: bool) -> Result<Output, Error> {
+    let given = |name: &str| call.value(name).is_some_and(|value| value.is_true());
+    let other = |name: &str| call.others().any(|(key, value)| key == name && value.is_true());
+    if let Some(name) = REFUSED.iter().find(|name| given(name) || other(name)) {
+        return Err(
+            call.fail(format!("{} with '{name}' is not supported: leave it out", call.name()))
+        );
+    }
+    let exec = exec(call, shell, redirect)?;
+    let host = &call.scope.host;
+    let mut output =
+        run(host, &exec, &Cancel::default()).map_err(|error| call.fail(error.to_string()))?;
+    if output.timed_out {
+        let timeout = exec.timeout.unwrap_or_default().as_secs_f64();
+        let cmd = text(&call.must("cmd"));
+        output.stdout = format!("{cmd} : Timed out after {timeout} seconds");
+        output.stderr.clear();
+    } else if call.flag("rstrip", true) {
+        output.stdout.truncate(output.stdout.trim_end().len());
+        output.stderr.truncate(output.stderr.trim_end().len());
+    }
+    let listed = |name: &str| {
+        let value = call.set(name).filter(Value::is_true);
+        value.map(|value| split(&value)).unwrap_or_default()
+    };
+    if listed("success_retcodes").contains(&output.code.to_string())
+        || listed("success_stdout").iter().any(|wanted| output.stdout.contains(wanted))
+        || listed("success_stderr").iter().any(|wanted| output.stderr.contains(wanted))
+    {
+        output.code = 0;
+    }
+    if !call.flag("ignore_retcode", false) {
+        call.set_retcode(output.code);
+    }
+    Ok(output)
+}
+
+/// A list, or words between commas.
+fn split(value: &Value) -> Vec<String> {
+    if is_list(value) || value.is_tuple() {
+        return items(value).iter().map(text).collect();
+    }
+    text(value).split(',').map(|word| word.trim().to_owned()).collect()
+}
+
+fn exec(call: &Call<'_>, shell: Option<bool>, redirect: bool) -> Result<Exec, Error> {
+    let cmd = call.must("cmd");
+    let program = shell_of(call);
+    let by_shell = call.set("python_shell").map(|flag| flag.is_true()).or(shell).unwrap_or(false);
+    let argv = if is_list(&cmd) || cmd.is_tuple() {
+        items(&cmd).iter().map(text).collect()
+    } else if by_shell {
+        Exec::shell(&program, &text(&cmd)).argv
+    } else {
+        tidy::words(&text(&cmd)).ok_or_else(|| call.fail("No closing quotation"))?
+    };
+    if argv.first().is_none_or(String::is_empty) {
+        return Err(call.fail("Unable to run command '[]': there is no command"));
+    }
+    let word = |name: &str| call.text_of(name).filter(|word| !word.is_empty());
+    let (runas, group) = (word("runas"), word("group"));
+    let host = &call.scope.host;
+    let cwd = word("cwd").or_else(|| home(host, runas.as_deref()));
+    if let Some(cwd) = call.text_of("cwd").filter(|cwd| !cwd.is_empty())
+        && !(cwd.starts_with('/') && host.stat(&cwd).is_some_and(|meta| meta.is_dir()))
+    {
+        return Err(
+            call.fail(format!("Specified cwd '{cwd}' either not absolute or does not exist"))
+        );
+    }
+    let umask = call.text_of("umask").map(|umask| {
+        let digits = umask.trim_start_matches('0');
+        if digits.is_empty() {
+            return Err(call.fail("Zero umask is not allowed."));
+        }
+        u32::from_str_radix(digits, 8).map_err(|_| call.fail(format!("Invalid umask: '{umask}'")))
+    });
+    let seconds = call.set("timeout").and_then(|timeout| text(&timeout).parse::<f64>().ok());
+    let timeout = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    let usual = (!call.site.may_act).then_some(TIMEOUT_DEFAULT);
+    Ok(Exec {
+        argv,
+        cwd,
+        env: env(call)?,
+        runas,
+        group,
+        umask: umask.transpose()?,
+        timeout: timeout.or(usual),
+        stdin: call.text_of("stdin"),
+        merge_stderr: redirect,
+    })
+}
+
+/// The shell to use: the call's, or the host's.
+fn shell_of(call: &Call<'_>) -> String {
+    let fact = || call.scope.facts.get("shell").and_then(|shell| shell.as_str().map(str::to_owned));
+    let given = call.text_of("shell").filter(|shell| !shell.is_empty());
+    given.or_else(fact).unwrap_or_else(|| "/bin/sh".to_owned())
+}
+
+/// The home folder of a user, where a command starts.
+fn home(host: &Host, runas: Option<&str>) -> Option<String> {
+    if host.root().is_some() {
+        return None;
+    }
+    let home = match runas {
+        Some(user) => host.accounts().user(user).map(|user| user.home),
+        None => std::env::var("HOME").ok(),
+    };
+    home.filter(|home| host.stat(home).is_some_and(|meta| meta.is_dir()))
+}
+
+/// `env` as a map or a list of maps; `prepend_path` before the path.
+fn env(call: &Call<'_>) -> Result<Vec<(String, Option<String>)>, Error> {
+    let mut out = Vec::new();
+    let maps = match call.set("env").filter(Value::is_true) {
+        None => Vec::new(),
+        Some(value) if is_list(&value) => items(&value),
+        Some(value) => vec![value],
+    };
+    for map in &maps {
+        if map.kind() != ValueKind::Map {
+            return Err(call.fail("Invalidly-formatted 'env' parameter. See documentation."));
+        }
+        for (key, value) in pairs(map) {
+            let value = if value.is_none() { String::new() } else { text(&value) };
+            out.push((text(&key), Some(value)));
+        }
+    }
+    if let Some(folder) = call.text_of("prepend_path").filter(|folder| !folder.is_empty()) {
+        let path = std::env::var("PATH").unwrap_or_default();
+        out.push(("PATH".to_owned(), Some(format!("{folder}:{path}"))));
+    }
+    Ok(out)
+}
+
+/// What `cmd.run_all` returns.
+pub(super) fn all(output: &Output, code: i32) -> Value {
+    let entry = |name: &str, value: Value| (Value::from(name), value);
+    crate::render::python::dict(
+        [
+            entry("pid", Value::from(output.pid)),
+            entry("retcode", Value::from(code)),
+            entry("stdout", Value::from(output.stdout.as_str())),
+            entry("stderr", Value::from(output.stderr.as_str())),
+        ]
+        .into_iter()
+        .collect(),
+    )
+}
+
+/// Finds a program: in the agent's own path, then in the usual folders.
+pub(super) fn which(host: &Host, name: &str) -> Option<String> {
+    let name = name.trim();
+    if host.root().is_none() && !name.contains('/') && !name.is_empty() {
+        let path = std::env::var("PATH").unwrap_or_default();
+        let own = path.split(':').filter(|folder| folder.starts_with('/'));
+        let found = own.map(|folder| format!("{folder}/{name}"));
+        if let Some(found) = found.into_iter().find_map(|path| files::which(host, &path)) {
+            return Some(found);
+        }
+    }
+    files::which(host, name).filter(|_| !name.is_empty())
+}

@@ -1,0 +1,154 @@
+//! pillar: the worker's data.
+
+use minijinja::Error;
+use minijinja::value::Value;
+
+use super::merge::{is_list, is_map, joined, update};
+use super::walk::walk;
+use super::{Call, Function, grains, reads};
+use crate::render::python::{deep, dict, items, list, pairs, text};
+
+/// This module's functions.
+pub(super) const ALL: &[Function] = &[
+    reads(
+        "pillar.get",
+        "key default= merge= merge_nested_lists= delimiter= pillarenv= saltenv= unmask=",
+        get,
+    ),
+    reads(
+        "pillar.fetch",
+        "key default= merge= merge_nested_lists= delimiter= pillarenv= saltenv= unmask=",
+        get,
+    ),
+    reads("pillar.items", ITEMS, all),
+    reads("pillar.data", ITEMS, all),
+    reads("pillar.item", "*args default= delimiter= pillarenv= saltenv= unmask=", item),
+    reads("pillar.raw", "key= unmask=", raw),
+    reads("pillar.keys", "key delimiter= unmask=", keys),
+    reads("pillar.ls", ITEMS, |call| Ok(list(items(&call.scope.pillar)))),
+    reads("pillar.obfuscate", ITEMS, |call| Ok(obfuscated(&call.scope.pillar))),
+    reads("pillar.filter_by", "lookup_dict pillar merge= default= base=", |call| {
+        grains::filtered(call, &call.scope.pillar, &call.text("pillar"))
+    }),
+];
+
+const ITEMS: &str = "*args pillar= pillar_enc= pillarenv= saltenv= unmask=";
+
+pub(super) fn delimiter(call: &Call<'_>) -> String {
+    call.text_or("delimiter", ":")
+}
+
+fn get(call: &Call<'_>) -> Result<Value, Error> {
+    let found = walk(&call.scope.pillar, &call.must("key"), &delimiter(call));
+    let default = call.value("default");
+    if call.flag("merge", false)
+        && let Some(merged) = merged(call, default.as_ref(), found.as_ref())?
+    {
+        return Ok(merged);
+    }
+    match found.or(default) {
+        Some(value) => Ok(value),
+        None if grains::option(call, "pillar_raise_on_missing")
+            .is_some_and(|set| set.is_true()) =>
+        {
+            Err(call.fail(format!("Pillar key not found: {}", call.text("key"))))
+        }
+        None => Ok(Value::from("")),
+    }
+}
+
+/// The default with the pillar's value merged over it; `None` if they are not of one kind.
+fn merged(
+    call: &Call<'_>,
+    default: Option<&Value>,
+    found: Option<&Value>,
+) -> Result<Option<Value>, Error> {
+    let Some(default) = default else { return Ok(None) };
+    let lists = match call.set("merge_nested_lists") {
+        Some(flag) => flag.is_true(),
+        None => grains::option(call, "pillar_merge_lists").is_some_and(|flag| flag.is_true()),
+    };
+    let same = |kind: fn(&Value) -> bool| kind(default) && found.is_none_or(kind);
+    if same(is_map) {
+        let base = deep(default);
+        return match found {
+            Some(found) => update(&base, found, lists).map(Some),
+            None => Ok(Some(base)),
+        };
+    }
+    if same(is_list) {
+        return Ok(Some(found.map_or_else(|| deep(default), |found| joined(default, found))));
+    }
+    tracing::debug!("pillar.get: the default and the value are of two kinds: not merged");
+    Ok(None)
+}
+
+fn all(call: &Call<'_>) -> Result<Value, Error> {
+    if call.rest().is_empty() { Ok(call.scope.pillar.clone()) } else { item(call) }
+}
+
+fn item(call: &Call<'_>) -> Result<Value, Error> {
+    let by = delimiter(call);
+    let entry = |key: &Value| {
+        let found = walk(&call.scope.pillar, key, &by);
+        let value = found.or_else(|| call.set("default")).unwrap_or_else(|| Value::from(""));
+        (key.clone(), value)
+    };
+    Ok(dict(call.rest().iter().map(entry).collect()))
+}
+
+fn raw(call: &Call<'_>) -> Result<Value, Error> {
+    let Some(key) = call.value("key").filter(Value::is_true) else {
+        return Ok(call.scope.pillar.clone());
+    };
+    let found = call.scope.pillar.get_item(&key).ok().filter(|found| !found.is_undefined());
+    Ok(found.unwrap_or_else(|| dict(Default::default())))
+}
+
+fn keys(call: &Call<'_>) -> Result<Value, Error> {
+    let key = call.text("key");
+    match walk(&call.scope.pillar, &call.must("key"), &delimiter(call)) {
+        None => Err(call.fail(format!("Pillar key not found: {key}"))),
+        Some(map) if is_map(&map) => Ok(list(items(&map))),
+        Some(_) => Err(call.fail(format!("Pillar value in key {key} is not a dict"))),
+    }
+}
+
+/// The shape of the data, with Python's names of types for values.
+fn obfuscated(value: &Value) -> Value {
+    if is_map(value) {
+        let pairs = pairs(value).into_iter();
+        return dict(pairs.map(|(key, item)| (key, obfuscated(&item))).collect());
+    }
+    if is_list(value) {
+        return list(items(value).iter().map(obfuscated).collect());
+    }
+    Value::from(format!("<{}>", type_name(value)))
+}
+
+/// Python's name of a value's type.
+pub(super) fn type_name(value: &Value) -> &'static str {
+    use minijinja::value::ValueKind;
+    match value.kind() {
+        ValueKind::Undefined => "Undefined",
+        ValueKind::None => "NoneType",
+        ValueKind::Bool => "bool",
+        ValueKind::Number if value.is_integer() => "int",
+        ValueKind::Number => "float",
+        ValueKind::Bytes => "bytes",
+        ValueKind::String => "str",
+        ValueKind::Seq if value.is_tuple() => "tuple",
+        ValueKind::Seq | ValueKind::Iterable => "list",
+        ValueKind::Map => "dict",
+        _ => "object",
+    }
+}
+
+/// A list of texts from one text, or from a list.
+pub(super) fn texts(value: &Value) -> Vec<String> {
+    if is_list(value) || value.is_tuple() {
+        items(value).iter().map(text).collect()
+    } else {
+        vec![text(value)]
+    }
+}

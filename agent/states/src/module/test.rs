@@ -1,0 +1,129 @@
+//! test, log, sys: functions that say what they are told, and what there is.
+
+use minijinja::Error;
+use minijinja::value::{Tuple, Value};
+
+use super::pillar::type_name;
+use super::{Call, Function, TABLES, find, reads};
+use crate::render::python::{dict, items, list, pairs, repr, text};
+use crate::target::glob;
+
+/// This module's functions.
+pub(super) const ALL: &[Function] = &[
+    reads("test.ping", "", |_| Ok(Value::from(true))),
+    reads("test.true", "", |_| Ok(Value::from(true))),
+    reads("test.false", "", |_| Ok(Value::from(false))),
+    reads("test.echo", "text", |call| Ok(call.must("text"))),
+    reads("test.outputter", "data", |call| Ok(call.must("data"))),
+    reads("test.arg", "*args **kwargs", |call| Ok(both(args(call), kwargs(call)))),
+    reads("test.arg_clean", "*args **kwargs", |call| Ok(both(args(call), kwargs(call)))),
+    reads("test.kwarg", "**kwargs", |call| Ok(kwargs(call))),
+    reads("test.arg_repr", "*args **kwargs", |call| {
+        Ok(both(Value::from(repr(&args(call))), Value::from(repr(&kwargs(call)))))
+    }),
+    reads("test.arg_type", "*args **kwargs", |call| {
+        let shown = |value: &Value| Value::from(format!("<class '{}'>", type_name(value)));
+        let named = call.others().map(|(key, value)| (Value::from(key), shown(value)));
+        Ok(both(list(call.rest().iter().map(shown).collect()), dict(named.collect())))
+    }),
+    reads("test.version", "", |call| fact(call, "saltversion")),
+    reads("test.conf_test", "", |_| Ok(Value::from("unconfigured"))),
+    reads("test.get_opts", "", |call| Ok(call.scope.opts.clone())),
+    reads("test.opts_pkg", "", |call| Ok(call.scope.opts.clone())),
+    reads("test.retcode", "code=", |call| {
+        let code = call.number("code")?.unwrap_or(42);
+        call.set_retcode(i32::try_from(code).unwrap_or(1));
+        Ok(Value::from(true))
+    }),
+    reads("test.exception", "message=", |call| {
+        Err(call.fail(call.text_or("message", "Test Exception")))
+    }),
+    reads("test.assertion", "assertion", |call| {
+        if call.flag("assertion", false) { Ok(Value::from(())) } else { Err(call.fail("")) }
+    }),
+    reads("test.cross_test", "func args=", cross),
+    reads("test.try", "module return_try_exception= **kwargs", attempt),
+    reads("test.rand_sleep", "max=", |_| Ok(Value::from(true))),
+    reads("log.debug", LOG, log),
+    reads("log.info", LOG, log),
+    reads("log.warning", LOG, log),
+    reads("log.error", LOG, log),
+    reads("log.critical", LOG, log),
+    reads("log.exception", LOG, log),
+    reads("log.trace", LOG, log),
+    reads("sys.list_functions", "*args **kwargs", |call| {
+        let wanted: Vec<String> = call.rest().iter().map(text).collect();
+        let meant = |name: &str| {
+            let module = name.split('.').next().unwrap_or_default();
+            wanted.is_empty() || wanted.iter().any(|own| own == module || glob(own, name))
+        };
+        let mut names: Vec<&str> = TABLES.iter().copied().flatten().map(|f| f.name).collect();
+        names.retain(|name| meant(name));
+        names.sort_unstable();
+        Ok(list(names.into_iter().map(Value::from).collect()))
+    }),
+    reads("sys.list_modules", "*args", |call| {
+        let wanted: Vec<String> = call.rest().iter().map(text).collect();
+        let all = TABLES.iter().copied().flatten().filter_map(|f| f.name.split('.').next());
+        let mut names: Vec<&str> = all.collect();
+        names.sort_unstable();
+        names.dedup();
+        names.retain(|name| wanted.is_empty() || wanted.iter().any(|own| glob(own, name)));
+        Ok(list(names.into_iter().map(Value::from).collect()))
+    }),
+];
+
+const LOG: &str = "message";
+
+/// An empty map.
+pub(super) fn empty() -> Value {
+    dict(Default::default())
+}
+
+fn fact(call: &Call<'_>, name: &str) -> Result<Value, Error> {
+    Ok(call.scope.grains.get_item(&Value::from(name)).unwrap_or_default())
+}
+
+fn args(call: &Call<'_>) -> Value {
+    // Salt gives a tuple; its `repr` and its length are all that tells.
+    Value::from_object(Tuple::new(call.rest().to_vec()))
+}
+
+fn kwargs(call: &Call<'_>) -> Value {
+    dict(call.others().map(|(key, value)| (Value::from(key), value.clone())).collect())
+}
+
+fn both(args: Value, kwargs: Value) -> Value {
+    dict([(Value::from("args"), args), (Value::from("kwargs"), kwargs)].into_iter().collect())
+}
+
+fn log(call: &Call<'_>) -> Result<Value, Error> {
+    // Templates may log pillar: the text itself stays out of the agent's log.
+    tracing::debug!(bytes = call.text("message").len(), "a template logged a message");
+    Ok(Value::from(true))
+}
+
+fn cross(call: &Call<'_>) -> Result<Value, Error> {
+    let name = call.text("func");
+    let function = find(&name).ok_or_else(|| call.fail(super::unsupported(&name)))?;
+    let args = call.set("args").map(|args| items(&args)).unwrap_or_default();
+    Ok(function.call(call.site, args, Vec::new())?.value)
+}
+
+/// Calls a function and takes its failure for nothing, or for its words.
+fn attempt(call: &Call<'_>) -> Result<Value, Error> {
+    let name = call.text("module");
+    let named = kwargs(call);
+    let named = pairs(&named).into_iter().map(|(key, value)| (text(&key), value)).collect();
+    let called = match find(&name) {
+        Some(function) => function.call(call.site, Vec::new(), named),
+        None => Err(call.fail(format!("'{name}'"))),
+    };
+    match called {
+        Ok(returned) => Ok(returned.value),
+        Err(error) if call.flag("return_try_exception", false) => {
+            Ok(Value::from(error.detail().unwrap_or_default()))
+        }
+        Err(_) => Ok(Value::from(())),
+    }
+}
