@@ -1,40 +1,17 @@
 //! The command line, read by hand: a parser crate would be a tenth of the binary.
 
+mod help;
+mod options;
+mod value;
+
+use options::Given;
+use serde_json::{Map, Value};
 use std::path::PathBuf;
 
-/// Shown by `--help`.
-pub(crate) const HELP: &str = "\
-Muster's daemon on a worker
-
-Usage: muster-agent [COMMAND] [OPTIONS]
-
-Commands:
-  run    Run the daemon in the foreground (the default)
-  up     Start the daemon: as a systemd service where there is systemd, else in the background
-  apply  Apply states of a folder to this machine, without a bus
-  facts  Print what the agent knows of this machine, as JSON
-
-Options of run and up:
-  --config FILE    The bootstrap file [default: /etc/muster/bootstrap.yaml]
-
-Options of apply:
-  --local DIR      The folder of the state tree: SLS files and top.sls
-  --pillar FILE    The pillar, as YAML or JSON
-  --test           Only tell what would change
-  -o, --output F   text or json [default: text]
-  [SLS]...         Apply these files instead of the highstate
-
-  -h, --help       Show this
-  -V, --version    Show the version
-
-Environment:
-  MUSTER_ROOT      A folder that stands for the machine's /
-  MUSTER_LOG       error, warn, info, debug or trace [default: info]
-  MUSTER_SERVER_ID The instance's own id, where the machine has no DMI UUID
-";
+pub(crate) use help::{HELP, of as help_of};
 
 /// What to do.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Command {
     /// The daemon, here.
     Run {
@@ -49,56 +26,140 @@ pub(crate) enum Command {
         config: Option<String>,
     },
     /// The state engine alone.
-    Apply(Apply),
+    States(Box<States>),
     /// The facts.
     Facts,
-    /// The help.
-    Help,
+    /// The help: of one command, or of all.
+    Help(Option<&'static str>),
     /// The version.
     Version,
 }
 
-/// How to apply states without a bus.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Apply {
-    /// The tree.
-    pub(crate) tree: PathBuf,
-    /// The pillar's file.
-    pub(crate) pillar: Option<PathBuf>,
-    /// These files instead of the highstate.
-    pub(crate) sls: Vec<String>,
-    /// A dry run.
+/// What the state engine shall do without a bus, and with what.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct States {
+    /// What to do.
+    pub(crate) verb: Verb,
+    /// Folders of the state tree: environment and path; an earlier one hides a later one's files.
+    pub(crate) file_roots: Vec<(String, PathBuf)>,
+    /// Folders of the pillar tree, likewise.
+    pub(crate) pillar_roots: Vec<(String, PathBuf)>,
+    /// The worker's name.
+    pub(crate) id: Option<String>,
+    /// Facts over those of the machine.
+    pub(crate) grains: Data,
+    /// Pillar data over those of the tree.
+    pub(crate) pillar: Data,
+    /// Salt's minion options.
+    pub(crate) opts: Data,
+    /// SLS that are left out.
+    pub(crate) exclude: Vec<String>,
+    /// Only the states of this ID, and what they require.
+    pub(crate) only: Option<String>,
+    /// Only tell what would change.
     pub(crate) test: bool,
+    /// Show a pillar's values, not only its keys.
+    pub(crate) unmask: bool,
     /// Print JSON.
     pub(crate) json: bool,
+}
+
+/// What the state engine shall do.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Verb {
+    /// Apply the highstate, or these SLS.
+    Apply(Vec<String>),
+    /// Show a stage of the compilation, of the highstate or of these SLS.
+    Show(Stage, Vec<String>),
+    /// Apply one state function.
+    Single {
+        /// `module.function`.
+        function: String,
+        /// Its arguments; `name` is among them.
+        args: Map<String, Value>,
+    },
+    /// Show the pillar.
+    Pillar,
+}
+
+/// A stage of the compilation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// The SLS that the top file selects.
+    Top,
+    /// The high data of SLS.
+    Sls,
+    /// The high data.
+    High,
+    /// The low data.
+    Low,
+}
+
+/// A map that the command line gives.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Data {
+    /// In itself.
+    Here(Map<String, Value>),
+    /// In a file, so that no process list shows it.
+    File(PathBuf),
+}
+
+impl Default for Data {
+    fn default() -> Data {
+        Data::Here(Map::new())
+    }
 }
 
 /// A command line that means nothing.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Error {
     /// What stands there has no meaning.
-    #[error("{0:?} is unknown; see muster-agent --help")]
-    Unknown(String),
+    #[error("{word:?} is unknown; see muster-agent {command}--help{}", perhaps(near))]
+    Unknown {
+        /// As it was typed.
+        word: String,
+        /// What is like it.
+        near: Option<&'static str>,
+        /// The command with a space behind it, or nothing.
+        command: String,
+    },
     /// An option without its value.
     #[error("{0} needs a value; see muster-agent --help")]
     Value(&'static str),
-    /// No tree.
-    #[error("apply needs --local DIR, the folder of the state tree")]
-    NoTree,
+    /// An option that takes no value has one.
+    #[error("{0} takes no value")]
+    NoValue(&'static str),
+    /// What an option was given.
+    #[error("{option}: {what}")]
+    Wrong {
+        /// The option.
+        option: &'static str,
+        /// What is wrong, and what to do.
+        what: String,
+    },
+    /// A command lacks something.
+    #[error("{0}")]
+    Lacks(String),
+}
+
+fn perhaps(near: &Option<&'static str>) -> String {
+    near.map(|near| format!("; do you mean {near:?}?")).unwrap_or_default()
 }
 
 /// Reads the arguments behind the program's name.
 pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, Error> {
     let mut args = args.into_iter().peekable();
-    match args.peek().map(String::as_str) {
-        Some("up") => daemon(args.skip(1), true),
-        Some("run") => daemon(args.skip(1), false),
-        Some("apply") => apply(args.skip(1)),
-        Some("facts") => match args.nth(1) {
+    let first = args.peek().cloned().unwrap_or_default();
+    match first.as_str() {
+        "up" => daemon(args.skip(1), true),
+        "run" => daemon(args.skip(1), false),
+        "apply" | "show" | "single" | "pillar" => states(&first, args.skip(1)),
+        "facts" => match args.nth(1) {
             None => Ok(Command::Facts),
-            Some(other) => plain(other),
+            Some(other) => plain(other, "facts"),
         },
-        None | Some(_) => daemon(args, false),
+        "help" => Ok(Command::Help(args.nth(1).as_deref().and_then(help::command))),
+        _ => daemon(args, false),
     }
 }
 
@@ -108,49 +169,155 @@ fn daemon(mut args: impl Iterator<Item = String>, up: bool) -> Result<Command, E
         match arg.as_str() {
             "--config" => config = Some(args.next().ok_or(Error::Value("--config"))?),
             "--detached" if !up => detached = true,
-            _ => return plain(arg),
+            _ => return plain(arg, ""),
         }
     }
     Ok(if up { Command::Up { config } } else { Command::Run { config, detached } })
 }
 
-fn apply(mut args: impl Iterator<Item = String>) -> Result<Command, Error> {
-    let mut apply = Apply::default();
-    let mut tree = None;
-    while let Some(arg) = args.next() {
-        let mut value = |name| args.next().ok_or(Error::Value(name));
-        match arg.as_str() {
-            "--local" => tree = Some(value("--local")?),
-            "--pillar" => apply.pillar = Some(value("--pillar")?.into()),
-            "--test" => apply.test = true,
-            "-o" | "--output" => match value("--output")?.as_str() {
-                "json" => apply.json = true,
-                "text" => apply.json = false,
-                other => return Err(Error::Unknown(other.to_owned())),
-            },
-            option if option.starts_with('-') => return plain(arg),
-            _ => apply.sls.push(arg),
+/// What means the same behind each command.
+fn plain(arg: String, command: &str) -> Result<Command, Error> {
+    match arg.as_str() {
+        "-h" | "--help" | "help" => Ok(Command::Help(help::command(command))),
+        "-V" | "--version" => Ok(Command::Version),
+        _ => {
+            let near = options::near(&arg, help::words(command));
+            let command = if command.is_empty() { "".into() } else { format!("{command} ") };
+            Err(Error::Unknown { word: arg, near, command })
         }
     }
-    apply.tree = tree.ok_or(Error::NoTree)?.into();
-    Ok(Command::Apply(apply))
 }
 
-/// What means the same behind each command.
-fn plain(arg: String) -> Result<Command, Error> {
-    match arg.as_str() {
-        "-h" | "--help" | "help" => Ok(Command::Help),
-        "-V" | "--version" => Ok(Command::Version),
-        _ => Err(Error::Unknown(arg)),
+/// `apply`, `show`, `single` and `pillar`, which share their options.
+fn states(command: &str, args: impl Iterator<Item = String>) -> Result<Command, Error> {
+    let given = match options::read(command, args)? {
+        Ok(given) => given,
+        Err(other) => return plain(other, command),
+    };
+    let verb = match command {
+        "apply" => Verb::Apply(sls(&given)?),
+        "show" => show(&given)?,
+        "single" => single(&given)?,
+        _ => match given.words.first() {
+            Some(word) => return plain(word.clone(), command),
+            None => Verb::Pillar,
+        },
+    };
+    if command == "apply" && !given.has("--local") {
+        let why = "apply needs --local: without it states come from the controller \
+                   (muster apply WORKER)";
+        return Err(Error::Lacks(why.to_owned()));
     }
+    let opts = given.data("--opts")?;
+    let (needed, what, option) = match command {
+        "pillar" => ("--pillar-root", "pillar", "pillar_roots"),
+        _ => ("--file-root", "state", "file_roots"),
+    };
+    let optional = match &opts {
+        Data::Here(opts) => opts.contains_key(option),
+        Data::File(_) => true,
+    };
+    if command != "single" && !given.has(needed) && !optional {
+        let lacks = format!("{command} needs {needed} DIR, the folder of the {what} tree");
+        return Err(Error::Lacks(lacks));
+    }
+    let lists = |option| given.all(option).flat_map(|all| all.split(',')).map(str::to_owned);
+    let states = States {
+        file_roots: given.roots("--file-root")?,
+        pillar_roots: given.roots("--pillar-root")?,
+        id: given.last("--id").map(str::to_owned),
+        grains: given.data("--grains")?,
+        pillar: given.data("--pillar")?,
+        opts,
+        exclude: lists("--exclude").collect(),
+        only: given.last("--only").map(str::to_owned),
+        test: given.has("--test"),
+        unmask: given.has("--unmask"),
+        json: given.json()?,
+        verb,
+    };
+    Ok(Command::States(Box::new(states)))
+}
+
+/// The SLS that are named, also as Salt's `a,b`.
+fn sls(given: &Given) -> Result<Vec<String>, Error> {
+    if let Some(word) = given.words.iter().find(|word| word.contains('=')) {
+        let name = word.split('=').next().unwrap_or_default();
+        let what = format!("{word:?} is no SLS: options are written --{name}, see --help");
+        return Err(Error::Lacks(what));
+    }
+    let names = given.words.iter().flat_map(|word| word.split(','));
+    Ok(names.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty()).collect())
+}
+
+fn show(given: &Given) -> Result<Verb, Error> {
+    const STAGES: [&str; 5] = ["top", "sls", "low", "high", "lowstate"];
+    let mut names = sls(given)?;
+    if names.is_empty() {
+        let lacks = "show needs what to show: top, sls, low, high or lowstate";
+        return Err(Error::Lacks(lacks.to_owned()));
+    }
+    let stage = match names.remove(0).as_str() {
+        "top" if names.is_empty() => Stage::Top,
+        "top" => return Err(Error::Lacks("show top takes no SLS".to_owned())),
+        "sls" if names.is_empty() => {
+            return Err(Error::Lacks("show sls needs at least one SLS".to_owned()));
+        }
+        "sls" => Stage::Sls,
+        "high" => Stage::High,
+        "low" | "lowstate" => Stage::Low,
+        other => {
+            let near = options::near(other, STAGES.into_iter());
+            let command = "show ".to_owned();
+            return Err(Error::Unknown { word: other.to_owned(), near, command });
+        }
+    };
+    Ok(Verb::Show(stage, names))
+}
+
+fn single(given: &Given) -> Result<Verb, Error> {
+    let usage = "single needs a state function and its name: single file.managed /etc/motd \
+                 contents=hello";
+    let (words, mut args) = value::split(&given.words);
+    let mut words = words.into_iter();
+    let function = match words.next() {
+        Some(Value::String(function)) => function,
+        Some(_) | None => args
+            .shift_remove("fun")
+            .and_then(|fun| fun.as_str().map(str::to_owned))
+            .ok_or_else(|| Error::Lacks(usage.to_owned()))?,
+    };
+    if let Some(name) = words.next() {
+        args.insert("name".to_owned(), name);
+    }
+    if let Some(word) = words.next() {
+        let what = format!("single takes one function and one name: {word} is one too many");
+        return Err(Error::Lacks(what));
+    }
+    if !args.contains_key("name") {
+        return Err(Error::Lacks(usage.to_owned()));
+    }
+    Ok(Verb::Single { function, args })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     fn parsed(line: &str) -> Result<Command, Error> {
         parse(line.split_whitespace().map(str::to_owned))
+    }
+
+    fn states_of(line: &str) -> States {
+        match parsed(line) {
+            Ok(Command::States(states)) => *states,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn said(line: &str) -> String {
+        parsed(line).unwrap_err().to_string()
     }
 
     #[test]
@@ -164,31 +331,66 @@ mod tests {
         assert_eq!(parsed("run --detached"), Ok(run(None, true)));
         assert_eq!(parsed("up --config /a"), Ok(Command::Up { config: Some("/a".into()) }));
         assert_eq!(parsed("facts"), Ok(Command::Facts));
-        for line in ["--help", "run -h", "apply --help", "up --help", "facts --help"] {
-            assert_eq!(parsed(line), Ok(Command::Help), "{line}");
+        for line in ["--help", "run -h", "up --help"] {
+            assert_eq!(parsed(line), Ok(Command::Help(None)), "{line}");
+        }
+        for line in ["apply --help", "help apply", "apply --local -h"] {
+            assert_eq!(parsed(line), Ok(Command::Help(Some("apply"))), "{line}");
         }
         assert_eq!(parsed("--version"), Ok(Command::Version));
     }
 
     #[test]
     fn apply_takes_files_and_options_in_any_order() {
-        let expected = Apply {
-            tree: "/t".into(),
-            pillar: Some("/p".into()),
-            sls: vec!["a".into(), "b.c".into()],
-            test: true,
-            json: true,
-        };
-        let line = "apply a --local /t --test -o json b.c --pillar /p";
-        assert_eq!(parsed(line), Ok(Command::Apply(expected)));
+        let line = "apply a --local --file-root /t --test --out json b.c,d --file-root=dev=/u \
+                    --pillar-root /p --id w1 --grains {\"os\":1} --exclude x,y --only z";
+        let found = states_of(line);
+        assert_eq!(found.verb, Verb::Apply(vec!["a".into(), "b.c".into(), "d".into()]));
+        let roots = [("base".into(), "/t".into()), ("dev".into(), "/u".into())];
+        assert_eq!(found.file_roots, roots);
+        assert_eq!(found.pillar_roots, [("base".into(), "/p".into())]);
+        assert_eq!(found.id.as_deref(), Some("w1"));
+        let grains = json!({"os": 1}).as_object().unwrap().clone();
+        assert_eq!(found.grains, Data::Here(grains));
+        assert_eq!(found.exclude, ["x", "y"]);
+        assert_eq!(found.only.as_deref(), Some("z"));
+        assert!(found.test && found.json);
+    }
+
+    #[test]
+    fn show_names_a_stage_and_maybe_sls() {
+        let verb = |line: &str| states_of(&format!("show {line} --file-root /t")).verb;
+        assert_eq!(verb("top"), Verb::Show(Stage::Top, vec![]));
+        assert_eq!(verb("low a b"), Verb::Show(Stage::Low, vec!["a".into(), "b".into()]));
+        assert_eq!(verb("lowstate"), Verb::Show(Stage::Low, vec![]));
+        assert!(said("show hihg --file-root /t").contains("do you mean \"high\"?"));
+        assert!(said("show --file-root /t").contains("top, sls, low, high"));
+    }
+
+    #[test]
+    fn single_reads_arguments_as_salt_does() {
+        let found = states_of("single test.nop a=1 b=[x,2] test=yes -- --foo");
+        let Verb::Single { function, args } = found.verb else { panic!() };
+        assert_eq!(function, "test.nop");
+        let wanted = json!({"a": 1, "b": ["x", 2], "test": true, "name": "--foo"});
+        assert_eq!(Value::Object(args), wanted);
+        assert!(said("single test.nop").contains("single needs a state function"));
     }
 
     #[test]
     fn what_means_nothing_is_refused_by_name() {
-        assert_eq!(parsed("bogus"), Err(Error::Unknown("bogus".into())));
-        assert_eq!(parsed("up --detached"), Err(Error::Unknown("--detached".into())));
+        assert_eq!(said("bogus"), "\"bogus\" is unknown; see muster-agent --help");
+        let text = "\"--fileroot\" is unknown; see muster-agent apply --help; do you mean \
+                    \"--file-root\"?";
+        assert_eq!(said("apply --fileroot /x"), text);
+        assert!(said("aply").contains("do you mean \"apply\"?"));
+        assert!(said("up --detached").contains("\"--detached\" is unknown"));
         assert_eq!(parsed("run --config"), Err(Error::Value("--config")));
-        assert_eq!(parsed("apply a"), Err(Error::NoTree));
-        assert_eq!(parsed("apply --local /t -o xml"), Err(Error::Unknown("xml".into())));
+        assert!(said("apply --local a").starts_with("apply needs --file-root DIR"));
+        assert!(said("apply --file-root /x a").starts_with("apply needs --local"));
+        assert!(said("apply a test=True").contains("options are written --test"));
+        assert!(said("apply --local --file-root /t --out xml").contains("text or json"));
+        let said = said("apply --local --file-root /t --grains {\"a\":}");
+        assert!(said.starts_with("--grains: line 1, column 6: "), "{said}");
     }
 }

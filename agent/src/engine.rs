@@ -66,11 +66,6 @@ impl Engine {
         Engine { root, agent_id: Some(agent_id), journal: Some(journal) }
     }
 
-    /// For a machine that is no agent.
-    pub(crate) fn local(root: Root) -> Engine {
-        Engine { root, agent_id: None, journal: None }
-    }
-
     /// Applies on a thread of its own.
     pub(crate) fn start(&self, input: Input) -> oneshot::Receiver<Run> {
         let (send, receive) = oneshot::channel();

@@ -33,6 +33,7 @@ mod tree;
 mod up;
 
 use crate::args::Command;
+use crate::local::Ending;
 use crate::paths::Root;
 use anyhow::Context;
 use std::io::Write;
@@ -66,6 +67,9 @@ pub enum Failure {
     /// Some states failed; the output says which.
     #[error("not all states succeeded")]
     States,
+    /// A state tree did not compile; the output says why.
+    #[error("nothing was run")]
+    NotCompiled,
     /// Anything else.
     #[error("{0:#}")]
     Other(#[from] anyhow::Error),
@@ -76,8 +80,17 @@ impl Failure {
     #[must_use]
     pub fn code(&self) -> u8 {
         match self {
-            Failure::Usage(_) => 2,
-            Failure::States | Failure::Other(_) => 1,
+            Failure::Usage(_) | Failure::States => 2,
+            Failure::NotCompiled | Failure::Other(_) => 1,
+        }
+    }
+
+    /// Whether the output has said it already.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        match self {
+            Failure::States | Failure::NotCompiled => true,
+            Failure::Usage(_) | Failure::Other(_) => false,
         }
     }
 }
@@ -90,16 +103,17 @@ pub fn run(args: impl IntoIterator<Item = String>) -> Result<(), Failure> {
     let command = args::parse(args).map_err(|error| Failure::Usage(error.to_string()))?;
     let root = Root::from_env();
     match command {
-        Command::Help => print(args::HELP)?,
+        Command::Help(None) => print(args::HELP)?,
+        Command::Help(Some(command)) => print(&args::help_of(command))?,
         Command::Version => print(&format!("muster-agent {VERSION}\n"))?,
         Command::Facts => local::facts(&root)?,
         Command::Up { config } => up::up(&root, config.as_deref())?,
         Command::Run { config, detached } => daemon(root, config.as_deref(), detached)?,
-        Command::Apply(apply) => {
-            if !local::apply(&root, &apply)? {
-                return Err(Failure::States);
-            }
-        }
+        Command::States(states) => match local::run(&root, &states)? {
+            Ending::Fine => {}
+            Ending::NotCompiled => return Err(Failure::NotCompiled),
+            Ending::Failed => return Err(Failure::States),
+        },
     }
     Ok(())
 }

@@ -1,27 +1,35 @@
-//! The state engine alone: `muster-agent apply --local` and `muster-agent facts`, without a bus.
+//! The state engine alone: `apply`, `show`, `single` and `pillar` on folders, and `facts`.
 
-use crate::args::Apply;
-use crate::engine::{Engine, Input};
-use crate::files;
+mod ending;
+mod progress;
+mod text;
+mod world;
+
+use crate::args::{Stage, States, Verb};
 use crate::paths::Root;
-use crate::report::Run;
 use anyhow::Context;
+use ending::Answer;
+use muster_states::{Compiled, Error, Kind, Options, Report, Selection};
 use serde_json::{Map, Value, json};
 use std::io::Write;
-use std::path::Path;
+use world::World;
 
-/// Applies states of a folder, prints what came of it, and tells whether all went well.
-pub(crate) fn apply(root: &Root, apply: &Apply) -> anyhow::Result<bool> {
-    let pillar = match &apply.pillar {
-        Some(path) => read_pillar(path)?,
-        None => Map::new(),
-    };
-    let tree = std::path::absolute(&apply.tree).context("looking for the state tree")?;
-    let input = Input { tree, pillar, sls: apply.sls.clone(), test: apply.test };
-    let run = Engine::local(root.clone()).run(&input);
-    let text = if apply.json { as_json(&run)? } else { as_text(&run) };
-    std::io::stdout().write_all(text.as_bytes()).context("printing")?;
-    Ok(run.succeeded())
+pub(crate) use ending::Ending;
+
+/// The stack of the thread that renders and applies: templates may nest.
+const STACK_BYTES: usize = 8 << 20;
+/// What Salt shows in place of a pillar's values.
+const MASK: &str = "**********";
+
+/// Does what the command line says, prints what came of it, and tells how it ended.
+pub(crate) fn run(root: &Root, states: &States) -> anyhow::Result<Ending> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("states".to_owned()).stack_size(STACK_BYTES);
+        let thread = thread
+            .spawn_scoped(scope, || answer(root, states)?.print(states))
+            .context("starting a thread for the states")?;
+        thread.join().map_err(|_| anyhow::anyhow!("the state engine stopped unexpectedly"))?
+    })
 }
 
 /// Prints the facts.
@@ -30,55 +38,135 @@ pub(crate) fn facts(root: &Root) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{facts}").context("printing")
 }
 
-fn read_pillar(path: &Path) -> anyhow::Result<Map<String, Value>> {
-    let context = || format!("reading the pillar {}", path.display());
-    let bytes = files::read(path)?.with_context(|| format!("{} is not there", path.display()));
-    let bytes = bytes.with_context(context)?;
-    let pillar: Map<String, Value> =
-        muster_states::read_yaml_or_default(files::text(path, &bytes)?)
-            .map_err(|error| files::at(path, error.line, error.column, error.reason))?;
-    Ok(pillar)
-}
-
-fn as_json(run: &Run) -> anyhow::Result<String> {
-    let all = json!({ "outcome": run.outcome, "errors": run.errors, "states": run.states });
-    Ok(serde_json::to_string_pretty(&all)? + "\n")
-}
-
-fn as_text(run: &Run) -> String {
-    let mut text = String::new();
-    for (key, state) in &run.states {
-        text.push_str(&line(key, state));
-    }
-    for error in &run.errors {
-        text.push_str(&format!("error    {error}\n"));
-    }
-    let outcome = &run.outcome;
-    let would = if outcome.test { "would change" } else { "changed" };
-    text.push_str(&format!(
-        "{} states: {} {would}, {} failed, {} ms\n",
-        outcome.total, outcome.changed, outcome.failed, outcome.duration_millis
-    ));
-    text
-}
-
-/// `changed  file.managed /etc/motd: File updated`; Salt's key is `module_|-id_|-name_|-function`.
-fn line(key: &str, state: &Value) -> String {
-    let parts: Vec<&str> = key.split("_|-").collect();
-    let (module, name, function) = match parts.as_slice() {
-        [module, _, name, function] => (*module, *name, *function),
-        _ => ("", key, ""),
+fn answer(root: &Root, states: &States) -> anyhow::Result<Answer> {
+    let world = World::read(root, states)?;
+    let pillar = match world.pillar() {
+        Ok(pillar) => pillar,
+        Err(errors) if states.verb == Verb::Pillar => {
+            let shown = json!({ "_errors": errors.iter().map(|_| MASK).collect::<Vec<_>>() });
+            return Ok(Answer::broken(shown, errors));
+        }
+        Err(errors) => return Ok(Answer::broken(pillar_failed(&errors), errors)),
     };
-    let changes = state.get("changes").and_then(Value::as_object);
-    let word = match state.get("result").and_then(Value::as_bool) {
-        Some(false) => "failed",
-        None => "would   ",
-        Some(true) if changes.is_some_and(|changes| !changes.is_empty()) => "changed",
-        Some(true) => "ok",
+    Ok(match &states.verb {
+        Verb::Pillar if states.unmask => Answer::Data(pillar),
+        Verb::Pillar => Answer::Data(masked(&pillar)),
+        Verb::Show(stage, names) => show(&world, &pillar, *stage, names),
+        Verb::Single { function, args } => single(&world, states, &pillar, function, args)?,
+        Verb::Apply(names) => apply(&world, states, &pillar, names)?,
+    })
+}
+
+/// Salt's words, which hide what is wrong; file, line and reason are told beside them.
+fn pillar_failed(errors: &[Error]) -> Value {
+    let first = "Pillar failed to render with the following messages:".to_owned();
+    let told = errors.iter().map(|error| match sls_of(error) {
+        Some(sls) => format!("Rendering SLS '{sls}' failed. Please see master log for details."),
+        None => error.reason.clone(),
+    });
+    std::iter::once(first).chain(told).collect()
+}
+
+/// The SLS that did not render.
+fn sls_of(error: &Error) -> Option<String> {
+    let file = error.at.as_ref().filter(|_| error.kind == Kind::Render)?.file.as_ref();
+    let name = file.strip_suffix(".sls")?;
+    Some(name.strip_suffix("/init").unwrap_or(name).replace('/', "."))
+}
+
+/// The same keys, with a mask for each value.
+fn masked(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), masked(value))).collect(),
+        Value::Array(items) => items.iter().map(masked).collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Value::from(MASK),
+    }
+}
+
+fn selection(names: &[String]) -> Selection {
+    if names.is_empty() { Selection::Highstate } else { Selection::Sls(names.to_vec()) }
+}
+
+fn show(world: &World, pillar: &Value, stage: Stage, names: &[String]) -> Answer {
+    match world.compile(pillar, &selection(names)) {
+        Ok(compiled) => Answer::Data(match stage {
+            Stage::Top => json!({ "base": compiled.selected() }),
+            Stage::Sls | Stage::High => compiled.high(),
+            Stage::Low => compiled.low(),
+        }),
+        Err(errors) if nothing(&errors).is_some() => Answer::Data(match stage {
+            Stage::Top | Stage::Sls | Stage::High => json!({}),
+            Stage::Low => json!([]),
+        }),
+        Err(errors) => Answer::not_compiled(errors),
+    }
+}
+
+/// Why no state was selected, if that is all.
+fn nothing(errors: &[Error]) -> Option<&str> {
+    let first = errors.first().filter(|error| error.kind == Kind::Nothing)?;
+    Some(&first.reason)
+}
+
+fn apply(
+    world: &World,
+    states: &States,
+    pillar: &Value,
+    names: &[String],
+) -> anyhow::Result<Answer> {
+    match world.compile(pillar, &selection(names)) {
+        Ok(compiled) => execute(world, states, &compiled),
+        Err(errors) => match nothing(&errors) {
+            Some(why) => Ok(Answer::Ran(Report::no_states(why))),
+            None => Ok(Answer::not_compiled(errors)),
+        },
+    }
+}
+
+fn single(
+    world: &World,
+    states: &States,
+    pillar: &Value,
+    function: &str,
+    args: &Map<String, Value>,
+) -> anyhow::Result<Answer> {
+    if !function.contains('.') {
+        return Ok(Answer::broken("Invalid function passed".into(), Vec::new()));
+    }
+    match world.single(pillar, function, args) {
+        Ok(compiled) => execute(world, states, &compiled),
+        Err(errors) => Ok(Answer::not_compiled(errors)),
+    }
+}
+
+fn execute(world: &World, states: &States, compiled: &Compiled) -> anyhow::Result<Answer> {
+    for warning in compiled.warnings() {
+        eprint(&format!("warning: {warning}\n"));
+    }
+    let options = Options {
+        test: states.test || world.flag("test"),
+        failhard: world.flag("failhard"),
+        only: states.only.clone(),
+        ..Options::default()
     };
-    let comment = state.get("comment").and_then(Value::as_str).unwrap_or_default();
-    let comment = comment.lines().next().unwrap_or_default();
-    format!("{word:8} {module}.{function} {name}: {comment}\n")
+    let mut progress = progress::Progress::start(compiled.chunks().len());
+    let report = muster_states::run(compiled, &world.host, &options, &mut |key, _| {
+        progress.ended(key);
+    });
+    progress.clear();
+    let report = report?;
+    match &states.only {
+        Some(only) if report.states().is_empty() => {
+            let reason = format!("No matches for ID '{only}' found in the selected SLS");
+            Ok(Answer::broken(json!([reason]), Vec::new()))
+        }
+        Some(_) | None => Ok(Answer::Ran(report)),
+    }
+}
+
+/// What a person reads beside the results; nobody is left to tell when that cannot be written.
+fn eprint(text: &str) {
+    drop(std::io::stderr().write_all(text.as_bytes()));
 }
 
 #[cfg(test)]
@@ -86,27 +174,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_state_is_a_line_and_the_counts_are_the_last() {
-        let key = "file_|-motd_|-/etc/motd_|-managed";
-        let state = |result: Value, changes: Value| {
-            let comment = "C\nD";
-            json!({"result": result, "changes": changes, "comment": comment})
-        };
-        let mut run = Run::default();
-        for (at, (result, changes)) in [
-            (json!(true), json!({})),
-            (json!(true), json!({"diff": "x"})),
-            (json!(false), json!({})),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            run.states.insert(format!("{key}{at}"), state(result, changes));
-        }
-        run.outcome.total = 3;
-        let text = as_text(&run);
-        let words: Vec<&str> = text.lines().filter_map(|line| line.split(' ').next()).collect();
-        assert_eq!(words, ["ok", "changed", "failed", "3"]);
-        assert!(text.contains("file.managed0 /etc/motd: C\n"), "{text}");
+    fn a_pillar_is_shown_by_its_keys() {
+        let shown = masked(&json!({"a": {"b": [1, {"c": "x"}]}, "d": null}));
+        assert_eq!(shown, json!({"a": {"b": [MASK, {"c": MASK}]}, "d": MASK}));
     }
 }

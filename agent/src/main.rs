@@ -20,7 +20,9 @@ fn main() -> ExitCode {
     match muster_agent::run(std::env::args().skip(1)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            tracing::error!("{failure}");
+            if !failure.is_told() {
+                tracing::error!("{failure}");
+            }
             ExitCode::from(failure.code())
         }
     }

@@ -1,10 +1,9 @@
-//! `muster-agent apply --local` and `facts`: the state engine without a bus, on a folder.
+//! `apply --local`, `show`, `single`, `pillar` and `facts`: the state engine without a bus.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use serde_json::Value;
 use std::fs;
-use std::path::Path;
 use std::process::{Command, Output};
 use tempfile::TempDir;
 
@@ -26,10 +25,14 @@ impl Machine {
         machine
     }
 
-    fn apply(&self, more: &[&str]) -> Output {
+    fn run(&self, words: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster-agent"));
-        command.args(["apply", "--local"]).arg(self.tree.path()).args(more);
+        command.args(words).arg("--file-root").arg(self.tree.path());
         command.env("MUSTER_ROOT", self.root.path()).output().unwrap()
+    }
+
+    fn apply(&self, more: &[&str]) -> Output {
+        self.run(&[&["apply", "--local"], more].concat())
     }
 
     fn motd(&self) -> Option<String> {
@@ -47,39 +50,166 @@ const MOTD: (&str, &str) = (
 ",
 );
 
-fn pillar(dir: &Path) -> String {
-    let path = dir.join("pillar.yaml");
-    fs::write(&path, "name: pluto\n").unwrap();
-    path.to_str().unwrap().to_owned()
+const PILLAR: &str = "{\"name\": \"pluto\"}";
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{}", text(&output.stdout)))
 }
 
 #[test]
 fn a_tree_is_applied_to_a_folder_once() {
     let machine = Machine::new(&[TOP, MOTD]);
-    let pillar = pillar(machine.root.path());
-    let dry = machine.apply(&["--pillar", &pillar, "--test"]);
-    assert!(dry.status.success(), "{}", String::from_utf8_lossy(&dry.stdout));
+    let dry = machine.apply(&["--pillar", PILLAR, "--test"]);
+    assert!(dry.status.success(), "{}", text(&dry.stdout));
+    assert!(text(&dry.stdout).contains("(would change: 1)"), "{}", text(&dry.stdout));
     assert_eq!(machine.motd(), None);
-    for changed in [1, 0] {
-        let applied = machine.apply(&["--pillar", &pillar, "-o", "json"]);
-        assert!(applied.status.success(), "{}", String::from_utf8_lossy(&applied.stdout));
-        let all: Value = serde_json::from_slice(&applied.stdout).unwrap();
-        assert_eq!(all["outcome"]["changed"], changed, "{all}");
-        assert_eq!(all["outcome"]["total"], 1);
-        assert!(all["states"]["file_|-/etc/motd_|-/etc/motd_|-managed"].is_object(), "{all}");
+    for changed in [true, false] {
+        let applied = machine.apply(&["--pillar", PILLAR, "--out", "json"]);
+        assert!(applied.status.success(), "{}", text(&applied.stdout));
+        let state = &json(&applied)["file_|-/etc/motd_|-/etc/motd_|-managed"];
+        assert_eq!(state["result"], true, "{state}");
+        assert_eq!(state["changes"].as_object().unwrap().is_empty(), !changed, "{state}");
     }
     assert_eq!(machine.motd().as_deref(), Some("hello pluto\n"));
+}
+
+#[test]
+fn what_a_terminal_does_not_show_is_plain_and_tells_each_change() {
+    let machine = Machine::new(&[TOP, MOTD]);
+    fs::create_dir_all(machine.root.path().join("etc")).unwrap();
+    fs::write(machine.root.path().join("etc/motd"), "old\n").unwrap();
+    let applied = machine.apply(&["motd", "--pillar", PILLAR]);
+    let said = text(&applied.stdout);
+    assert!(said.starts_with("changed  file.managed /etc/motd  "), "{said}");
+    assert!(said.contains("\n         -old\n         +hello pluto\n"), "{said}");
+    assert!(said.contains("Succeeded:    1 (changed: 1)\nFailed:       0\nTotal: "), "{said}");
+    assert!(!said.contains('\x1b') && applied.stderr.is_empty(), "{said}");
 }
 
 #[test]
 fn a_tree_with_a_mistake_is_told_by_file_and_line_and_nothing_runs() {
     let wrong = ("wrong.sls", "a:\n  file.managed:\n    - name: /etc/a\n b: [\n");
     let machine = Machine::new(&[TOP, MOTD, wrong]);
-    let output = machine.apply(&["wrong"]);
+    let output = machine.apply(&["wrong,motd", "--pillar", PILLAR]);
     assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(said.contains("wrong"), "{said}");
+    assert!(text(&output.stdout).contains("wrong.sls:"), "{}", text(&output.stdout));
+    let output = machine.apply(&["wrong", "--out=json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let told = json(&output);
+    assert!(told[0].as_str().unwrap().starts_with("Rendering SLS 'base:wrong' failed"), "{told}");
+    assert!(text(&output.stderr).contains("error: wrong.sls:"), "{}", text(&output.stderr));
     assert_eq!(machine.motd(), None);
+}
+
+#[test]
+fn a_state_that_fails_is_exit_code_2_and_so_is_none_at_all() {
+    let fail = ("fail.sls", "a:\n  test.fail_without_changes: []\n");
+    let machine = Machine::new(&[fail, ("empty.sls", "# nothing\n")]);
+    assert_eq!(machine.apply(&["fail"]).status.code(), Some(2));
+    assert_eq!(machine.apply(&["empty"]).status.code(), Some(2));
+    let none = machine.apply(&["--out=json"]);
+    assert_eq!(none.status.code(), Some(2));
+    let state = json(&none)["no_|-states_|-states_|-None"].clone();
+    let mut keys: Vec<&String> = state.as_object().unwrap().keys().collect();
+    keys.sort();
+    assert_eq!(keys, ["__run_num__", "changes", "comment", "name", "result"]);
+}
+
+#[test]
+fn one_id_runs_with_what_it_requires() {
+    let sls = "a:\n  test.nop: []\nb:\n  test.nop:\n    - require: [{test: a}]\nc:\n  test.nop: \
+               []\n";
+    let machine = Machine::new(&[("x.sls", sls)]);
+    let output = machine.apply(&["x", "--only", "b", "--out=json"]);
+    let ran: Vec<String> = json(&output).as_object().unwrap().keys().cloned().collect();
+    assert_eq!(ran, ["test_|-a_|-a_|-nop", "test_|-b_|-b_|-nop"]);
+    let output = machine.apply(&["x", "--only", "zz"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stdout).contains("No matches for ID 'zz'"), "{}", text(&output.stdout));
+}
+
+#[test]
+fn the_stages_are_shown() {
+    let machine = Machine::new(&[TOP, MOTD]);
+    let show = |words: &[&str]| {
+        let all = [&["show"], words, &["--pillar", PILLAR, "--out=json"]].concat();
+        json(&machine.run(&all))
+    };
+    assert_eq!(show(&["top"]), serde_json::json!({"base": ["motd"]}));
+    assert_eq!(show(&["high"])["/etc/motd"]["__sls__"], "motd");
+    let sls = show(&["sls", "motd"]);
+    assert!(sls["/etc/motd"]["file"].as_array().unwrap().contains(&"managed".into()), "{sls}");
+    for low in [show(&["low"]), show(&["lowstate"]), show(&["low", "motd"])] {
+        assert_eq!((&low[0]["fun"], &low[0]["state"]), (&"managed".into(), &"file".into()));
+    }
+    let text = text(&machine.run(&["show", "top", "--pillar", PILLAR]).stdout);
+    assert_eq!(text, "base:\n- motd\n");
+}
+
+#[test]
+fn one_function_runs_alone() {
+    let machine = Machine::new(&[]);
+    let words = ["single", "file.managed", "/etc/motd", "contents=hello: 1", "makedirs=True"];
+    let output = machine.run(&[&words[..], &["--out=json"]].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let state = &json(&output)["file_|-/etc/motd_|-/etc/motd_|-managed"];
+    assert_eq!((&state["result"], &state["__sls__"]), (&true.into(), &Value::Null));
+    assert_eq!(machine.motd().as_deref(), Some("hello: 1\n"));
+    let unknown = machine.run(&["single", "test.nope", "x", "--out=json"]);
+    assert_eq!(unknown.status.code(), Some(1));
+    assert_eq!(json(&unknown)[0], "Specified state 'test.nope' was not found");
+}
+
+#[test]
+fn a_pillar_is_shown_with_its_values_only_when_asked() {
+    let files =
+        [("top.sls", "base:\n  'w*': [p]\n"), ("p.sls", "k: {x: [1]}\nid: {{ grains.id }}\n")];
+    let machine = Machine::new(&files);
+    let dir = machine.tree.path().to_str().unwrap();
+    let over = "{\"k\": {\"y\": 2}}";
+    let words =
+        ["pillar", "--pillar-root", dir, "--id", "w1", "--pillar", over, "--out=json", "--unmask"];
+    let shown = json(&machine.run(&words));
+    assert_eq!(shown, serde_json::json!({"k": {"x": [1], "y": 2}, "id": "w1"}));
+    let masked = json(&machine.run(&words[..8]));
+    assert_eq!(masked["k"]["x"][0], "**********");
+    fs::write(machine.tree.path().join("p.sls"), "{% if %}").unwrap();
+    let broken = machine.run(&words);
+    assert_eq!(broken.status.code(), Some(1));
+    assert_eq!(json(&broken)["_errors"][0], "**********");
+    assert!(text(&broken.stderr).contains("p.sls:1"), "{}", text(&broken.stderr));
+}
+
+#[test]
+fn maps_may_stand_in_files_and_facts_come_from_the_command_line() {
+    let sls = "{{ grains.os }}-{{ pillar.a }}-{{ grains.id }}:\n  test.nop: []\n";
+    let machine = Machine::new(&[("x.sls", sls)]);
+    let file = machine.root.path().join("p.yaml");
+    fs::write(&file, "a: one\n").unwrap();
+    let at = format!("@{}", file.display());
+    let words =
+        ["x", "--pillar", &at, "--grains", "{\"os\": \"Plan9\"}", "--id", "w7", "--out=json"];
+    let ran = json(&machine.apply(&words));
+    assert!(ran["test_|-Plan9-one-w7_|-Plan9-one-w7_|-nop"].is_object(), "{ran}");
+}
+
+#[test]
+fn a_tree_may_lie_in_several_folders() {
+    let machine = Machine::new(&[("x.sls", "a:\n  test.nop: []\n")]);
+    let more = Machine::new(&[("x.sls", "b:\n  test.nop: []\n"), ("y.sls", "c: {test.nop: []}\n")]);
+    let more = more.tree.path().to_str().unwrap();
+    let ran = |words: &[&str]| json(&machine.apply(&[words, &["--out=json"]].concat()));
+    let keys =
+        |value: &Value| -> Vec<String> { value.as_object().unwrap().keys().cloned().collect() };
+    let found = ran(&["x", "y", "--file-root", more]);
+    assert_eq!(keys(&found), ["test_|-b_|-b_|-nop", "test_|-c_|-c_|-nop"]);
+    let opts = format!("{{\"file_roots\": {{\"base\": [{more:?}]}}}}");
+    let found = ran(&["x", "y", "--opts", &opts]);
+    assert_eq!(keys(&found), ["test_|-a_|-a_|-nop", "test_|-c_|-c_|-nop"]);
 }
 
 #[test]

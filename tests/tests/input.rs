@@ -140,7 +140,7 @@ fn the_folder_of_init() -> Result<()> {
     })
 }
 
-/// Guards: `read_pillar` of `muster-agent apply`.
+/// Guards: what `muster-agent apply` reads behind `--pillar @`.
 #[test]
 fn a_pillar_of_apply() -> Result<()> {
     each("pillar.yaml.txt", "pillar.yaml", |dir, file| {
@@ -148,7 +148,8 @@ fn a_pillar_of_apply() -> Result<()> {
         fs::write(dir.join("tree/top.sls"), "base:\n  '*':\n    - a\n")?;
         fs::write(dir.join("tree/a.sls"), "a:\n  test.nop: []\n")?;
         let mut command = bounded("muster-agent", dir);
-        command.args(["apply", "--test", "--local", "tree", "--pillar"]).arg(file);
+        command.args(["apply", "--test", "--local", "--file-root", "tree", "--pillar"]);
+        command.arg(format!("@{}", file.display()));
         Ok(command)
     })
 }

@@ -1,6 +1,7 @@
 //! From a state tree to an ordered list of states: every stage pure, every fault told at once.
 
 mod check;
+mod single;
 
 use std::fmt;
 
@@ -20,6 +21,8 @@ use crate::render::{Renderer, Worlds};
 use crate::sls;
 use crate::top;
 use crate::tree::Tree;
+
+pub use single::single;
 
 /// What to apply.
 #[derive(Debug, Clone, PartialEq, Eq)]

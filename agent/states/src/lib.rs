@@ -38,7 +38,7 @@ mod version;
 mod yaml;
 
 pub use chunk::Chunk;
-pub use compile::{Compiled, Request, Selection, compile, compile_request};
+pub use compile::{Compiled, Request, Selection, compile, compile_request, single};
 pub use error::{At, Error, Kind};
 pub use facts::Facts;
 pub use function::names as function_names;
@@ -49,5 +49,6 @@ pub use opts::Opts;
 pub use report::{Name, Report, StateReturn, Summary};
 pub use run::{Options, run};
 pub use tree::{BASE, Tree, TreeError};
+pub use yaml::emit::write_yaml;
 pub use yaml::typed::{read_yaml_as, read_yaml_or_default};
 pub use yaml::{YamlError, read_yaml};

@@ -3,6 +3,7 @@
 mod call;
 mod conditions;
 mod listen;
+mod only;
 mod parallel;
 mod retry;
 mod status;
@@ -42,6 +43,8 @@ pub struct Options {
     pub state_timeout: Option<Duration>,
     /// States with `parallel: True` that run at a time; a sensible number if `None`.
     pub parallel_max: Option<usize>,
+    /// Only the states of this ID, and for each what it requires (Salt's `state.sls_id`).
+    pub only: Option<String>,
 }
 
 /// Runs all states; `progress` is told of each one that ended, with its key.
@@ -103,6 +106,9 @@ impl<'env> Runner<'_, 'env> {
             if self.stopped {
                 break;
             }
+            if self.only(step) {
+                continue;
+            }
             if self.caller.options.cancel.is_cancelled() {
                 self.cancelled(step.chunk);
                 continue;
@@ -118,7 +124,7 @@ impl<'env> Runner<'_, 'env> {
         }
         self.all_ended();
         // As in Salt, what failed hard does not keep earlier changes from those who listen.
-        if !self.caller.options.cancel.is_cancelled() {
+        if !self.caller.options.cancel.is_cancelled() && self.caller.options.only.is_none() {
             self.stopped = false;
             self.listeners();
             self.all_ended();

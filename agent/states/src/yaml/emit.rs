@@ -7,6 +7,11 @@ use serde_json::Value;
 use super::Data;
 use super::scalar::plain_scalar;
 
+/// Writes a value as YAML in block style, as Salt's trees are written.
+pub fn write_yaml(value: &Value) -> String {
+    block(value)
+}
+
 /// One line: `{a: 1, b: [x, y]}`.
 pub(crate) fn flow(value: &Value) -> String {
     let mut out = String::new();

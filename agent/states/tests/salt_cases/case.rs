@@ -47,7 +47,11 @@ pub(crate) fn run_case(folder: &Path) -> Vec<String> {
         facts,
         // Cases that change accounts get a host of their own: never this machine's.
         failhard: spec["opts"]["failhard"] == true,
-        host: if spec["users"] == true { accounts_host(&base) } else { Host::new() },
+        host: if spec["users"] == true {
+            Host::under(scratch::accounts(&base))
+        } else {
+            Host::new()
+        },
         root: root.to_str().unwrap().to_owned(),
     };
     let mut problems = Vec::new();
@@ -69,20 +73,6 @@ pub(crate) fn run_case(folder: &Path) -> Vec<String> {
         }
     }
     problems
-}
-
-/// A host with the accounts of a fresh Debian.
-fn accounts_host(base: &Path) -> Host {
-    let root = base.join("host");
-    for folder in ["etc", "usr/games", "root"] {
-        fs::create_dir_all(root.join(folder)).unwrap();
-    }
-    let passwd = "root:x:0:0:root:/root:/bin/bash\n\
-                  games:x:5:60:games:/usr/games:/usr/sbin/nologin\n";
-    fs::write(root.join("etc/passwd"), passwd).unwrap();
-    fs::write(root.join("etc/group"), "root:x:0:\ngames:x:60:\n").unwrap();
-    fs::write(root.join("etc/shadow"), "root:*:1:0:99999:7:::\ngames:*:1:0:99999:7:::\n").unwrap();
-    Host::under(root)
 }
 
 fn read(path: &Path) -> Value {

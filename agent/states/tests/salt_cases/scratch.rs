@@ -49,6 +49,20 @@ pub(crate) fn shape(root: &Path, listing: &str) {
     }
 }
 
+/// A folder that stands for a machine with the accounts of a fresh Debian.
+pub(crate) fn accounts(base: &Path) -> PathBuf {
+    let root = base.join("host");
+    for folder in ["etc", "usr/games", "root"] {
+        fs::create_dir_all(root.join(folder)).unwrap();
+    }
+    let passwd = "root:x:0:0:root:/root:/bin/bash\n\
+                  games:x:5:60:games:/usr/games:/usr/sbin/nologin\n";
+    fs::write(root.join("etc/passwd"), passwd).unwrap();
+    fs::write(root.join("etc/group"), "root:x:0:\ngames:x:60:\n").unwrap();
+    fs::write(root.join("etc/shadow"), "root:*:1:0:99999:7:::\ngames:*:1:0:99999:7:::\n").unwrap();
+    root
+}
+
 /// Lists the scratch root: type, mode, owner, contents, path.
 pub(crate) fn list(root: &Path) -> Vec<String> {
     let mut out = Vec::new();
