@@ -1,5 +1,7 @@
 //! Checksums that trees pin their sources with.
 
+use std::path::Path;
+
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};
 
 /// Lower-case hexadecimal.
@@ -17,6 +19,15 @@ pub(crate) fn digest(algorithm: &str, data: &[u8]) -> Option<String> {
         "sha512" => to_hex(&Sha512::digest(data)),
         _ => return None,
     })
+}
+
+/// Whether two files hold the same; one that cannot be read holds nothing.
+pub(crate) fn same_contents(one: &Path, other: &Path) -> bool {
+    let read = |path: &Path| std::fs::read(path).ok();
+    match (read(one), read(other)) {
+        (Some(one), Some(other)) => one == other,
+        _ => false,
+    }
 }
 
 /// The algorithm that a bare hexadecimal digest of this length is of.

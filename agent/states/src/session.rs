@@ -6,6 +6,8 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::Value;
 
+use crate::function::file::Accumulated;
+
 /// Shared between the states of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
@@ -13,6 +15,8 @@ pub(crate) struct Session {
     pub(crate) refreshed: Flag,
     /// Packages that the transaction of an earlier state installed for later ones, by name.
     pub(crate) packages: Shared<BTreeMap<String, Brought>>,
+    /// What `file.accumulated` states gathered, for states that come later.
+    pub(crate) accumulated: Shared<Accumulated>,
     /// Keys of the states that changed something.
     pub(crate) changed: Shared<HashSet<String>>,
     /// Keys of the states that have run.

@@ -121,7 +121,7 @@ fn invalid(expression: &str, reason: impl Into<String>) -> TargetError {
     TargetError::Invalid { expression: expression.to_owned(), reason: reason.into() }
 }
 
-fn compiled(pattern: &str, expression: &str) -> Result<regex::Regex, TargetError> {
+fn compiled(pattern: &str, expression: &str) -> Result<crate::regex::Regex, TargetError> {
     // Salt matches from the start, not to the end.
     python_regex(&format!("^(?:{pattern})"), false, false, false)
         .map_err(|error| invalid(expression, error.to_string()))

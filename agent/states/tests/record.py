@@ -33,10 +33,11 @@ def substitute(path, root):
             file.unlink()
         elif file.is_file() and not file.is_symlink():
             try:
-                text = file.read_text()
+                text = file.read_bytes().decode()
             except UnicodeDecodeError:
                 continue
-            file.write_text(text.replace("@R@", str(root)))
+            # As bytes: Python's text files would change the ends of lines.
+            file.write_bytes(text.replace("@R@", str(root)).encode())
 
 
 def listing(root):

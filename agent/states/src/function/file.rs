@@ -1,23 +1,57 @@
 //! Salt's `file`: files, folders, links and what is in them.
 
 mod absent;
+mod accumulated;
 mod append;
+mod blockreplace;
+mod comment;
+mod copy;
 mod diff;
 mod directory;
+mod exists;
+mod flags;
+mod hardlink;
+mod keyvalue;
+mod line;
 mod managed;
+mod matcher;
+mod mknod;
 pub(crate) mod patterns;
 mod perms;
+mod pruned;
 mod recurse;
+mod rename;
+mod replace;
+mod serialize;
 mod source;
 mod symlink;
+mod text;
+mod tidied;
+mod touch;
 
 use super::Function;
 use absent::Absent;
-use append::Append;
+use accumulated::Accumulate;
+pub(crate) use accumulated::Accumulated;
+use append::{Append, Prepend};
+use blockreplace::BlockReplace;
+use comment::{Comment, Uncomment};
+use copy::Copy;
 use directory::Directory;
+use exists::{Exists, Missing};
+use hardlink::Hardlink;
+use keyvalue::KeyValue;
+use line::Line;
 use managed::Managed;
+use mknod::Mknod;
+use pruned::Pruned;
 use recurse::Recurse;
+use rename::Rename;
+use replace::Replace;
+use serialize::Serialize;
 use symlink::Symlink;
+use tidied::Tidied;
+use touch::Touch;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
@@ -27,6 +61,24 @@ pub(super) const ALL: &[Function] = &[
     Function::of::<Absent>(),
     Function::of::<Recurse>(),
     Function::of::<Append>(),
+    Function::of::<Prepend>(),
+    Function::of::<Replace>(),
+    Function::of::<Line>(),
+    Function::of::<BlockReplace>(),
+    Function::of::<Comment>(),
+    Function::of::<Uncomment>(),
+    Function::of::<KeyValue>(),
+    Function::of::<Accumulate>(),
+    Function::of::<Serialize>(),
+    Function::of::<Exists>(),
+    Function::of::<Missing>(),
+    Function::of::<Touch>(),
+    Function::of::<Copy>(),
+    Function::of::<Rename>(),
+    Function::of::<Hardlink>(),
+    Function::of::<Mknod>(),
+    Function::of::<Pruned>(),
+    Function::of::<Tidied>(),
 ];
 
 /// Arguments of Salt's that only Windows knows.

@@ -9,6 +9,8 @@ use super::{Host, umask};
 
 /// Folders that a recursive removal may nest in.
 const DEPTH_MAX: usize = 256;
+/// What the names of temporary files start with.
+pub(crate) const TEMPORARY: &str = ".muster-";
 
 /// Who owns a file and what may be done with it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -31,7 +33,7 @@ impl Access {
 pub(crate) fn replace(host: &Host, path: &Path, data: &[u8], access: Access) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("/"));
-    let mut temp = tempfile::Builder::new().prefix(".muster-").tempfile_in(folder)?;
+    let mut temp = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
     temp.write_all(data)?;
     let mode = access.mode.unwrap_or_else(umask::new_file);
     own(temp.as_file(), temp.path(), access, mode)?;
@@ -60,6 +62,26 @@ pub(crate) fn replace_keeping(
         }
         other => other,
     }
+}
+
+/// Copies a file to another place, whole or not at all; a file there is replaced.
+pub(crate) fn copy_file(host: &Host, from: &Path, to: &Path, access: Access) -> io::Result<()> {
+    let folder = to.parent().unwrap_or(Path::new("/"));
+    let mut temp = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
+    let mut source = File::open(from)?;
+    io::copy(&mut source, &mut temp)?;
+    own(temp.as_file(), temp.path(), access, access.mode.unwrap_or(0o644))?;
+    temp.as_file().sync_all()?;
+    temp.persist(to).map_err(|error| error.error)?;
+    host.renamed_in(folder)
+}
+
+/// Copies a file to the same name with an ending, owner and mode and all.
+pub(crate) fn copy_beside(host: &Host, path: &Path, ending: &str) -> io::Result<()> {
+    let mut copy = path.as_os_str().to_owned();
+    copy.push(ending);
+    let access = Access::of(&fs::metadata(path)?);
+    replace_keeping(host, Path::new(&copy), &fs::read(path)?, Access::default(), access)
 }
 
 fn own(file: &File, path: &Path, access: Access, mode: u32) -> io::Result<()> {

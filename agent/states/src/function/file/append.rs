@@ -1,23 +1,17 @@
-//! `file.append`: lines at a file's end, each only if it is not there yet.
+//! `file.append` and `file.prepend`: lines at a file's end or start, each only if it is not there.
 
-use serde_json::Value;
+mod words;
 
+use super::text::{self, Edit, decoded, encoded, python_lines, search, without_end};
 use super::{diff, not_absolute, parent, source};
 use crate::chunk::Chunk;
 use crate::function::args::list;
 use crate::function::{Context, Lint, Plan, StateFunction};
-use crate::host::files::{Access, make_folders, replace_keeping};
-use crate::outcome::{Changes, Outcome, change};
-use crate::regex::python_regex;
+use crate::host::files::{Access, make_folders};
+use crate::outcome::{Outcome, change};
 
 pub(in crate::function) struct Append;
-
-/// The new contents and how many lines they add.
-pub(in crate::function) struct Step {
-    data: String,
-    added: usize,
-    changes: Changes,
-}
+pub(in crate::function) struct Prepend;
 
 impl StateFunction for Append {
     const MODULE: &'static str = "file";
@@ -26,128 +20,192 @@ impl StateFunction for Append {
         "text",
         "makedirs",
         "source",
+        "source_hash",
         "sources",
+        "source_hashes",
         "template",
         "context",
         "defaults",
         "ignore_whitespace",
         "show_changes",
     ];
-    const TOLERATES: &'static [&'static str] = &["source_hash", "source_hashes"];
-    type Step = Step;
+    type Step = Edit;
 
     fn lint(chunk: &Chunk) -> Vec<Lint> {
         source::lint(chunk)
     }
 
-    fn check(ctx: &Context<'_>) -> Plan<Step> {
-        let name = ctx.name();
-        if let Some(problem) = not_absolute(name) {
-            return Plan::failed(problem);
-        }
-        let texts = match texts(ctx) {
-            Ok(texts) => texts,
-            Err(problem) => return Plan::failed(problem),
-        };
-        let there = ctx.host.stat(name).is_some_and(|meta| meta.is_file());
-        if !there && ctx.test {
-            let comment = format!("File {name} is set to be created");
-            let foreseen = Outcome::foreseen(comment, change("new", name));
-            return Plan::Done(foreseen);
-        }
-        if !there && !may_create(ctx) {
-            return Plan::failed(format!("{name}: file not found"));
-        }
-        let old = std::fs::read(ctx.host.followed(name)).unwrap_or_default();
-        let Ok(old) = String::from_utf8(old) else {
-            return Plan::failed(format!("{name} is not UTF-8"));
-        };
-        let lines = match missing(ctx, &old, &texts) {
-            Ok(lines) => lines,
-            Err(problem) => return Plan::failed(problem),
-        };
-        if lines.is_empty() {
-            return Plan::fine(format!("File {name} is in correct state"));
-        }
-        let mut data = old.clone();
-        if !data.is_empty() && !data.ends_with('\n') {
-            data.push('\n');
-        }
-        let whole = data.clone();
-        lines.iter().for_each(|line| data.push_str(&format!("{line}\n")));
-        let shown = if ctx.flag("show_changes", true) {
-            diff::joined(&whole, &data)
-        } else {
-            "<show_changes=False>".to_owned()
-        };
-        let changes = change("diff", shown);
-        let comment = format!("File {name} is set to be updated");
-        let step = Step { data, added: lines.len(), changes: changes.clone() };
-        Plan::change(comment, changes, step)
+    fn check(ctx: &Context<'_>) -> Plan<Edit> {
+        appended(ctx).unwrap_or_else(Plan::failed)
     }
 
-    fn apply(ctx: &Context<'_>, step: Step) -> Outcome {
-        let name = ctx.name();
-        let place = ctx.host.followed(name);
-        let access = ctx.host.stat(name).map_or_else(Access::default, |meta| Access::of(&meta));
-        let made =
-            make_folders(&ctx.host.followed(parent(name)), Access::default()).and_then(|()| {
-                replace_keeping(ctx.host, &place, step.data.as_bytes(), Access::default(), access)
-            });
-        match made {
-            Ok(()) => Outcome::changed(format!("Appended {} lines", step.added), step.changes),
-            Err(error) => Outcome::failed(format!("Failed to write {name}: {error}")),
-        }
+    fn apply(ctx: &Context<'_>, edit: Edit) -> Outcome {
+        written(ctx, edit)
     }
 }
 
-fn may_create(ctx: &Context<'_>) -> bool {
-    ctx.flag("makedirs", false)
-        || ctx.host.stat(parent(ctx.name())).is_some_and(|meta| meta.is_dir())
+impl StateFunction for Prepend {
+    const MODULE: &'static str = "file";
+    const NAME: &'static str = "prepend";
+    const TAKES: &'static [&'static str] = &[
+        "text",
+        "makedirs",
+        "source",
+        "source_hash",
+        "sources",
+        "source_hashes",
+        "template",
+        "context",
+        "defaults",
+        "header",
+        "show_changes",
+    ];
+    type Step = Edit;
+
+    fn lint(chunk: &Chunk) -> Vec<Lint> {
+        source::lint(chunk)
+    }
+
+    fn check(ctx: &Context<'_>) -> Plan<Edit> {
+        prepended(ctx).unwrap_or_else(Plan::failed)
+    }
+
+    fn apply(ctx: &Context<'_>, edit: Edit) -> Outcome {
+        written(ctx, edit)
+    }
+}
+
+/// Makes the folders first, if asked.
+fn written(ctx: &Context<'_>, edit: Edit) -> Outcome {
+    let name = ctx.name();
+    match make_folders(&ctx.host.followed(parent(name)), Access::default()) {
+        Ok(()) => edit.apply(ctx),
+        Err(error) => Outcome::failed(format!("Failed to write {name}: {error}")),
+    }
+}
+
+/// What both find before they add lines.
+enum Found {
+    /// The file's bytes; none if it is still to be made.
+    File { data: Vec<u8>, new: bool },
+    /// A dry run ends here.
+    Ended(Outcome),
+}
+
+fn found(ctx: &Context<'_>) -> Result<Found, String> {
+    let name = ctx.name();
+    source::exclusive(ctx)?;
+    if let Some(problem) = not_absolute(name) {
+        return Err(problem);
+    }
+    if ctx.host.stat(name).is_some() {
+        let data = std::fs::read(ctx.host.followed(name)).map_err(|error| error.to_string())?;
+        return Ok(Found::File { data, new: false });
+    }
+    if ctx.test {
+        let comment = format!("File {name} is set to be created");
+        return Ok(Found::Ended(Outcome::foreseen(comment, change("new", name))));
+    }
+    let folder = ctx.host.stat(parent(name)).is_some_and(|meta| meta.is_dir());
+    if !folder && !ctx.flag("makedirs", false) {
+        return Err(format!("{name}: file not found"));
+    }
+    Ok(Found::File { data: Vec::new(), new: true })
 }
 
 /// The texts to add: given, or from sources.
 fn texts(ctx: &Context<'_>) -> Result<Vec<String>, String> {
-    let sources: Vec<Value> = ["source", "sources"]
-        .iter()
-        .filter_map(|key| ctx.value(key))
-        .flat_map(|value| match value {
-            Value::Array(items) => items.clone(),
-            one => vec![one.clone()],
-        })
-        .collect();
-    if sources.is_empty() {
-        let text = ctx.value("text").map(list);
-        return text.ok_or_else(|| "No text found to append. Nothing appended".to_owned());
+    if let Some(texts) = source::texts(ctx)? {
+        return Ok(texts);
     }
-    let mut out = Vec::new();
-    for entry in &sources {
-        let found = source::find(ctx, entry)?;
-        let data = source::read(ctx, &found)?;
-        out.push(String::from_utf8(data).map_err(|_| "the source is not UTF-8".to_owned())?);
-    }
-    Ok(out)
+    let text = ctx.value("text").map(list);
+    text.ok_or_else(|| "No text found to append. Nothing appended".to_owned())
 }
 
-/// The lines of those texts that are not in the file.
-fn missing(ctx: &Context<'_>, old: &str, texts: &[String]) -> Result<Vec<String>, String> {
-    let mut lines = Vec::new();
-    for text in texts {
+fn lines_of(text: &str) -> impl Iterator<Item = String> {
+    python_lines(text).into_iter().map(|line| without_end(line).to_owned())
+}
+
+fn appended(ctx: &Context<'_>) -> Result<Plan<Edit>, String> {
+    let (data, new) = match found(ctx)? {
+        Found::File { data, new } => (data, new),
+        Found::Ended(outcome) => return Ok(Plan::Done(outcome)),
+    };
+    let mut lines: Vec<String> = Vec::new();
+    for text in texts(ctx)? {
         let there = if ctx.flag("ignore_whitespace", true) {
-            let words: Vec<String> = text.split_whitespace().map(regex::escape).collect();
-            let pattern = format!(r"(?m)^\s*{}\s*$", words.join(r"\s+"));
-            !words.is_empty() && search(&pattern, old)?
+            search(&data, &words::pattern(&text)?)?
         } else {
-            search(text, old)?
+            search(&data, &text)?
         };
         if !there {
-            lines.extend(text.lines().map(str::to_owned));
+            lines.extend(lines_of(&text));
         }
     }
-    Ok(lines)
+    let name = ctx.name();
+    if lines.is_empty() && !new {
+        return Ok(Plan::fine(format!("File {name} is in correct state")));
+    }
+    let (old, utf8) = decoded(&data);
+    let before: Vec<&str> = python_lines(&old).into_iter().map(without_end).collect();
+    let after: Vec<&str> = before.iter().copied().chain(lines.iter().map(String::as_str)).collect();
+    let open = !old.is_empty() && !old.ends_with('\n');
+    let mut contents = format!("{old}{}", if open { "\n" } else { "" });
+    lines.iter().for_each(|line| contents.push_str(&format!("{line}\n")));
+    let comment = if lines.is_empty() {
+        format!("File {name} is in correct state")
+    } else {
+        format!("Appended {} lines", lines.len())
+    };
+    Ok(planned(ctx, &data, contents, utf8, diff::joined(&before, &after), comment))
 }
 
-fn search(pattern: &str, text: &str) -> Result<bool, String> {
-    let regex = python_regex(pattern, false, true, false).map_err(|error| error.to_string())?;
-    Ok(regex.is_match(text))
+fn prepended(ctx: &Context<'_>) -> Result<Plan<Edit>, String> {
+    let (data, new) = match found(ctx)? {
+        Found::File { data, new } => (data, new),
+        Found::Ended(outcome) => return Ok(Plan::Done(outcome)),
+    };
+    let header = ctx.flag("header", false);
+    let mut lines: Vec<String> = Vec::new();
+    for text in texts(ctx)? {
+        if header || !search(&data, &words::pattern(&text)?)? {
+            lines.extend(lines_of(&text));
+        }
+    }
+    let (old, utf8) = decoded(&data);
+    let before = python_lines(&old);
+    let headed = before.iter().take(lines.len()).map(|line| without_end(line)).eq(lines.iter());
+    let name = ctx.name();
+    // A dry run of Salt's tells of a header that is there already as of a change.
+    let stays = lines.is_empty() || header && headed && !ctx.test;
+    if stays && !new {
+        return Ok(Plan::fine(format!("File {name} is in correct state")));
+    }
+    let first: Vec<String> = lines.iter().map(|line| format!("{line}\n")).collect();
+    let after: Vec<&str> = first.iter().map(String::as_str).chain(before.iter().copied()).collect();
+    let comment = if lines.is_empty() {
+        format!("File {name} is in correct state")
+    } else {
+        format!("Prepended {} lines", lines.len())
+    };
+    let diff = diff::unified(&before, &after);
+    Ok(planned(ctx, &data, after.concat(), utf8, diff, comment))
+}
+
+fn planned(
+    ctx: &Context<'_>,
+    old: &[u8],
+    new: String,
+    utf8: bool,
+    diff: String,
+    comment: String,
+) -> Plan<Edit> {
+    let changes = if diff.is_empty() { Default::default() } else { text::shown(ctx, old, diff) };
+    let foreseen = format!("File {} is set to be updated", ctx.name());
+    Edit::plan(
+        Outcome::foreseen(foreseen, changes.clone()),
+        encoded(&new, utf8),
+        None,
+        Outcome::changed(comment, changes),
+    )
 }

@@ -1,12 +1,13 @@
 //! `file.managed`: a file's contents, owner and mode.
 
 mod contents;
+mod encoding;
 
 use std::fs::Metadata;
 
 use serde_json::Value;
 
-use super::perms::Perms;
+use super::perms::{Perms, searchable};
 use super::source::{self, Source};
 use super::{WINDOWS, diff, not_absolute, parent};
 use crate::chunk::Chunk;
@@ -17,12 +18,24 @@ use crate::host::files::{Access, make_folders, replace, replace_keeping};
 use crate::host::umask;
 use crate::outcome::{Changes, Outcome, change};
 
+pub(super) use encoding::{encoded, lint as lint_encoding};
+
 pub(in crate::function) struct Managed;
+
+/// What a comment starts with when `check_cmd` does not accept the contents.
+pub(super) const REFUSED: &str = "check_cmd execution failed";
 
 /// What is to be written.
 pub(in crate::function) struct Step {
     perms: Perms,
     contents: Contents,
+}
+
+impl Step {
+    /// These contents, whatever the state says of them.
+    pub(super) fn of(perms: Perms, contents: Vec<u8>) -> Step {
+        Step { perms, contents: Contents::Given(contents) }
+    }
 }
 
 /// Where the contents come from.
@@ -60,6 +73,8 @@ impl StateFunction for Managed {
         "allow_empty",
         "follow_symlinks",
         "check_cmd",
+        "encoding",
+        "encoding_errors",
     ];
     const TOLERATES: &'static [&'static str] = &[
         "keep_source",
@@ -67,7 +82,6 @@ impl StateFunction for Managed {
         "verify_ssl",
         "use_etag",
         "tmp_dir",
-        "encoding_errors",
         "source_hash_name",
         "sig_backend",
         WINDOWS[0],
@@ -80,7 +94,6 @@ impl StateFunction for Managed {
         "attrs",
         "selinux",
         "backup",
-        "encoding",
         "tmp_ext",
         "signature",
         "source_hash_sig",
@@ -96,7 +109,9 @@ impl StateFunction for Managed {
     type Step = Step;
 
     fn lint(chunk: &Chunk) -> Vec<Lint> {
-        source::lint(chunk)
+        let mut out = source::lint(chunk);
+        out.extend(lint_encoding(chunk));
+        out
     }
 
     fn check(ctx: &Context<'_>) -> Plan<Step> {
@@ -148,7 +163,7 @@ fn prepared(ctx: &Context<'_>) -> Result<Option<Step>, String> {
         return Err(format!("Specified target {name} is a directory"));
     }
     let contents = match (given, ctx.value("source")) {
-        (Some(data), _) => Contents::Given(data),
+        (Some(data), _) => Contents::Given(encoded(ctx, data)?),
         (None, None) => Contents::None,
         (None, Some(_)) if !ctx.flag("replace", true) && ctx.host.stat(name).is_some() => {
             Contents::None
@@ -178,7 +193,7 @@ fn sourced(ctx: &Context<'_>, found: &Source) -> Result<Result<Vec<u8>, String>,
     })
 }
 
-fn planned(ctx: &Context<'_>, step: Step) -> Plan<Step> {
+pub(super) fn planned(ctx: &Context<'_>, step: Step) -> Plan<Step> {
     let name = ctx.name();
     let meta = ctx.host.stat(name);
     let replacing = ctx.flag("replace", true) && !matches!(step.contents, Contents::None);
@@ -247,7 +262,7 @@ fn accepted(ctx: &Context<'_>, data: &[u8]) -> Result<(), Outcome> {
     if output.code == 0 {
         return Ok(());
     }
-    let mut comment = "check_cmd execution failed".to_owned();
+    let mut comment = REFUSED.to_owned();
     for stream in [output.stdout.trim_end(), output.stderr.trim_end()] {
         if !stream.is_empty() {
             comment.push_str(&format!("\n{stream}"));
@@ -341,10 +356,4 @@ fn new_file_changes(ctx: &Context<'_>, perms: &Perms, mode: u32, sourced: bool) 
         changes.insert("mode".to_owned(), Value::from(show_mode(mode)));
     }
     changes
-}
-
-/// A folder's mode from a file's: who may read may also enter.
-fn searchable(mode: u32) -> u32 {
-    let bits = [6, 3, 0].iter().filter(|shift| mode >> **shift & 0o7 != 0);
-    bits.fold(mode & 0o777, |mode, shift| mode | 0o1 << shift)
 }

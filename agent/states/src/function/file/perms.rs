@@ -12,6 +12,39 @@ use crate::host::Host;
 use crate::host::files::{Access, set_access};
 use crate::outcome::Changes;
 
+/// The owner asked for, or this process's; the group asked for, or the owner's own. With what is
+/// wrong with them.
+pub(super) fn default_owner(ctx: &Context<'_>) -> (Perms, Vec<String>) {
+    let accounts = ctx.host.accounts();
+    let user = ctx.text("user").or_else(|| ctx.text("owner"));
+    let user = user.unwrap_or_else(|| accounts.user_name(nix::unistd::geteuid().as_raw()));
+    let group = ctx.text("group").unwrap_or_else(|| {
+        let own = || nix::unistd::getegid().as_raw();
+        accounts.group_name(accounts.user(&user).map_or_else(own, |user| user.gid))
+    });
+    let mut problems = Vec::new();
+    if accounts.uid(&user).is_none() {
+        problems.push(format!("User {user} does not exist"));
+    }
+    if accounts.gid(&group).is_none() {
+        problems.push(format!("Group {group} does not exist"));
+    }
+    (Perms { user: Some(user), group: Some(group), mode: None }, problems)
+}
+
+/// Owner and group as `default_owner` has them, and a mode; names must exist, except in a dry run.
+pub(super) fn with_default_owner(ctx: &Context<'_>, mode_key: &str) -> Result<Perms, String> {
+    let asked = Perms::of(ctx, mode_key)?;
+    let (perms, _) = default_owner(ctx);
+    Ok(Perms { mode: asked.mode, ..perms })
+}
+
+/// A folder's mode from a file's: who may read may also enter.
+pub(super) fn searchable(mode: u32) -> u32 {
+    let bits = [6, 3, 0].iter().filter(|shift| mode >> **shift & 0o7 != 0);
+    bits.fold(mode & 0o777, |mode, shift| mode | 0o1 << shift)
+}
+
 /// What a state wants; `None` leaves it as it is.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Perms {

@@ -104,8 +104,49 @@ fn one(ctx: &Context<'_>, source: &str) -> Result<Source, String> {
     }
 }
 
+/// Salt's refusal of arguments that say the same twice.
+pub(super) fn exclusive(ctx: &Context<'_>) -> Result<(), String> {
+    let set = |key: &str| ctx.value(key).is_some_and(crate::function::args::truth);
+    for (one, many) in [("source", "sources"), ("source_hash", "source_hashes")] {
+        if set(one) && set(many) {
+            return Err(format!("{one} and {many} are mutually exclusive"));
+        }
+    }
+    Ok(())
+}
+
+/// The texts of `source` or `sources`, rendered; `None` if there are neither.
+pub(super) fn texts(ctx: &Context<'_>) -> Result<Option<Vec<String>>, String> {
+    let given = ctx.value("source").or_else(|| ctx.value("sources"));
+    let sources: Vec<Value> = match given.filter(|value| crate::function::args::truth(value)) {
+        None => return Ok(None),
+        Some(Value::Array(items)) => items.clone(),
+        Some(one) => vec![one.clone()],
+    };
+    let mut out = Vec::new();
+    for source in &sources {
+        let shown = entry(source);
+        let engine = ctx.text("template").unwrap_or_else(|| "jinja".to_owned());
+        let missing = |_| format!("Failed to load template file {shown}");
+        let found = find(ctx, source).map_err(missing)?;
+        let data = read_as(ctx, &found, Some(&engine))
+            .map_err(|problem| format!("Failed to load template file {shown}: {problem}"))?;
+        let text = String::from_utf8(data).map_err(|_| format!("{shown} is not UTF-8"))?;
+        if text.is_empty() {
+            return Err(format!("Failed to read rendered template file {shown}"));
+        }
+        out.push(text);
+    }
+    Ok(Some(out))
+}
+
 /// The contents of a source, rendered if `template` is set.
 pub(super) fn read(ctx: &Context<'_>, source: &Source) -> Result<Vec<u8>, String> {
+    read_as(ctx, source, ctx.text("template").as_deref())
+}
+
+/// The contents of a source, rendered by a template engine if one is named.
+fn read_as(ctx: &Context<'_>, source: &Source, engine: Option<&str>) -> Result<Vec<u8>, String> {
     let (data, file) = match source {
         Source::Tree(path) => {
             let found = ctx.tree().read(path);
@@ -116,9 +157,9 @@ pub(super) fn read(ctx: &Context<'_>, source: &Source) -> Result<Vec<u8>, String
             (fs::read(ctx.host.followed(path)).map_err(|error| error.to_string())?, path)
         }
     };
-    match ctx.text("template") {
+    match engine {
         None => Ok(data),
-        Some(engine) if engine == "jinja" => {
+        Some("jinja") => {
             let text = String::from_utf8(data).map_err(|_| format!("{file} is not UTF-8"))?;
             render(ctx, file, &text).map(String::into_bytes)
         }
@@ -150,6 +191,9 @@ pub(super) fn render(ctx: &Context<'_>, file: &str, text: &str) -> Result<String
             }
             Some(_) => return Err("Defaults must be formed as a dict".to_owned()),
         }
+    }
+    if let Some(gathered) = super::accumulated::for_template(ctx) {
+        vars.insert("accumulator".to_owned(), from_json(&gathered));
     }
     let rendered = ctx.renderer().render(file, text, vars);
     rendered.map_err(|error| format!("{}: {error}", error.file))

@@ -4,7 +4,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 
-use super::{WINDOWS, not_absolute, parent};
+use super::{WINDOWS, not_absolute, parent, perms};
 use crate::function::{Context, Plan, StateFunction};
 use crate::host::files::{Access, make_folders, remove, set_access};
 use crate::outcome::{Changes, Outcome, change};
@@ -68,26 +68,14 @@ impl StateFunction for Symlink {
 }
 
 fn owner(ctx: &Context<'_>) -> Result<Owner, String> {
-    let accounts = ctx.host.accounts();
-    let own = nix::unistd::geteuid().as_raw();
-    let user = ctx.text("user").or_else(|| ctx.text("owner"));
-    let user = user.unwrap_or_else(|| accounts.user_name(own));
-    let uid = accounts.uid(&user);
-    let group = ctx.text("group").unwrap_or_else(|| {
-        let own = || nix::unistd::getegid().as_raw();
-        accounts.group_name(accounts.user(&user).map_or_else(own, |user| user.gid))
-    });
-    let gid = accounts.gid(&group);
-    let mut problems = Vec::new();
-    if uid.is_none() {
-        problems.push(format!("User {user} does not exist"));
-    }
-    if gid.is_none() {
-        problems.push(format!("Group {group} does not exist"));
-    }
+    let (perms, mut problems) = perms::default_owner(ctx);
     problems.extend(not_absolute(ctx.name()));
-    match (uid, gid, problems.as_slice()) {
-        (Some(uid), Some(gid), []) => Ok(Owner { shown: format!("{user}:{group}"), uid, gid }),
+    let access = perms.access(ctx.host);
+    match (access.uid, access.gid, problems.as_slice()) {
+        (Some(uid), Some(gid), []) => {
+            let shown = [perms.user, perms.group].map(Option::unwrap_or_default).join(":");
+            Ok(Owner { shown, uid, gid })
+        }
         (_, _, [one]) => Err(one.clone()),
         (_, _, many) => Err(format!("{}.", many.join(". "))),
     }

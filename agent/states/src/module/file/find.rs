@@ -6,12 +6,11 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use minijinja::Error;
 use minijinja::value::Value;
-use regex::Regex;
 
 use super::expanded;
 use crate::host::Host;
 use crate::module::Call;
-use crate::regex::python_regex;
+use crate::regex::{Regex, python_regex};
 use crate::render::python::{list, text};
 use crate::target::glob;
 

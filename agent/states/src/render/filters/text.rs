@@ -53,7 +53,7 @@ fn regex_replace(
         false,
     );
     let found = found.map_err(|error| fault(error.to_string()))?;
-    Ok(found.replace_all(value, |captures: &regex::Captures<'_>| expand(by, captures)).into_owned())
+    Ok(found.replace_all(value, |captures| expand(by, captures)).into_owned())
 }
 
 /// The groups of the first match as a tuple (the whole match if there are none), or `None`.
@@ -74,7 +74,7 @@ fn groups(
     let found = found.map_err(|error| fault(error.to_string()))?;
     let Some(captures) = found.captures(value) else { return Ok(Value::from(())) };
     let skip = usize::from(captures.len() > 1);
-    let group = |group: Option<regex::Match<'_>>| {
+    let group = |group: Option<crate::regex::Match<'_>>| {
         group.map_or_else(|| Value::from(()), |group| Value::from(group.as_str()))
     };
     let groups: Vec<_> = captures.iter().skip(skip).map(group).collect();

@@ -1,0 +1,165 @@
+//! `file.line`: one line of a file, by what it matches or what it stands beside.
+
+mod edit;
+
+use super::diff;
+use super::managed;
+use super::text::{self, Edit, decoded, encoded, python_lines};
+use crate::chunk::Chunk;
+use crate::function::{Context, Lint, Plan, StateFunction};
+use crate::outcome::{Outcome, change};
+use edit::{Mode, Wanted};
+
+pub(in crate::function) struct Line;
+
+/// The file's perms and creation first, as a `file.managed`; then the line.
+pub(in crate::function) struct Step {
+    managed: Chunk,
+    /// Unset if only the applied file can tell.
+    edit: Option<Edit>,
+}
+
+impl StateFunction for Line {
+    const MODULE: &'static str = "file";
+    const NAME: &'static str = "line";
+    const TAKES: &'static [&'static str] = &[
+        "content",
+        "match",
+        "mode",
+        "location",
+        "before",
+        "after",
+        "show_changes",
+        "backup",
+        "quiet",
+        "indent",
+        "create",
+        "user",
+        "group",
+        "file_mode",
+    ];
+    type Step = Step;
+
+    fn lint(chunk: &Chunk) -> Vec<Lint> {
+        let mode = chunk.args.get("mode").map(crate::function::args::text);
+        match mode.map(|mode| Mode::of(&mode)) {
+            Some(Err(problem)) => vec![("mode", problem)],
+            _ => Vec::new(),
+        }
+    }
+
+    fn check(ctx: &Context<'_>) -> Plan<Step> {
+        let managed = managed_chunk(ctx);
+        let missing = text::present(ctx).err();
+        let makes = missing.is_some() && ctx.flag("create", false) && !ctx.test;
+        if let Some(problem) = missing.filter(|_| !makes) {
+            return Plan::failed(problem);
+        }
+        if let Err(problem) = mode(ctx) {
+            return Plan::failed(problem);
+        }
+        if makes {
+            let foreseen = Outcome::foreseen(FORESEEN, Default::default());
+            return Plan::Change { foreseen, step: Step { managed, edit: None } };
+        }
+        match planned(ctx) {
+            Err(problem) => Plan::failed(problem),
+            Ok(Plan::Change { foreseen, step }) => {
+                Plan::Change { foreseen, step: Step { managed, edit: Some(step) } }
+            }
+            Ok(Plan::Done(outcome)) => {
+                let perms = Context { chunk: &managed, ..*ctx };
+                // What comes of owner and mode is not told, in Salt neither.
+                match managed::Managed::check(&perms) {
+                    Plan::Change { .. } if !ctx.test => {
+                        Plan::Change { foreseen: outcome, step: Step { managed, edit: None } }
+                    }
+                    Plan::Change { .. } | Plan::Done(_) => Plan::Done(outcome),
+                }
+            }
+        }
+    }
+
+    fn apply(ctx: &Context<'_>, step: Step) -> Outcome {
+        let perms = Context { chunk: &step.managed, ..*ctx };
+        drop(crate::function::run::<managed::Managed>(&perms));
+        if let Some(edit) = step.edit {
+            return edit.apply(ctx);
+        }
+        match text::present(ctx).and_then(|()| planned(ctx)) {
+            Err(problem) => Outcome::failed(problem),
+            Ok(Plan::Done(outcome)) => outcome,
+            Ok(Plan::Change { step, .. }) => step.apply(ctx),
+        }
+    }
+}
+
+const FORESEEN: &str = "Changes would be made";
+
+fn managed_chunk(ctx: &Context<'_>) -> Chunk {
+    let mut args = serde_json::Map::new();
+    for (own, other) in [("user", "user"), ("group", "group"), ("file_mode", "mode")] {
+        args.extend(ctx.value(own).map(|value| (other.to_owned(), value.clone())));
+    }
+    args.insert("create".to_owned(), ctx.flag("create", false).into());
+    args.insert("replace".to_owned(), false.into());
+    Chunk { fun: "managed".to_owned(), args, ..ctx.chunk.clone() }
+}
+
+fn mode(ctx: &Context<'_>) -> Result<Mode, String> {
+    let mode = ctx.text("mode").filter(|mode| !mode.is_empty());
+    let mode = mode.ok_or("Mode was not defined. How to process the file?")?;
+    let mode = Mode::of(&mode)?;
+    if mode != Mode::Delete && ctx.value("content").is_none() {
+        return Err("Content can only be empty if mode is ['delete']".to_owned());
+    }
+    Ok(mode)
+}
+
+fn planned(ctx: &Context<'_>) -> Result<Plan<Edit>, String> {
+    const UNCHANGED: &str = "No changes needed to be made";
+    let name = ctx.name();
+    if !ctx.host.stat(name).is_some_and(|meta| meta.is_file()) {
+        return if ctx.flag("quiet", false) {
+            Ok(Plan::fine(UNCHANGED))
+        } else {
+            Err(format!("File \"{name}\" does not exists or is not a file."))
+        };
+    }
+    let data = std::fs::read(ctx.host.followed(name)).map_err(|error| error.to_string())?;
+    let (old, utf8) = decoded(&data);
+    // Python's text mode: line ends of all kinds become `\n`.
+    let old = old.replace("\r\n", "\n").replace('\r', "\n");
+    let wanted = Wanted {
+        mode: mode(ctx)?,
+        content: ctx.text("content").unwrap_or_default(),
+        matching: ctx.text("match"),
+        location: ctx.text("location").filter(|location| !location.is_empty()),
+        before: ctx.text("before"),
+        after: ctx.text("after"),
+        indent: ctx.flag("indent", true),
+    };
+    let lines: Vec<String> = old.split_inclusive('\n').map(str::to_owned).collect();
+    let new = wanted.edited(lines)?;
+    if new.concat() == old {
+        return Ok(Plan::fine(UNCHANGED));
+    }
+    let shown = if ctx.flag("show_changes", true) {
+        let new: Vec<&str> = new.iter().map(String::as_str).collect();
+        serde_json::Value::from(diff::unified(&python_lines(&old), &new))
+    } else {
+        true.into()
+    };
+    let changes = change("diff", shown);
+    let foreseen = Outcome::foreseen(FORESEEN, changes.clone());
+    let done = Outcome::changed("Changes were made", changes);
+    let backup = ctx.flag("backup", false).then(|| format!(".{}", stamp()));
+    Ok(Edit::plan(foreseen, encoded(&new.concat(), utf8), backup, done))
+}
+
+/// The time in a backup's name.
+fn stamp() -> String {
+    let now = time::OffsetDateTime::now_utc();
+    let (date, (hour, minute, second)) = (now.date(), now.time().as_hms());
+    format!("{date}-{hour:02}-{minute:02}-{second:02}")
+}
