@@ -1,6 +1,6 @@
 //! What reactors may do, done by the controller; the worker is the one that the subject names.
 
-mod programs;
+pub(crate) mod programs;
 
 use crate::jobs::{Job, Jobs};
 use crate::lifecycle::Input;

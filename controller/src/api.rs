@@ -118,6 +118,9 @@ impl Api {
             ("image", "list") => by.told(call, async |q| self.image_list(&q).await).await,
             ("image", "set") => by.told(call, async |q| self.image_set(&q).await).await,
             ("tail", "open") => by.told(call, async |q| self.tail(&user, &q).await).await,
+            ("tail", "suspect") => {
+                by.told(call, async |q| self.tail_suspect(&user, &q).await).await
+            }
             ("stats", "show") => by.told(call, async |q| self.stats_show(&q)).await,
             ("keys", "show") => by.told(call, async |q| self.keys_show(&q).await).await,
             ("keys", "rotate") => by.told(call, async |q| self.keys_rotate(&q).await).await,
@@ -162,15 +165,20 @@ impl Api {
 
     /// A credential that the server let in and that no document knows: a person must look.
     async fn alarm(&self, by: &By<'_>, denied: &Denied) {
-        if !self.told.is_first_refusal(&by.user, &by.noun, &by.verb) {
+        if !self.told.is_first("refused", &by.user, &by.noun, &by.verb) {
             return;
         }
         let (user, host) = (&by.user, &by.host);
         tracing::warn!(%user, host, error = %denied, "a person is not admitted");
-        let token = |text: &str| -> Token { text.parse().expect("names and kinds are tokens") };
-        let subject = subject::event(Source::Security, &token(user.as_str()), &token("person"));
         let alarm = Alarm { who: format!("{user} from {host}"), what: denied.to_string() };
-        let event = Event::new(Token::random(random()), UnixMillis::now(), &alarm);
+        self.raise(user, "person", &alarm).await;
+    }
+
+    /// Tells something about a person that somebody should look at.
+    async fn raise(&self, user: &UserName, kind: &str, alarm: &Alarm) {
+        let token = |text: &str| -> Token { text.parse().expect("names and kinds are tokens") };
+        let subject = subject::event(Source::Security, &token(user.as_str()), &token(kind));
+        let event = Event::new(Token::random(random()), UnixMillis::now(), alarm);
         if let Err(error) = self.bus.publish_event(subject, &event).await {
             tracing::error!(%user, %error, "a security event could not be stored");
         }

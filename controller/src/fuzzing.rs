@@ -1,8 +1,15 @@
 //! The controller's own decoders, for the fuzz targets of tests/fuzz and their replay.
 
+use crate::actions::programs::Begun;
 use crate::init::Context;
 use crate::keys::Public;
+use crate::lease::Lease;
+use crate::people::Person;
+use crate::revocations::list::List;
+use crate::rotation::Newest;
 use crate::sandbox::cloud_config::CloudConfig;
+use crate::trust::{Asked, Confirmed, Identity};
+use muster_protocol::wire::{self, Message};
 use muster_protocol::yaml::{self, Words};
 use std::path::Path;
 
@@ -23,4 +30,26 @@ pub fn written(text: &str) -> Result<(), String> {
 /// With what the controller would say.
 pub fn cloud_config(text: &str) -> Result<(), String> {
     CloudConfig::parse(text).map(drop).map_err(|error| crate::chain(&error))
+}
+
+/// The cluster's own documents, which are in the bus.
+///
+/// # Panics
+/// When what can be read is not the same once it was written and read again.
+pub fn documents(bytes: &[u8]) {
+    same::<Asked>(bytes);
+    same::<Begun>(bytes);
+    same::<Confirmed>(bytes);
+    same::<Identity>(bytes);
+    same::<Lease>(bytes);
+    same::<List>(bytes);
+    same::<Newest>(bytes);
+    same::<Person>(bytes);
+}
+
+fn same<M: Message>(bytes: &[u8]) {
+    let Ok(message) = wire::decode::<M>(bytes) else { return };
+    let written = wire::encode(&message);
+    let again = wire::decode::<M>(&written).expect("what was written can be read");
+    assert_eq!(wire::encode(&again), written, "{} is another one", M::NAME);
 }

@@ -28,7 +28,7 @@ pub const KEY: &str = "lease";
 
 /// The document.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Lease {
+pub(crate) struct Lease {
     /// Who holds it; nobody if empty.
     holder: String,
     /// Differs at each write.

@@ -12,7 +12,7 @@
 //! An entry goes when the credential it names has expired by itself. When there are more than
 //! [`ENTRIES_MAX`], live agents get new credentials and all older ones become void together.
 
-mod list;
+pub(crate) mod list;
 
 use crate::keys::{self, Keys};
 use crate::lease::Fence;
@@ -49,6 +49,8 @@ const RENEWAL_PATIENCE: Duration = Duration::from_secs(30);
 const NAMED_MAX: usize = 20;
 /// How often the document is changed against others that come between.
 const TRIES_MAX: u32 = 3;
+/// How far the clock may be behind the newest revocation: two controllers' differ a little.
+const CLOCK_BEHIND_MAX: i64 = 10_000;
 /// Own pushes that are recognised when they are heard.
 const OWN_PUSHES_MAX: usize = 64;
 /// How often what has ended is taken out, if nothing is revoked meanwhile.
@@ -71,6 +73,15 @@ pub enum Error {
     /// Too many people are revoked at once.
     #[error("more than {PEOPLE_MAX} people's live credentials are revoked; give shorter ones")]
     Full,
+    /// The clock was set back.
+    #[error(
+        "too many credentials are revoked to keep each, and this machine's clock is {seconds} s \
+         behind the newest: set it right; it is tried again"
+    )]
+    Clock {
+        /// How far.
+        seconds: i64,
+    },
     /// Another controller pushes.
     #[error("this controller does not hold the lease, and claims are pushed by its holder only")]
     NotLeading,
@@ -222,7 +233,7 @@ impl Revocations {
                 return Err(Error::Full);
             }
             if next.entries.len() > ENTRIES_MAX {
-                self.shorten(&mut next).await;
+                self.shorten(&mut next).await?;
             }
             match self.write(&mut held, next).await {
                 Err(Error::Bus(bus::Error::Conflict { .. })) if tries < TRIES_MAX => {
@@ -237,12 +248,17 @@ impl Revocations {
 
     /// Makes a list short enough: all credentials up to a time become void, so that those revoked
     /// until then need no entries. Live agents get newer ones before.
-    async fn shorten(&self, list: &mut List) {
+    ///
+    /// # Errors
+    /// When this clock is so far behind those times that newer credentials would be void, too.
+    async fn shorten(&self, list: &mut List) -> Result<(), Error> {
         let upto = list.cut(ENTRIES_KEPT_MAX);
         // NATS counts in seconds: what is given in this very one would be void, too.
-        while UnixMillis::now().seconds() <= upto.seconds() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+        let wait = upto.plus(1000).since(UnixMillis::now());
+        if wait > CLOCK_BEHIND_MAX {
+            return Err(Error::Clock { seconds: wait / 1000 });
         }
+        tokio::time::sleep(Duration::from_millis(u64::try_from(wait).unwrap_or(0))).await;
         let renewals = &self.parts.renewals;
         let left = renewals.ask(upto, RENEWAL_PATIENCE).await;
         let entries = list.entries.len();
@@ -254,6 +270,7 @@ impl Revocations {
             named = ?left.iter().take(NAMED_MAX).map(AgentId::as_str).collect::<Vec<_>>(),
             "too many credentials are revoked: all older ones end; silent agents are lost"
         );
+        Ok(())
     }
 
     /// How full the list is.

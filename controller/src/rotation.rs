@@ -103,7 +103,7 @@ pub enum Error {
 
 /// The document: the number of the newest change of the keys.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-struct Newest {
+pub(crate) struct Newest {
     serial: u64,
 }
 
@@ -362,7 +362,9 @@ impl Rotor {
         let since = self.since().unwrap_or_else(UnixMillis::now);
         // A controller that still signs with the old keys could answer before.
         let wait = since.plus(1000).since(UnixMillis::now());
-        tokio::time::sleep(Duration::from_millis(u64::try_from(wait).unwrap_or(0))).await;
+        // No longer when the clock was set back meanwhile: agents are told again at half-life.
+        let wait = wait.clamp(0, SETTLED_MILLIS + 1000);
+        tokio::time::sleep(Duration::from_millis(wait.unsigned_abs())).await;
         let left = self.renewals.ask(since, TELLING).await;
         if !left.is_empty() {
             tracing::info!(agents = left.len(), "agents will renew when they are back");

@@ -35,7 +35,7 @@ pub const EPOCH_PAUSE: Duration = Duration::from_secs(5);
 
 /// What the registry bears, and this machine remembers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Identity {
+pub(crate) struct Identity {
     /// Random, made with the registry.
     id: Token,
     /// Grows whenever somebody takes the registry over, and while documents change.
@@ -67,7 +67,7 @@ pub enum Error {
 
 /// What the last looks at the clouds left to ask; by provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Asked {
+pub(crate) struct Asked {
     doubts: BTreeMap<String, Vec<String>>,
     about: BTreeMap<String, BTreeSet<String>>,
 }
@@ -78,7 +78,7 @@ impl Message for Asked {
 
 /// What a person has said may go; by provider.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-struct Confirmed {
+pub(crate) struct Confirmed {
     about: BTreeMap<String, BTreeSet<String>>,
 }
 

@@ -43,6 +43,7 @@ pub const CALLS: &[Call] = &[
     call("image", "list", Role::Viewer),
     call("image", "set", Role::Operator),
     call("tail", "open", Role::Viewer),
+    call("tail", "suspect", Role::Viewer),
     call("stats", "show", Role::Viewer),
     call("command", "run", Role::Operator),
     call("user", "add", Role::Admin),
@@ -429,6 +430,14 @@ pub struct TailOpened {
     /// How many stored events come first.
     pub pending: u64,
 }
+
+/// Tells of what came on the caller's feed and is no event: somebody has steered it there.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TailSuspect {
+    /// What was dropped, and why.
+    pub what: String,
+}
+question!(TailSuspect, "api.tail.suspect", "tail", "suspect", ());
 
 /// Asks for the latest readings.
 #[derive(Clone, Debug, Serialize, Deserialize)]

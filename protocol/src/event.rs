@@ -154,7 +154,7 @@ pub struct CommandResult {
 }
 
 /// The verbs of calls that change nothing: these are told together.
-pub const READING: &[&str] = &["list", "show", "open", "backup"];
+pub const READING: &[&str] = &["list", "show", "open", "backup", "suspect"];
 
 /// `api.<user>.called` (a call that changes something was done), `.read` (one that changes nothing)
 /// or `.refused` (either was not done).

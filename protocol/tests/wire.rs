@@ -10,8 +10,8 @@ use muster_protocol::api::{
     CommandStarted, ImageList, ImageSet, KeyKind, KeyState, KeyView, KeysDrop, KeysRotate,
     KeysShow, KeysView, Mark, PoolList, PoolMark, PoolMarking, PoolScale, PoolView,
     ReconcileConfirm, Refusal, RefusalKind, RevocationsView, Rotation, SeriesView, StatsShow,
-    TailOpen, Target, WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild, WorkerTerminate,
-    WorkerView,
+    TailOpen, TailSuspect, Target, WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild,
+    WorkerTerminate, WorkerView,
 };
 use muster_protocol::api::{
     PersonRole, UserAdd, UserAdded, UserList, UserRenew, UserRenewed, UserRevoke, UserRevoked,
@@ -345,6 +345,7 @@ fn the_api_is_as_it_was() {
     check("api.pool.scale", &PoolScale { pool: "compute".parse().unwrap(), size: 5 });
     check("api.pool.answer", &Answer::Ok(pool_view()));
     let filter = "muster.event.>".into();
+    check("api.tail.suspect", &TailSuspect { what: "a message on x".into() });
     check("api.tail.open", &TailOpen { lease: token(6), filter, since: Some(NOW) });
     let metrics = vec!["cpu".into()];
     check("api.stats.show", &StatsShow { target: Some(target.clone()), metrics, range_secs: 60 });

@@ -6,7 +6,7 @@ use async_nats::{Auth, Client, ConnectOptions};
 use muster_controller::keys::Keys;
 use muster_protocol::api::{
     Answer, CloudShow, ClusterDestroy, ClusterShow, CommandRun, ImageList, ImageSet, PoolList,
-    PoolMark, PoolScale, Question, ReconcileConfirm, RefusalKind, StatsShow, TailOpen,
+    PoolMark, PoolScale, Question, ReconcileConfirm, RefusalKind, StatsShow, TailOpen, TailSuspect,
     WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
 };
 use muster_protocol::bus::Bus;
@@ -179,6 +179,7 @@ async fn a_person_is_told_and_the_controller_lives() -> Result<()> {
     refused::<ReconcileConfirm>(&person, &user).await?;
     refused::<StatsShow>(&person, &user).await?;
     refused::<TailOpen>(&person, &user).await?;
+    refused::<TailSuspect>(&person, &user).await?;
     refused::<WorkerLaunch>(&person, &user).await?;
     refused::<WorkerList>(&person, &user).await?;
     refused::<WorkerMark>(&person, &user).await?;

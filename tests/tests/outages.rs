@@ -328,6 +328,7 @@ async fn no_acknowledged_event_is_lost_and_none_acted_on_twice_whenever_nats_is_
         "the lease is lost",
         "tasks did not stop in time",
         "it is tried again",
+        "a call's event was not stored",
         INTERRUPTED,
     ])
 }

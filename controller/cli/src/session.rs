@@ -4,7 +4,7 @@ use crate::context::{Ca, Context};
 use crate::failure::{Failure, OrNext, Result};
 use crate::output::clock;
 use anyhow::{Context as _, anyhow};
-use muster_protocol::api::{Answer, Question, TailOpen};
+use muster_protocol::api::{Answer, Question, TailOpen, TailSuspect};
 use muster_protocol::bus::{self, Bus, Credential, Feed, State};
 use muster_protocol::id::{Token, UnixMillis, UserName, random};
 use muster_protocol::subject;
@@ -118,6 +118,11 @@ impl Session {
         let open = TailOpen { lease, filter: filter.to_owned(), since };
         let pending = self.ask(&open).await?.pending;
         Ok(Tail { feed, pending })
+    }
+
+    /// Tells the controller what was dropped of a feed; it is no matter whether that succeeds.
+    pub(crate) async fn suspect(&self, what: String) {
+        drop(self.ask(&TailSuspect { what }).await);
     }
 
     /// Who calls.

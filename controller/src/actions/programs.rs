@@ -29,7 +29,7 @@ const TRIES_MAX: usize = 4;
 
 /// Programs that began, the newest last.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Begun {
+pub(crate) struct Begun {
     /// Who leads: nobody else writes.
     writer: Token,
     /// An event's id and a hash of the program with its arguments.

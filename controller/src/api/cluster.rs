@@ -1,16 +1,21 @@
 //! Calls about the cluster as a whole: its state, its end, the clouds' side, tails, readings.
 
-use super::{Api, Done, phases, refuse, unavailable};
+use super::{Api, Done, phases, refuse, told, unavailable};
 use crate::backup;
 use crate::lifecycle::Input;
 use crate::registry;
 use muster_protocol::api::{
     BackupPart, CloudShow, CloudView, ClusterBackup, ClusterDestroy, ClusterShow, ClusterView,
-    ReconcileConfirm, RefusalKind, SeriesView, StatsShow, TailOpen, TailOpened,
+    Question, ReconcileConfirm, RefusalKind, SeriesView, StatsShow, TailOpen, TailOpened,
+    TailSuspect,
 };
+use muster_protocol::event::Alarm;
 use muster_protocol::id::{UnixMillis, UserName, WorkerName};
 use muster_protocol::subject;
 use muster_protocol::worker::{Phase, PoolState};
+
+/// Tails that one person may have open: each is a consumer in NATS.
+const TAILS_MAX: usize = 64;
 
 impl Api {
     pub(super) async fn cluster_show(&self, _: &ClusterShow) -> Done<ClusterView> {
@@ -88,10 +93,34 @@ impl Api {
             let text = format!("{filter:?} is no subject of events; use e.g. muster.event.>");
             return Err(refuse(RefusalKind::Invalid, text));
         }
-        let feed = subject::feed(user, &question.lease);
-        let opened = self.jetstream.open_feed(feed, filter, question.since).await;
+        let prefix = format!("tail={user}=");
+        let open = self
+            .jetstream
+            .feeds(&prefix)
+            .await
+            .map_err(|error| refuse(RefusalKind::Unavailable, crate::chain(&error)))?;
+        if open >= TAILS_MAX {
+            let text = format!(
+                "{open} tails of {user} are open: end some; what was left ends by itself \
+                 within a minute"
+            );
+            return Err(refuse(RefusalKind::Conflict, text));
+        }
+        let (feed, name) =
+            (subject::feed(user, &question.lease), format!("{prefix}{}", question.lease));
+        let opened = self.jetstream.open_feed(feed, name, filter, question.since).await;
         let pending = opened.map_err(|error| refuse(RefusalKind::Invalid, crate::chain(&error)))?;
         Ok(TailOpened { pending })
+    }
+
+    /// A person's program has dropped what was steered onto its feed; told once for a while.
+    pub(super) async fn tail_suspect(&self, user: &UserName, question: &TailSuspect) -> Done<()> {
+        if self.told.is_first("read", user, TailSuspect::NOUN, TailSuspect::VERB) {
+            let what = told::cut(&question.what);
+            tracing::warn!(%user, what, "something was steered onto a person's feed");
+            self.raise(user, "feed", &Alarm { who: user.to_string(), what }).await;
+        }
+        Ok(())
     }
 
     pub(super) fn stats_show(&self, question: &StatsShow) -> Done<Vec<SeriesView>> {

@@ -90,9 +90,15 @@ impl Told {
         }
     }
 
-    /// Whether no such call was refused a moment ago.
-    pub(super) fn is_first_refusal(&self, user: &UserName, noun: &str, verb: &str) -> bool {
-        let key = (user.clone(), "refused", noun.to_owned(), verb.to_owned());
+    /// Whether no such call came a moment ago; the kind is `read` or `refused`.
+    pub(super) fn is_first(
+        &self,
+        kind: &'static str,
+        user: &UserName,
+        noun: &str,
+        verb: &str,
+    ) -> bool {
+        let key = (user.clone(), kind, noun.to_owned(), verb.to_owned());
         !self.lock().contains_key(&key)
     }
 

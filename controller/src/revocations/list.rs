@@ -12,7 +12,7 @@ pub(super) type Entries = BTreeMap<String, (UnixMillis, UnixMillis)>;
 
 /// The stored list.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct List {
+pub(crate) struct List {
     /// Of agents and bootstrap credentials: when each key was revoked, and until when its
     /// credentials would live.
     pub(super) entries: Entries,

@@ -12,7 +12,7 @@ use async_nats::StatusCode;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull, push};
 use async_nats::jetstream::message::AckKind;
 use async_nats::jetstream::{self, Context};
-use futures_util::{FutureExt, StreamExt};
+use futures_util::{FutureExt, StreamExt, TryStreamExt};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -166,6 +166,7 @@ impl JetStream {
     pub async fn open_feed(
         &self,
         feed: String,
+        name: String,
         filter: &str,
         since: Option<UnixMillis>,
     ) -> Result<u64, Error> {
@@ -174,6 +175,7 @@ impl JetStream {
             Some(start_time) => DeliverPolicy::ByStartTime { start_time: start_time? },
         };
         let config = push::Config {
+            name: Some(name),
             deliver_subject: feed,
             filter_subject: filter.into(),
             deliver_policy: policy,
@@ -187,6 +189,19 @@ impl JetStream {
         let made = self.context.create_consumer_on_stream(config, EVENTS).await;
         let made = made.map_err(|error| failed(format!("opening a tail of {filter}"), error))?;
         Ok(made.cached_info().num_pending)
+    }
+
+    /// How many feeds are open whose name begins so.
+    ///
+    /// # Errors
+    /// When the server does not say.
+    pub async fn feeds(&self, prefix: &str) -> Result<usize, Error> {
+        let what = "counting the tails";
+        let stream = self.context.get_stream_no_info(EVENTS).await;
+        let stream = stream.map_err(|error| failed(what, error))?;
+        let names = stream.consumer_names().try_collect::<Vec<String>>().await;
+        let names = names.map_err(|error| failed(what, error))?;
+        Ok(names.iter().filter(|name| name.starts_with(prefix)).count())
     }
 
     /// Removes all messages of a filter but the newest `keep`. Returns how many.

@@ -5,8 +5,8 @@
 
 use muster_protocol::api::{
     Answer, CloudShow, ClusterDestroy, ClusterShow, CommandRun, ImageList, ImageSet, PoolList,
-    PoolMark, PoolScale, ReconcileConfirm, StatsShow, TailOpen, WorkerLaunch, WorkerList,
-    WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
+    PoolMark, PoolScale, ReconcileConfirm, StatsShow, TailOpen, TailSuspect, WorkerLaunch,
+    WorkerList, WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
 };
 use muster_protocol::bus::Caller;
 use muster_protocol::command::{Command, Reply, Seen};
@@ -33,6 +33,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("agent_files", agent_files),
     ("config", config),
+    ("documents", documents),
     ("envelopes", envelopes),
     ("ids", ids),
     ("jwt", jwt),
@@ -94,6 +95,7 @@ pub fn messages(bytes: &[u8]) {
         SignedRenewal,
         StatsShow,
         TailOpen,
+        TailSuspect,
         Worker,
         WorkerLaunch,
         WorkerList,
@@ -231,6 +233,11 @@ pub fn config(bytes: &[u8]) {
     let config = muster_controller::config::Config::parse(text, Path::new("f"));
     told(config.map(drop).map_err(|error| muster_controller::chain(&error)));
     told_secretly(muster_controller::fuzzing::written(text));
+}
+
+/// Documents in the bus that are the controllers' alone.
+pub fn documents(bytes: &[u8]) {
+    muster_controller::fuzzing::documents(bytes);
 }
 
 /// Rules, and what they make of an event.

@@ -11,11 +11,17 @@ impl Cluster {
     /// # Errors
     /// When it does not end.
     pub async fn muster(&self, arguments: &[&str]) -> Result<Ran> {
+        host::run(self.muster_command(arguments)).await
+    }
+
+    /// The command `muster`, as the first person would run it.
+    #[must_use]
+    pub fn muster_command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(program("muster"));
         command.arg("--context").arg(self.path("config/admin.yaml")).args(arguments);
         command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", self.path(""));
         command.env("MUSTER_NATS_SERVER", &self.nats);
-        host::run(command).await
+        command
     }
 
     /// The process of its nats-server.

@@ -5,8 +5,11 @@ use crate::machine::Machine;
 use anyhow::{Result, ensure};
 use async_nats::Client;
 use futures_util::StreamExt;
+use muster_protocol::api::{TailOpen, TailOpened};
+use muster_protocol::bus::Bus;
 use muster_protocol::enrol::Request;
-use muster_protocol::id::AgentId;
+use muster_protocol::id::{AgentId, Token, random};
+use muster_protocol::subject::Role;
 use muster_protocol::{subject, wire};
 use muster_tests::cluster::Setup;
 use muster_tests::joiner::{Joined, Joiner};
@@ -116,4 +119,29 @@ impl Flood {
             sent.send_modify(|sent| *sent += 1);
         }
     }
+}
+
+/// One person opens tails and never closes them: each is a consumer in NATS.
+///
+/// Guards: `TAILS_MAX` in `Api::tail`, and that it counts each person's own.
+#[tokio::test]
+async fn one_person_can_open_so_many_tails_and_another_still_opens_its_own() -> Result<()> {
+    const TAILS_MAX: usize = 64;
+    let ground = Ground::start(&Setup::default()).await?;
+    let open = async |bus: &Bus| -> Result<TailOpened> {
+        let lease = Token::random(random());
+        let open = TailOpen { lease, filter: "muster.event.>".into(), since: None };
+        ground.cluster.ask(bus, &open).await
+    };
+    // The one's name begins as the other's.
+    let greedy = ground.bus(Role::Viewer, "vera").await?;
+    let other = ground.bus(Role::Viewer, "vera-b").await?;
+    for _ in 0..TAILS_MAX {
+        open(&greedy).await?;
+    }
+    let refused = open(&greedy).await.err().map(|error| error.to_string()).unwrap_or_default();
+    ensure!(refused.contains("64 tails of vera are open"), "{refused}");
+    open(&other).await?;
+    tried("a tail too many", 1)?;
+    ground.cluster.finish(&[])
 }

@@ -13,6 +13,7 @@ use muster_protocol::subject::{self, Account, Role};
 use muster_protocol::worker::Phase;
 use muster_tests::cluster::{Cluster, Setup};
 use nkeys::KeyPair;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use tokio::sync::Notify;
@@ -208,13 +209,13 @@ pub(super) async fn user_data(ground: &Ground, dir: &tempfile::TempDir) -> Resul
     Ok(text)
 }
 
-/// The next security event of an agent, with these words.
-pub(super) async fn told(ground: &Ground, agent: &AgentId, words: &str) -> Result<String> {
-    let filter = format!("muster.event.security.{agent}.>");
+/// The next security event of an agent or person, with these words.
+pub(super) async fn told(ground: &Ground, who: impl Display, words: &str) -> Result<String> {
+    let filter = format!("muster.event.security.{who}.>");
     let mut alarms = ground.cluster.tail(&ground.admin, &filter).await?;
     loop {
         let next = muster_tests::cluster::next_event(&mut alarms).await;
-        let (_, event) = next.with_context(|| format!("{words:?} is not told of {agent}"))?;
+        let (_, event) = next.with_context(|| format!("{words:?} is not told of {who}"))?;
         let what = event.data["what"].as_str().unwrap_or_default();
         if what.contains(words) {
             return Ok(what.to_owned());

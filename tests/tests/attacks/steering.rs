@@ -8,6 +8,7 @@ use muster_protocol::id::{AgentId, Token, UserName, random};
 use muster_protocol::subject::{self, Account, Role};
 use muster_tests::cluster::{PATIENCE, Setup};
 use std::fmt::Debug;
+use std::process::Stdio;
 
 /// Where an answer would do harm in BUS, in somebody's name that is put for `OTHER`.
 const HARMFUL: [&str; 17] = [
@@ -230,4 +231,32 @@ async fn an_agent_that_was_attacked_tells_it_as_a_security_event() -> Result<()>
     ensure!(done.is_empty(), "{done:?}");
     tried("answers steered onto a real agent's subjects", 2)?;
     ground.cluster.finish(&["an agent was attacked"])
+}
+
+/// `muster events` under the same attack, from somebody who has found out where its feed is.
+///
+/// Guards: `Follow::dropped` in the command `muster`, `Api::tail_suspect`.
+#[tokio::test]
+async fn a_tail_that_was_attacked_tells_it_as_a_security_event() -> Result<()> {
+    let ground = Ground::start(&Setup::default()).await?;
+    let people = ground.ears(Account::People).await?;
+    let mut tail = tokio::process::Command::from(ground.cluster.muster_command(&["events"]));
+    tail.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
+    let tail = tail.spawn()?;
+    let attacker = ground.person(Role::Viewer, "mallory").await?;
+    let fed = people.until(|heard| heard.subject.starts_with("muster.feed.admin.")).await?;
+    let asked = subject::api(&"mallory".parse()?, "cluster", "show");
+    for _ in 0..3 {
+        attacker.nats.publish_with_reply(asked.clone(), fed.subject.clone(), "".into()).await?;
+    }
+    attacker.nats.flush().await?;
+    let dropped =
+        told(&ground, "admin", &format!("{} lacks the server's mark", fed.subject)).await?;
+    ensure!(dropped.contains("it is no event"), "{dropped}");
+    drop(tail);
+    let filter = "muster.event.security.admin.feed";
+    let told = ground.cluster.stored_events(&ground.admin, filter).await?;
+    ensure!(told.len() == 1, "{told:?}");
+    tried("answers steered onto a running tail", 3)?;
+    ground.cluster.finish(&["something was steered onto a person's feed"])
 }

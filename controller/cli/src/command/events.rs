@@ -7,7 +7,7 @@ use crate::failure::{Exit, Failure, Result};
 use crate::interrupt::Interrupt;
 use crate::output::{Output, Rfc3339, moment, note};
 use crate::session::{Session, Tail};
-use muster_protocol::bus::State;
+use muster_protocol::bus::{State, Unmarked};
 use muster_protocol::event::Event;
 use muster_protocol::id::{Token, UnixMillis};
 use muster_protocol::subject::{EVENT_ALL, EVENT_PREFIX};
@@ -28,6 +28,8 @@ const AWAY_MAX: Duration = Duration::from_secs(600);
 const REOPEN_PAUSE: Duration = Duration::from_secs(1);
 /// One attempt: a call that comes back before the controller does is answered by nobody.
 const REOPEN_TIMEOUT: Duration = Duration::from_secs(3);
+/// Between two tellings of what was dropped.
+const SUSPECT_PAUSE: Duration = Duration::from_secs(10);
 
 /// Which events.
 #[derive(Debug, clap::Args)]
@@ -79,6 +81,8 @@ pub(crate) struct Follow<'a> {
     away: Option<Instant>,
     newest: UnixMillis,
     seen: VecDeque<Token>,
+    /// When the controller was last told of something that was dropped.
+    suspected: Option<Instant>,
 }
 
 impl<'a> Follow<'a> {
@@ -90,7 +94,8 @@ impl<'a> Follow<'a> {
     ) -> Result<Follow<'a>> {
         let tail = session.tail(&filter, since).await?;
         let (state, newest) = (session.state(), UnixMillis::now());
-        Ok(Follow { session, filter, tail, state, away: None, newest, seen: VecDeque::new() })
+        let (seen, suspected) = (VecDeque::new(), None);
+        Ok(Follow { session, filter, tail, state, away: None, newest, seen, suspected })
     }
 
     /// The next event with its subject. May be dropped while it waits.
@@ -109,7 +114,7 @@ impl<'a> Follow<'a> {
                     Some(Ok((subject, Err(error)))) => {
                         note(&format!("an event on {subject} cannot be read: {error}"));
                     }
-                    Some(Err(unmarked)) => note(&format!("dropped: {unmarked}")),
+                    Some(Err(unmarked)) => self.dropped(&unmarked).await,
                     None => return Err(self.session.lost()),
                 },
                 changed = self.state.changed() => {
@@ -121,6 +126,15 @@ impl<'a> Follow<'a> {
                     self.away = Some(Instant::now());
                 }
             }
+        }
+    }
+
+    /// What came is no event: somebody has found out the feed's subject.
+    async fn dropped(&mut self, unmarked: &Unmarked) {
+        note(&format!("dropped: {unmarked}"));
+        if self.suspected.is_none_or(|at| at.elapsed() >= SUSPECT_PAUSE) {
+            self.suspected = Some(Instant::now());
+            self.session.suspect(unmarked.to_string()).await;
         }
     }
 
