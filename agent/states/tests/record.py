@@ -7,6 +7,11 @@ Run it with a Python that has Salt (the version is written into case.json). A ca
 a scratch folder and run three times, each in a process of its own: dry, first, second. A case
 that says "machine" is recorded on a private copy of this machine, as root; its setup.sh prepares
 that (or the scratch root, its only argument). MACHINE_LAYER: see machine.sh.
+
+A case with `users: true` acts on a machine: it is recorded as root in namespaces of its own (mounts,
+network), where /etc is a copy with the accounts of salt_cases/machine over it, /home and the like
+are empty, and the case's `machine/` lies on top. What the files named in `keeps` of case.json hold
+is noted after each run in expected*.machine. RECORD_PATH adds folders of tools (crontab, sshd).
 """
 
 import hashlib
@@ -14,6 +19,7 @@ import json
 import os
 import pathlib
 import pwd
+import re
 import grp
 import shutil
 import stat
@@ -21,8 +27,11 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+import time
 
 PACKAGES = sysconfig.get_path("purelib")
+MACHINE = pathlib.Path(__file__).resolve().parent / "salt_cases" / "machine"
+EMPTY = ["/home", "/var/spool", "/mnt", "/srv", "/opt"]
 RUNS = [("expected.test", True), ("expected", False), ("expected2", False)]
 
 
@@ -65,10 +74,58 @@ def name(look, number):
         return str(number)
 
 
+def separate():
+    """Makes the machine of this process one that nothing outside sees."""
+    shared = tempfile.mkdtemp()
+    subprocess.run(["mount", "-t", "tmpfs", "none", shared], check=True)
+    shutil.copytree("/etc", f"{shared}/etc", symlinks=True)
+    for place in EMPTY:
+        (pathlib.Path(shared) / place[1:]).mkdir(parents=True)
+    for place in ["/etc", *EMPTY]:
+        subprocess.run(["mount", "--bind", shared + place, place], check=True)
+    subprocess.run(["umount", "--lazy", shared], check=True)
+    os.rmdir(shared)
+    shutil.rmtree("/etc/skel")
+    lay(MACHINE)
+    subprocess.run(["ip", "link", "set", "lo", "up"], check=False)
+
+
+def lay(folder):
+    """Puts the files of a folder in their places on this machine."""
+    for file in sorted(folder.rglob("*")):
+        place = pathlib.Path("/") / file.relative_to(folder)
+        if file.is_dir():
+            place.mkdir(parents=True, exist_ok=True)
+        elif file.name != ".keepdir":
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(file.read_bytes())
+
+
+def kept(paths):
+    """What files hold, and what folders are, with today as a mark."""
+    today = str(int(time.time()) // 86400)
+    out = ""
+    for path in paths:
+        file = pathlib.Path(path)
+        if not file.exists():
+            out += f"== {path} is missing\n"
+            continue
+        meta = file.stat()
+        owner = f"{name(pwd.getpwuid, meta.st_uid)}:{name(grp.getgrgid, meta.st_gid)}"
+        out += f"== {path} {stat.S_IMODE(meta.st_mode):04o} {owner}\n"
+        if file.is_dir():
+            out += "".join(f"{entry}\n" for entry in sorted(os.listdir(file)))
+        else:
+            out += re.sub(rf":{today}:", ":<day>:", file.read_text())
+    return out
+
+
 def normal(value, root):
     """Times, pids and the scratch root are no two runs the same."""
     if isinstance(value, dict):
         marks = {"duration": "<float>", "start_time": "<time>", "pid": "<pid>"}
+        if value.get("lstchg") == int(time.time()) // 86400:
+            marks["lstchg"] = "<day>"
         return {
             normal(key, root): marks.get(key) or normal(entry, root)
             for key, entry in value.items()
@@ -115,18 +172,29 @@ def record(case):
                 shutil.copytree(case / part, place, symlinks=True)
             place.mkdir(exist_ok=True)
             substitute(place, root)
+        if spec["users"]:
+            separate()
+            if (case / "machine").is_dir():
+                lay(case / "machine")
         for path, mode in spec["modes"].items():
             (root / path).chmod(int(mode, 8))
         if (case / "setup.sh").is_file():
             subprocess.run(["sh", case / "setup.sh", root], check=True)
         for stem, test in RUNS:
             call = [sys.executable, __file__, "--call", str(base), json.dumps(spec), str(test)]
-            done = subprocess.run(call, capture_output=True, text=True, check=False)
+            more = {"SHELL": "/bin/sh", "HOME": "/root"}
+            if spec["users"]:
+                more["PATH"] = os.environ.get("RECORD_PATH", "/bin") + ":" + os.environ["PATH"]
+            done = subprocess.run(
+                call, capture_output=True, text=True, check=False, env={**os.environ, **more}
+            )
             if "\n@@" not in done.stdout:
                 sys.exit(f"{case.name}: Salt ended without an answer:\n{done.stderr}{done.stdout}")
             returned = normal(json.loads(done.stdout.rsplit("\n@@", 1)[1]), root)
             (case / f"{stem}.json").write_text(json.dumps(returned, indent=1) + "\n")
             (case / f"{stem}.tree").write_text(listing(root))
+            if spec.get("keeps"):
+                (case / f"{stem}.machine").write_text(kept(spec["keeps"]))
     spec["salt"] = subprocess.run(
         [sys.executable, "-c", "import salt.version as v; print(v.__version__)"],
         capture_output=True, text=True, check=True,
@@ -151,10 +219,16 @@ def main(args):
         return call_salt(pathlib.Path(args[1]), json.loads(args[2]), args[3] == "True")
     if not args:
         sys.exit(__doc__)
-    if args[0] == "--here":
+    if args[0] in ("--here", "--inside"):
         return record(pathlib.Path(args[1]))
     for case in args:
-        on_its_machine(pathlib.Path(case).resolve())
+        path = pathlib.Path(case).resolve()
+        if json.loads((path / "case.json").read_text())["users"]:
+            apart = ["unshare", "--mount", "--net", "--uts", "--propagation", "private"]
+            again = [sys.executable, __file__, "--inside", str(path)]
+            subprocess.run([*apart, *again], check=True)
+        else:
+            on_its_machine(path)
 
 
 if __name__ == "__main__":

@@ -1,37 +1,64 @@
-//! Salt's `cmd`: running commands.
+//! Salt's `cmd`: running commands and scripts.
 
+mod chroot;
+mod exec;
 mod result;
+mod script;
 
 use serde_json::Value;
 
-use super::args::{list, mode, text};
-use super::{Context, Function, Plan, StateFunction};
-use crate::host::command::{Exec, Output, run};
+use super::args::text;
+use super::{Context, Function, Lint, Plan, StateFunction};
+use crate::chunk::Chunk;
+use crate::host::command::{CommandError, Exec, Output, leave, run};
 use crate::outcome::{Changes, Outcome, change};
 
-/// This module's functions.
-pub(super) const ALL: &[Function] =
-    &[Function::of::<Run>(), Function::of::<Wait>(), Function::of::<Watch>()];
+pub(crate) use exec::exec;
+
+/// This module's functions. `cmd.call` and `cmd.wait_call` take a Python function: not here.
+pub(super) const ALL: &[Function] = &[
+    Function::of::<Run>(),
+    Function::of::<Wait>(),
+    Function::of::<Watch>(),
+    Function::of::<script::Script>(),
+    Function::of::<script::WaitScript>(),
+];
 
 const TAKES: &[&str] = &[
     "cwd",
+    "root",
     "runas",
     "group",
     "shell",
     "env",
+    "clean_env",
     "prepend_path",
     "stateful",
     "umask",
     "hide_output",
     "timeout",
     "ignore_timeout",
+    "bg",
+    "stdin",
+    "stdin_raw_newlines",
+    "template",
+    "rstrip",
+    "reset_system_locale",
     "success_retcodes",
     "success_stdout",
     "success_stderr",
 ];
-const TOLERATES: &[&str] =
-    &["output_loglevel", "use_vt", "python_shell", "log_callback", "quiet", "clean_env", "saltenv"];
-const REFUSES: &[&str] = &["root", "password", "bg", "stdin", "template", "output_encoding"];
+/// Salt logs commands and shows a terminal's output as it comes; the report is the same.
+const TOLERATES: &[&str] = &[
+    "output_loglevel",
+    "use_vt",
+    "python_shell",
+    "log_callback",
+    "quiet",
+    "saltenv",
+    "ignore_retcode",
+];
+const REFUSES: &[&str] = &["password", "output_encoding", "encoded_cmd", "binds"];
 
 pub(super) struct Run;
 
@@ -42,14 +69,18 @@ impl StateFunction for Run {
     const TOLERATES: &'static [&'static str] = TOLERATES;
     const REFUSES: &'static [&'static str] = REFUSES;
     const WATCHES: bool = true;
-    type Step = Exec;
+    type Step = String;
 
-    fn check(ctx: &Context<'_>) -> Plan<Exec> {
+    fn lint(chunk: &Chunk) -> Vec<Lint> {
+        exec::lint(chunk)
+    }
+
+    fn check(ctx: &Context<'_>) -> Plan<String> {
         check(ctx)
     }
 
-    fn apply(ctx: &Context<'_>, exec: Exec) -> Outcome {
-        apply(ctx, &exec)
+    fn apply(ctx: &Context<'_>, line: String) -> Outcome {
+        apply(ctx, &line).0
     }
 
     fn watch(ctx: &Context<'_>) -> Outcome {
@@ -67,6 +98,10 @@ impl StateFunction for Wait {
     const REFUSES: &'static [&'static str] = REFUSES;
     const WATCHES: bool = true;
     type Step = ();
+
+    fn lint(chunk: &Chunk) -> Vec<Lint> {
+        exec::lint(chunk)
+    }
 
     fn check(_: &Context<'_>) -> Plan<()> {
         Plan::fine("")
@@ -93,6 +128,10 @@ impl StateFunction for Watch {
     const WATCHES: bool = true;
     type Step = ();
 
+    fn lint(chunk: &Chunk) -> Vec<Lint> {
+        exec::lint(chunk)
+    }
+
     fn check(_: &Context<'_>) -> Plan<()> {
         Plan::fine("")
     }
@@ -106,22 +145,29 @@ impl StateFunction for Watch {
     }
 }
 
-fn check(ctx: &Context<'_>) -> Plan<Exec> {
-    let exec = match exec(ctx, ctx.name()) {
-        Ok(exec) => exec,
-        Err(problem) => return Plan::failed(problem),
-    };
+fn check(ctx: &Context<'_>) -> Plan<String> {
     let name = ctx.name();
-    if ctx.test
-        && let Some(test_name) = test_name(ctx)
-    {
-        return tested(ctx, &test_name);
+    if !is_env(ctx.value("env")) {
+        return Plan::failed("Invalidly-formatted 'env' parameter. See documentation.");
     }
-    let foreseen = Outcome::foreseen(
-        format!("Command \"{name}\" would have been executed"),
-        change("cmd", name),
-    );
-    Plan::Change { foreseen, step: exec }
+    if !ctx.test {
+        return Plan::change("", change("cmd", name), name.to_owned());
+    }
+    if let Some(test_name) = test_name(ctx) {
+        let (mut outcome, code) = apply(ctx, &test_name);
+        if code == Some(0) && !outcome.changes.is_empty() {
+            outcome.result = None;
+        }
+        return Plan::Done(outcome);
+    }
+    let comment = format!("Command \"{name}\" would have been executed");
+    let foreseen = Outcome::foreseen(comment, change("cmd", name));
+    let foreseen = if stateful(ctx) { result::reinterpreted(foreseen) } else { foreseen };
+    Plan::Change { foreseen, step: name.to_owned() }
+}
+
+fn is_env(env: Option<&Value>) -> bool {
+    matches!(env, None | Some(Value::Array(_) | Value::Object(_)))
 }
 
 /// `stateful: [{test_name: command}]` runs that command in a dry run.
@@ -129,58 +175,81 @@ fn test_name(ctx: &Context<'_>) -> Option<String> {
     ctx.value("stateful")?.as_array()?.first()?.get("test_name").map(text)
 }
 
-fn tested(ctx: &Context<'_>, command: &str) -> Plan<Exec> {
-    let exec = match exec(ctx, command) {
-        Ok(exec) => exec,
-        Err(problem) => return Plan::failed(problem),
-    };
-    let mut outcome = apply(ctx, &exec);
-    if outcome.result == Some(true) && !outcome.changes.is_empty() {
-        outcome.result = None;
+/// What came of the command, and the code that it ended with.
+fn apply(ctx: &Context<'_>, line: &str) -> (Outcome, Option<i32>) {
+    if let Some(cwd) = missing_cwd(ctx) {
+        return (Outcome::failed(cwd), None);
     }
-    Plan::Done(outcome)
+    let command = match rendered(ctx, line) {
+        Ok(command) => command,
+        Err(problem) => return (Outcome::failed(problem), None),
+    };
+    let exec = match exec(ctx, &command) {
+        Ok(exec) => exec,
+        Err(problem) => return (Outcome::failed(problem), None),
+    };
+    let root = ctx.text("root").filter(|root| !root.is_empty());
+    let ended = match root {
+        Some(root) => chroot::run(ctx, &root, &exec, &command),
+        None => execute(ctx, &exec),
+    };
+    judged(ctx, ended, &format!("Command \"{line}\" run"), &command)
 }
 
-fn apply(ctx: &Context<'_>, exec: &Exec) -> Outcome {
-    if let Some(cwd) = &exec.cwd
-        && !ctx.host.stat(cwd).is_some_and(|meta| meta.is_dir())
-    {
-        return Outcome::failed(format!("Desired working directory \"{cwd}\" is not available"));
+fn missing_cwd(ctx: &Context<'_>) -> Option<String> {
+    let cwd = ctx.text("cwd").filter(|cwd| !cwd.is_empty())?;
+    let there = ctx.host.stat(&cwd).is_some_and(|meta| meta.is_dir());
+    (!there).then(|| format!("Desired working directory \"{cwd}\" is not available"))
+}
+
+/// `template: jinja` renders the command line itself.
+fn rendered(ctx: &Context<'_>, line: &str) -> Result<String, String> {
+    if ctx.text("template").is_none() {
+        return Ok(line.to_owned());
     }
-    let output = match run(ctx.host, exec, ctx.cancel) {
-        Ok(output) => output,
-        Err(error) => return Outcome::failed(error.to_string()),
-    };
-    let outcome = judged(ctx, &output);
-    if stateful(ctx) { result::reinterpreted(outcome) } else { outcome }
+    let file = ctx.chunk.at.file.to_string();
+    let vars = crate::render::file_vars(&file);
+    let rendered = ctx.renderer().render(&file, line, vars);
+    rendered.map_err(|error| format!("Failed to execute cmd with error: {error}"))
+}
+
+/// How a command ended.
+enum Ended {
+    Output(Output),
+    /// It goes on by itself (`bg`).
+    Left(u32),
+}
+
+fn execute(ctx: &Context<'_>, exec: &Exec) -> Result<Ended, CommandError> {
+    if ctx.flag("bg", false) {
+        return leave(ctx.host, exec).map(Ended::Left);
+    }
+    run(ctx.host, exec, ctx.cancel).map(Ended::Output)
 }
 
 fn stateful(ctx: &Context<'_>) -> bool {
-    match ctx.value("stateful") {
-        Some(Value::Bool(flag)) => *flag,
-        Some(Value::Array(_)) => true,
-        _ => false,
-    }
+    matches!(ctx.value("stateful"), Some(Value::Bool(true)))
+        // A list is for the dry run only.
+        || (ctx.value("stateful").is_some_and(Value::is_array))
 }
 
-/// Whether the command did well, by its code and what it printed.
-fn judged(ctx: &Context<'_>, output: &Output) -> Outcome {
-    let seconds = ctx.value("timeout").map(text).unwrap_or_default();
-    let hide = ctx.flag("hide_output", false);
-    let shown = |stream: &str| if hide { "" } else { stream.trim_end() }.to_owned();
-    let (stdout, stderr) = if output.timed_out {
-        (format!("{} : Timed out after {seconds} seconds", ctx.name()), String::new())
-    } else {
-        (shown(&output.stdout), shown(&output.stderr))
+/// The outcome of a command, by its code and what it printed.
+fn judged(
+    ctx: &Context<'_>,
+    ended: Result<Ended, CommandError>,
+    comment: &str,
+    command: &str,
+) -> (Outcome, Option<i32>) {
+    let (pid, code, stdout, stderr) = match ended {
+        Err(error) => return (Outcome::failed(error.to_string()), None),
+        Ok(Ended::Left(pid)) => (pid, None, String::new(), String::new()),
+        Ok(Ended::Output(output)) => match ended_well(ctx, &output) {
+            Err(problem) => return (Outcome::failed(problem), None),
+            Ok(good) => shown(ctx, output, good, command),
+        },
     };
-    let has = |key: &str, stream: &str| ctx.list(key).iter().any(|wanted| stream == wanted);
-    let good = ctx.list("success_retcodes").contains(&output.code.to_string())
-        || has("success_stdout", output.stdout.trim_end())
-        || has("success_stderr", output.stderr.trim_end())
-        || (output.timed_out && ctx.flag("ignore_timeout", false));
-    let code = if good { 0 } else { output.code };
     let changes: Changes = [
-        ("pid", Value::from(output.pid)),
+        ("pid", Value::from(pid)),
         ("retcode", Value::from(code)),
         ("stdout", Value::from(stdout)),
         ("stderr", Value::from(stderr)),
@@ -188,49 +257,47 @@ fn judged(ctx: &Context<'_>, output: &Output) -> Outcome {
     .into_iter()
     .map(|(key, value)| (key.to_owned(), value))
     .collect();
-    let comment = format!("Command \"{}\" run", ctx.name());
-    Outcome { result: Some(code == 0), ..Outcome::changed(comment, changes) }
+    let result = Some(code.unwrap_or(0) == 0);
+    let outcome = Outcome { result, ..Outcome::changed(comment, changes) };
+    (if stateful(ctx) { result::reinterpreted(outcome) } else { outcome }, code)
 }
 
-/// The command as the arguments describe it.
-pub(crate) fn exec(ctx: &Context<'_>, line: &str) -> Result<Exec, String> {
-    let shell = ctx.text("shell").unwrap_or_else(|| "/bin/sh".to_owned());
-    let mut env = env(ctx)?;
-    if let Some(path) = ctx.text("prepend_path") {
-        let own = std::env::var("PATH").unwrap_or_default();
-        env.push(("PATH".to_owned(), Some(format!("{path}:{own}"))));
-    }
-    let umask = ctx.text("umask").map(|umask| mode(&umask).ok_or("umask is not octal"));
-    Ok(Exec {
-        cwd: ctx.text("cwd"),
-        runas: ctx.text("runas"),
-        group: ctx.text("group"),
-        env,
-        umask: umask.transpose()?,
-        timeout: crate::function::args::seconds(ctx.value("timeout")),
-        ..Exec::shell(&shell, line)
-    })
-}
-
-/// `env` as a list of maps, or a map; `False` unsets.
-fn env(ctx: &Context<'_>) -> Result<Vec<(String, Option<String>)>, String> {
-    let maps = match ctx.value("env") {
-        None => return Ok(Vec::new()),
-        Some(Value::Array(items)) => items.clone(),
-        Some(map @ Value::Object(_)) => vec![map.clone()],
-        Some(_) => {
-            return Err("Invalidly-formatted 'env' parameter. See documentation.".to_owned());
-        }
+/// Whether the code or the output is one that the state calls a success.
+fn ended_well(ctx: &Context<'_>, output: &Output) -> Result<bool, String> {
+    let codes = exec::split(ctx.value("success_retcodes"));
+    let codes: Result<Vec<i32>, _> = codes.iter().map(|code| code.trim().parse()).collect();
+    let codes = codes.map_err(|_| "success_retcodes must be a list of integers".to_owned())?;
+    let says = |key: &str, stream: &str| {
+        exec::split(ctx.value(key)).iter().any(|wanted| stream.contains(wanted.as_str()))
     };
-    let mut out = Vec::new();
-    for map in &maps {
-        for (key, value) in map.as_object().into_iter().flatten() {
-            let value = match value {
-                Value::Bool(false) => None,
-                value => Some(list(value).join("")),
-            };
-            out.push((key.clone(), value));
-        }
+    let good = codes.contains(&output.code)
+        || says("success_stdout", output.stdout.trim_end())
+        || says("success_stderr", output.stderr.trim_end());
+    Ok(good && !output.timed_out)
+}
+
+fn shown(
+    ctx: &Context<'_>,
+    output: Output,
+    good: bool,
+    command: &str,
+) -> (u32, Option<i32>, String, String) {
+    let hide = ctx.flag("hide_output", false);
+    let strip = ctx.flag("rstrip", true);
+    let stream = |text: &str| match (hide, strip) {
+        (true, _) => String::new(),
+        (false, true) => text.trim_end().to_owned(),
+        (false, false) => text.to_owned(),
+    };
+    let (mut stdout, mut stderr) = (stream(&output.stdout), stream(&output.stderr));
+    if output.timed_out {
+        let seconds = ctx.value("timeout").map(text).unwrap_or_default();
+        stdout = stream(&format!("{command} : Timed out after {seconds} seconds"));
+        stderr = String::new();
     }
-    Ok(out)
+    let mut code = if good { 0 } else { output.code };
+    if ctx.flag("ignore_timeout", false) && code == 1 && stdout.contains("Timed out after") {
+        code = 0;
+    }
+    (output.pid, Some(code), stdout, stderr)
 }

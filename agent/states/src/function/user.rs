@@ -1,33 +1,31 @@
 //! Salt's `user`: local users.
 
+mod absent;
+mod change;
+mod create;
 mod gecos;
 mod wanted;
 
 use serde_json::{Value, json};
 
-use super::{Context, Function, Plan, StateFunction};
-use crate::host::accounts::edit;
-use crate::host::accounts::limits::Limits;
-use crate::host::accounts::{Group, User};
+use super::args::text;
+use super::{Context, Function, Lint, Plan, StateFunction};
+use crate::chunk::Chunk;
+use crate::host::accounts::User;
 use crate::outcome::{Changes, Outcome};
+use wanted::Wanted;
 
 /// This module's functions.
-pub(super) const ALL: &[Function] = &[Function::of::<Present>()];
+pub(super) const ALL: &[Function] = &[Function::of::<Present>(), Function::of::<absent::Absent>()];
 
 const REDACTED: &str = "XXX-REDACTED-XXX";
 
 pub(super) struct Present;
 
 /// What is to be done to a user.
-pub(super) struct Step {
-    user: User,
-    /// `None`: the user is new.
-    changes: Option<Changes>,
-    /// A group of its own to make first.
-    own_group: Option<Group>,
-    groups: Option<Vec<String>>,
-    exact: bool,
-    password: Option<String>,
+pub(super) enum Step {
+    Create(Wanted),
+    Change(Wanted, Changes),
 }
 
 impl StateFunction for Present {
@@ -42,8 +40,11 @@ impl StateFunction for Present {
         "remove_groups",
         "home",
         "createhome",
+        "persist_home",
         "password",
         "enforce_password",
+        "empty_password",
+        "password_lock",
         "shell",
         "system",
         "fullname",
@@ -51,116 +52,96 @@ impl StateFunction for Present {
         "workphone",
         "homephone",
         "other",
-        "allow_uid_change",
-        "allow_gid_change",
-        "unique",
-    ];
-    const TOLERATES: &'static [&'static str] = &[
-        "local",
-        "nologinit",
-        "persist_home",
-        "loginclass",
-        "win_homedrive",
-        "win_profile",
-        "win_logonscript",
-        "win_description",
-    ];
-    const REFUSES: &'static [&'static str] = &[
-        "hash_password",
-        "empty_password",
         "date",
         "mindays",
         "maxdays",
         "inactdays",
         "warndays",
         "expire",
-        "password_lock",
+        "allow_uid_change",
+        "allow_gid_change",
+        "unique",
     ];
+    /// `local` is how it is done here; `nologinit` is about files that are not written; the rest
+    /// is of other systems.
+    const TOLERATES: &'static [&'static str] = &[
+        "local",
+        "nologinit",
+        "loginclass",
+        "win_homedrive",
+        "win_profile",
+        "win_logonscript",
+        "win_description",
+    ];
+    const REFUSES: &'static [&'static str] = &["hash_password"];
     type Step = Step;
+
+    fn lint(chunk: &Chunk) -> Vec<Lint> {
+        let numbers = ["uid", "date", "mindays", "maxdays", "inactdays", "warndays", "expire"];
+        let wrong = numbers.into_iter().filter_map(|key| {
+            let value = chunk.args.get(key).filter(|value| !value.is_null())?;
+            let digits = text(value);
+            let reason = format!("'{digits}' is not a number");
+            digits.parse::<i64>().is_err().then_some((key, reason))
+        });
+        wrong.collect()
+    }
 
     fn check(ctx: &Context<'_>) -> Plan<Step> {
         let name = ctx.name();
-        let (step, pending) = match wanted::wanted(ctx) {
-            Ok(found) => found,
+        let wanted = match Wanted::of(ctx) {
+            Ok(wanted) => wanted,
             Err(problem) => return Plan::failed(problem),
         };
-        let waiting = if pending.is_empty() {
-            String::new()
-        } else {
-            format!(" (pending groups: {})", pending.join(","))
+        let changes = match wanted.changes(ctx, false) {
+            Ok(changes) => changes,
+            Err(problem) => return Plan::failed(problem),
         };
-        let Some(changes) = &step.changes else {
-            let comment = format!("User {name} set to be added{waiting}");
-            return Plan::change(comment, Changes::new(), step);
+        let missing = wanted.missing_groups.join(",");
+        let Some(changes) = changes else {
+            let mut comment = format!("User {name} set to be added");
+            if !missing.is_empty() {
+                comment.push_str(&format!(" (pending groups: {missing})"));
+            }
+            return Plan::change(comment, Changes::new(), Step::Create(wanted));
         };
         if changes.is_empty() {
             return Plan::fine(format!("User {name} is present and up to date"));
         }
         let mut comment = "The following user attributes are set to be changed:\n".to_owned();
-        for (key, value) in changes {
-            comment.push_str(&format!("{key}: {}\n", super::args::text(value)));
+        for (key, value) in &redacted(&changes) {
+            comment.push_str(&format!("{key}: {}\n", text(value)));
         }
-        Plan::change(comment, Changes::new(), step)
+        if !missing.is_empty() {
+            comment.push_str(&format!("groups (pending creation): {missing}\n"));
+        }
+        Plan::change(comment, Changes::new(), Step::Change(wanted, changes))
     }
 
     fn apply(ctx: &Context<'_>, step: Step) -> Outcome {
-        let name = ctx.name();
-        let new = step.changes.is_none();
-        match act(ctx, &step) {
-            Ok(()) if new => {
-                let comment = format!("New user {name} created");
-                Outcome::changed(comment, info(ctx, &step))
-            }
-            Ok(()) => {
-                Outcome::changed(format!("Updated user {name}"), step.changes.unwrap_or_default())
-            }
-            Err(error) if new => {
-                Outcome::failed(format!("Failed to create new user {name}: {error}"))
-            }
-            Err(error) => Outcome::failed(format!("Failed to change user {name}: {error}")),
+        match step {
+            Step::Create(wanted) => create::create(ctx, &wanted),
+            Step::Change(wanted, changes) => change::change(ctx, &wanted, &changes),
         }
     }
 }
 
-fn act(ctx: &Context<'_>, step: &Step) -> std::io::Result<()> {
-    if let Some(group) = &step.own_group {
-        edit::add_group(ctx.host, group)?;
+fn redacted(changes: &Changes) -> Changes {
+    let mut shown = changes.clone();
+    if let Some(hash) = shown.get_mut("passwd") {
+        *hash = Value::from(REDACTED);
     }
-    if step.changes.is_none() {
-        edit::add_user(ctx.host, &step.user)?;
-    } else {
-        edit::change_user(ctx.host, &step.user)?;
-    }
-    if let Some(groups) = &step.groups {
-        edit::set_groups(ctx.host, &step.user.name, groups, step.exact)?;
-    }
-    if ctx.flag("createhome", true) {
-        edit::make_home(ctx.host, &step.user, Limits::read(ctx.host).home_mode)?;
-    }
-    if let Some(password) = &step.password {
-        edit::set_password(ctx.host, &step.user.name, password)?;
-    }
-    Ok(())
+    shown
 }
 
-/// What Salt's `user.info` shows of a new user.
-fn info(ctx: &Context<'_>, step: &Step) -> Changes {
-    let user = &step.user;
-    let accounts = ctx.host.accounts();
-    let mut groups = step.groups.clone().unwrap_or_default();
-    groups.push(accounts.group_name(user.gid));
-    groups.sort();
-    groups.dedup();
-    let home = if ctx.flag("createhome", true) { user.home.as_str() } else { "" };
+/// What Salt's `user.info` tells of a user.
+fn info(ctx: &Context<'_>, user: &User) -> Changes {
     let mut info = json!({
-        "uid": user.uid, "gid": user.gid, "groups": groups, "home": home, "name": user.name,
-        "passwd": "x", "shell": user.shell,
+        "gid": user.gid, "groups": ctx.host.accounts().all_groups_of(user), "home": user.home,
+        "name": user.name, "passwd": "x", "shell": user.shell, "uid": user.uid,
     });
     for (field, value) in gecos::FIELDS.iter().zip(gecos::split(&user.gecos)) {
         info[*field] = Value::from(value);
-    }
-    if step.password.is_some() {
-        info["password"] = Value::from(REDACTED);
     }
     info.as_object().cloned().unwrap_or_default()
 }

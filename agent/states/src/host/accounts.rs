@@ -3,12 +3,17 @@
 //! Names that these files do not know are asked of the system's directory (NSS), unless the host
 //! stands under a root prefix.
 
+mod directory;
 pub(crate) mod edit;
 pub(crate) mod limits;
+pub(crate) mod remove;
+pub(crate) mod shadow;
+pub(crate) mod subordinate;
 
 use std::os::unix::fs::MetadataExt;
 
 use super::Host;
+use directory::Directory;
 
 pub(crate) const PASSWD: &str = "/etc/passwd";
 pub(crate) const GROUP: &str = "/etc/group";
@@ -42,7 +47,7 @@ pub(crate) struct Accounts {
     pub(crate) users: Vec<User>,
     pub(crate) groups: Vec<Group>,
     pub(super) stamp: Stamp,
-    local: bool,
+    directory: Option<Directory>,
 }
 
 pub(super) fn stamp(host: &Host) -> Stamp {
@@ -61,35 +66,23 @@ impl Accounts {
             users: passwd.lines().filter_map(user).collect(),
             groups: group.lines().filter_map(self::group).collect(),
             stamp,
-            local: host.root().is_some(),
+            directory: Directory::of(host),
         }
     }
 
     pub(crate) fn user(&self, name: &str) -> Option<User> {
         let local = self.users.iter().find(|user| user.name == name).cloned();
-        if local.is_some() || self.local {
-            return local;
-        }
-        nix::unistd::User::from_name(name).ok().flatten().map(|user| User {
-            name: user.name,
-            uid: user.uid.as_raw(),
-            gid: user.gid.as_raw(),
-            gecos: user.gecos.to_string_lossy().into_owned(),
-            home: user.dir.to_string_lossy().into_owned(),
-            shell: user.shell.to_string_lossy().into_owned(),
-        })
+        local.or_else(|| self.asked("passwd", name).as_deref().and_then(user))
     }
 
     pub(crate) fn group(&self, name: &str) -> Option<Group> {
         let local = self.groups.iter().find(|group| group.name == name).cloned();
-        if local.is_some() || self.local {
-            return local;
-        }
-        nix::unistd::Group::from_name(name).ok().flatten().map(|group| Group {
-            name: group.name,
-            gid: group.gid.as_raw(),
-            members: group.mem,
-        })
+        local.or_else(|| self.asked("group", name).as_deref().and_then(group))
+    }
+
+    /// A line of the directory, of an entry with this name or number.
+    fn asked(&self, database: &'static str, key: &str) -> Option<String> {
+        self.directory.as_ref()?.line(database, key)
     }
 
     /// The uid of a user given by name or number.
@@ -105,13 +98,49 @@ impl Accounts {
     /// The name of a uid, or its digits.
     pub(crate) fn user_name(&self, uid: u32) -> String {
         let found = self.users.iter().find(|user| user.uid == uid);
-        found.map_or_else(|| uid.to_string(), |user| user.name.clone())
+        found.map_or_else(|| self.named("passwd", uid), |user| user.name.clone())
     }
 
     /// The name of a gid, or its digits.
     pub(crate) fn group_name(&self, gid: u32) -> String {
         let found = self.groups.iter().find(|group| group.gid == gid);
-        found.map_or_else(|| gid.to_string(), |group| group.name.clone())
+        found.map_or_else(|| self.named("group", gid), |group| group.name.clone())
+    }
+
+    fn named(&self, database: &'static str, id: u32) -> String {
+        let line = self.asked(database, &id.to_string());
+        line.and_then(|line| Some(line.split_once(':')?.0.to_owned())).unwrap_or(id.to_string())
+    }
+
+    /// The names of all groups that a user is in, the primary one too, sorted.
+    pub(crate) fn all_groups_of(&self, user: &User) -> Vec<String> {
+        let mut names: Vec<String> = self
+            .groups
+            .iter()
+            .filter(|group| group.gid == user.gid || group.members.contains(&user.name))
+            .map(|group| group.name.clone())
+            .collect();
+        let remote = self.initgroups(&user.name).into_iter();
+        let remote = remote.filter(|gid| !self.groups.iter().any(|group| group.gid == *gid));
+        names.extend(remote.map(|gid| self.group_name(gid)));
+        names.sort();
+        names.dedup();
+        names
+    }
+
+    /// The gids of a user's groups, as the directory and the files together know them.
+    pub(crate) fn supplementary(&self, user: &User) -> Vec<u32> {
+        let mut gids: Vec<u32> = self.groups_of(&user.name).iter().map(|group| group.gid).collect();
+        gids.push(user.gid);
+        gids.extend(self.initgroups(&user.name));
+        gids.sort_unstable();
+        gids.dedup();
+        gids
+    }
+
+    fn initgroups(&self, name: &str) -> Vec<u32> {
+        let line = self.asked("initgroups", name).unwrap_or_default();
+        line.split_whitespace().skip(1).filter_map(|gid| gid.parse().ok()).collect()
     }
 
     /// The groups that list a user as a member, by name.

@@ -64,6 +64,8 @@ pub(crate) struct Exec {
     pub(crate) group: Option<String>,
     pub(crate) umask: Option<u32>,
     pub(crate) timeout: Option<Duration>,
+    /// Nothing is inherited from the agent's own environment.
+    pub(crate) clean_env: bool,
     /// What it reads; nothing when `None`.
     pub(crate) stdin: Option<String>,
     /// Errors go where the output goes, in their order.
@@ -91,9 +93,9 @@ pub(crate) struct Output {
 /// Why a command could not be run.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CommandError {
-    #[error("user '{0}' does not exist")]
+    #[error("User '{0}' is not available")]
     NoUser(String),
-    #[error("group '{0}' does not exist")]
+    #[error("Group '{0}' is not available")]
     NoGroup(String),
     #[error("cannot start {program}: {source}")]
     Start { program: String, source: io::Error },
@@ -135,12 +137,27 @@ pub(crate) fn run(host: &Host, exec: &Exec, cancel: &Cancel) -> Result<Output, C
     }
 }
 
+/// Starts a command and leaves it to itself: no output, no limit; its pid.
+pub(crate) fn leave(host: &Host, exec: &Exec) -> Result<u32, CommandError> {
+    let mut command = prepare(host, exec)?;
+    command.stdout(Stdio::null()).stderr(Stdio::null());
+    let start = |source| CommandError::Start { program: exec.argv[0].clone(), source };
+    let child = command.spawn().map_err(start)?;
+    let pid = child.id();
+    // Waited for by a thread, so that it leaves no zombie.
+    drop(reap(child));
+    Ok(pid)
+}
+
 fn prepare(host: &Host, exec: &Exec) -> Result<Command, CommandError> {
     let mut command = Command::new(&exec.argv[0]);
     command.args(&exec.argv[1..]);
     let stdin = if exec.stdin.is_some() { Stdio::piped() } else { Stdio::null() };
     command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped());
     command.process_group(0);
+    if exec.clean_env {
+        command.env_clear();
+    }
     command.env("LC_ALL", "C").env("LANGUAGE", "C");
     for (key, value) in &exec.env {
         match value {
@@ -188,9 +205,8 @@ fn identity(host: &Host, exec: &Exec) -> Result<Option<Identity>, CommandError> 
         return Ok(group.map(|gid| Identity { uid: None, gid, groups: Vec::new(), home }));
     };
     let user = accounts.user(name).ok_or_else(|| CommandError::NoUser(name.clone()))?;
-    let mut groups: Vec<_> = accounts.groups_of(name).iter().map(|group| group.gid).collect();
-    groups.push(user.gid);
-    let groups = groups.into_iter().map(nix::unistd::Gid::from_raw).collect();
+    let groups = accounts.supplementary(&user).into_iter();
+    let groups = groups.map(nix::unistd::Gid::from_raw).collect();
     let gid = group.unwrap_or(user.gid);
     Ok(Some(Identity { uid: Some(user.uid), gid, groups, home: user.home }))
 }

@@ -161,6 +161,7 @@ fn exec(call: &Call<'_>, shell: Option<bool>, redirect: bool) -> Result<Exec, Er
         timeout: timeout.or(usual),
         stdin: call.text_of("stdin"),
         merge_stderr: redirect,
+        clean_env: false,
     })
 }
 

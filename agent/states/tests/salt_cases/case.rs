@@ -48,7 +48,7 @@ pub(crate) fn run_case(folder: &Path) -> Vec<String> {
         // Cases that change accounts get a host of their own: never this machine's.
         failhard: spec["opts"]["failhard"] == true,
         host: if spec["users"] == true {
-            Host::under(scratch::accounts(&base))
+            Host::under(scratch::machine(&base, folder))
         } else {
             Host::new()
         },
@@ -70,6 +70,13 @@ pub(crate) fn run_case(folder: &Path) -> Vec<String> {
         let found = scratch::list(&root);
         if wanted != found {
             problems.push(format!("{name}.tree: {wanted:?}, not {found:?}"));
+        }
+        let wanted = fs::read_to_string(folder.join(format!("{name}.machine")));
+        let found = scratch::kept(&base.join("host"), &spec["keeps"]);
+        if wanted.as_ref().is_ok_and(|wanted| *wanted != found) {
+            let wanted = wanted.unwrap();
+            let pairs = wanted.lines().zip(found.lines()).find(|(wanted, found)| wanted != found);
+            problems.push(format!("{name}.machine: first {pairs:?}, of\n{found}"));
         }
     }
     problems

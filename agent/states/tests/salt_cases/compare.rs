@@ -1,5 +1,7 @@
 //! Comparing with what Salt returned; where the two differ on purpose, the difference is named.
 
+use std::time::SystemTime;
+
 use muster_states::{Error, Kind};
 use serde_json::Value;
 
@@ -59,11 +61,15 @@ fn one(key: &str, found: &Value, wanted: &Value) -> Vec<String> {
     problems
 }
 
-/// Pids are no two runs the same; lists of removed paths come in any order.
+/// Pids and today are no two runs the same; lists of removed paths come in any order.
 fn normal(changes: &Value) -> Value {
     let mut changes = changes.clone();
     if let Some(pid) = changes.get_mut("pid") {
         *pid = "<pid>".into();
+    }
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    if let Some(day) = changes.get_mut("lstchg").filter(|day| **day == since.as_secs() / 86_400) {
+        *day = "<day>".into();
     }
     if let Some(Value::Array(removed)) = changes.get_mut("removed") {
         removed.sort_by_key(Value::to_string);

@@ -3,7 +3,9 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 /// Copies a folder, putting the scratch root in place of `@R@` in texts.
@@ -49,17 +51,16 @@ pub(crate) fn shape(root: &Path, listing: &str) {
     }
 }
 
-/// A folder that stands for a machine with the accounts of a fresh Debian.
-pub(crate) fn accounts(base: &Path) -> PathBuf {
+/// A folder that stands for a machine with a few accounts, and what the case lays over it.
+pub(crate) fn machine(base: &Path, folder: &Path) -> PathBuf {
     let root = base.join("host");
-    for folder in ["etc", "usr/games", "root"] {
-        fs::create_dir_all(root.join(folder)).unwrap();
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/salt_cases/machine");
+    for from in [&own, &folder.join("machine")] {
+        copy(from, &root, &base.join("root"));
     }
-    let passwd = "root:x:0:0:root:/root:/bin/bash\n\
-                  games:x:5:60:games:/usr/games:/usr/sbin/nologin\n";
-    fs::write(root.join("etc/passwd"), passwd).unwrap();
-    fs::write(root.join("etc/group"), "root:x:0:\ngames:x:60:\n").unwrap();
-    fs::write(root.join("etc/shadow"), "root:*:1:0:99999:7:::\ngames:*:1:0:99999:7:::\n").unwrap();
+    for secret in ["etc/shadow", "etc/gshadow"] {
+        fs::set_permissions(root.join(secret), fs::Permissions::from_mode(0o640)).unwrap();
+    }
     root
 }
 
@@ -104,12 +105,42 @@ fn unsubstituted(data: &[u8], root: &Path) -> Vec<u8> {
     }
 }
 
+/// What the files of a machine hold, and what its folders are, with today as a mark.
+pub(crate) fn kept(root: &Path, paths: &Value) -> String {
+    let mut out = String::new();
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    let today = format!(":{}:", since.as_secs() / 86_400);
+    for path in paths.as_array().into_iter().flatten().map(|path| path.as_str().unwrap()) {
+        let place = root.join(path.trim_start_matches('/'));
+        let Ok(meta) = fs::metadata(&place) else {
+            out.push_str(&format!("== {path} is missing\n"));
+            continue;
+        };
+        let owner = owner_of(&meta, root);
+        out.push_str(&format!("== {path} {:04o} {owner}\n", meta.mode() & 0o7777));
+        if meta.is_dir() {
+            let entries = fs::read_dir(&place).unwrap();
+            let mut names: Vec<_> =
+                entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            out.extend(names.iter().map(|name| format!("{name}\n")));
+        } else {
+            out.push_str(&fs::read_to_string(&place).unwrap().replace(&today, ":<day>:"));
+        }
+    }
+    out
+}
+
 /// Names as the recording machine (Debian) has them.
 fn owner(meta: &fs::Metadata) -> String {
+    owner_of(meta, Path::new("/"))
+}
+
+fn owner_of(meta: &fs::Metadata, root: &Path) -> String {
     let name = |id: u32, file: &str| {
-        let text = fs::read_to_string(file).unwrap();
+        let text = fs::read_to_string(root.join(file)).unwrap();
         let line = text.lines().find(|line| line.split(':').nth(2) == Some(&id.to_string()));
         line.map_or_else(|| id.to_string(), |line| line.split(':').next().unwrap().to_owned())
     };
-    format!("{}:{}", name(meta.uid(), "/etc/passwd"), name(meta.gid(), "/etc/group"))
+    format!("{}:{}", name(meta.uid(), "etc/passwd"), name(meta.gid(), "etc/group"))
 }

@@ -11,7 +11,7 @@ const BLOCK: usize = 512;
 pub(super) const HIDDEN: &str = "<show_changes=False>";
 
 /// The difference between two contents as a state reports it.
-pub(super) fn between(old: &[u8], new: &[u8], show: bool) -> String {
+pub(in crate::function) fn between(old: &[u8], new: &[u8], show: bool) -> String {
     if !show {
         return HIDDEN.to_owned();
     }

@@ -13,7 +13,7 @@ use crate::render::python::from_json;
 use crate::render::{Vars, file_vars};
 
 /// A source that was found.
-pub(super) enum Source {
+pub(in crate::function) enum Source {
     /// A path of the state tree.
     Tree(String),
     /// A path of the host.
@@ -22,7 +22,7 @@ pub(super) enum Source {
 
 impl Source {
     /// The mode that `keep` copies.
-    pub(super) fn mode(&self, ctx: &Context<'_>) -> Option<u32> {
+    pub(in crate::function) fn mode(&self, ctx: &Context<'_>) -> Option<u32> {
         match self {
             Source::Tree(path) => ctx.tree().mode(path),
             Source::Local(path) => ctx.host.stat(path).map(|meta| meta.mode() & 0o7777),
@@ -31,7 +31,7 @@ impl Source {
 }
 
 /// Sources and template engines that this engine does not have.
-pub(super) fn lint(chunk: &Chunk) -> Vec<Lint> {
+pub(in crate::function) fn lint(chunk: &Chunk) -> Vec<Lint> {
     let mut out = Vec::new();
     for key in ["source", "sources"] {
         let sources = match chunk.args.get(key) {
@@ -74,7 +74,7 @@ fn entry(item: &Value) -> String {
 }
 
 /// The first source that exists, from a text or a list of texts and `{source: hash}`.
-pub(super) fn find(ctx: &Context<'_>, source: &Value) -> Result<Source, String> {
+pub(in crate::function) fn find(ctx: &Context<'_>, source: &Value) -> Result<Source, String> {
     match source {
         Value::Array(items) => {
             let found = items.iter().find_map(|item| one(ctx, &entry(item)).ok());
@@ -141,7 +141,7 @@ pub(super) fn texts(ctx: &Context<'_>) -> Result<Option<Vec<String>>, String> {
 }
 
 /// The contents of a source, rendered if `template` is set.
-pub(super) fn read(ctx: &Context<'_>, source: &Source) -> Result<Vec<u8>, String> {
+pub(in crate::function) fn read(ctx: &Context<'_>, source: &Source) -> Result<Vec<u8>, String> {
     read_as(ctx, source, ctx.text("template").as_deref())
 }
 
@@ -168,7 +168,11 @@ fn read_as(ctx: &Context<'_>, source: &Source, engine: Option<&str>) -> Result<V
 }
 
 /// Renders a template with `defaults`, then `context` over them.
-pub(super) fn render(ctx: &Context<'_>, file: &str, text: &str) -> Result<String, String> {
+pub(in crate::function) fn render(
+    ctx: &Context<'_>,
+    file: &str,
+    text: &str,
+) -> Result<String, String> {
     let mut vars: Vars = file_vars(file);
     let set = |vars: &mut Vars, key: &str, value: Jinja| {
         vars.insert(key.to_owned(), value);
@@ -200,7 +204,7 @@ pub(super) fn render(ctx: &Context<'_>, file: &str, text: &str) -> Result<String
 }
 
 /// Compares a local source with `source_hash`; `Err` tells how it differs.
-pub(super) fn verify(ctx: &Context<'_>, data: &[u8]) -> Result<(), String> {
+pub(in crate::function) fn verify(ctx: &Context<'_>, data: &[u8]) -> Result<(), String> {
     let Some(given) = ctx.text("source_hash").filter(|given| !given.is_empty()) else {
         return Ok(());
     };

@@ -11,21 +11,24 @@ use std::time::{Duration, Instant, SystemTime};
 
 use nix::fcntl::{FcntlArg, fcntl};
 
+use super::limits::Limits;
 use super::{GROUP, Group, PASSWD, SHADOW, User};
 use crate::host::Host;
 use crate::host::files::{Access, make_folders, replace, replace_keeping};
 
-const GSHADOW: &str = "/etc/gshadow";
+pub(super) const GSHADOW: &str = "/etc/gshadow";
 const LOCK: &str = "/etc/.pwd.lock";
 /// How long the lock of another program is waited for, as lckpwdf(3) does.
 const LOCK_WAIT: Duration = Duration::from_secs(15);
 const LOCK_POLL: Duration = Duration::from_millis(50);
 
 /// Holds the system's lock on the account files; released when dropped.
-struct Lock(#[allow(dead_code, reason = "held, not read: closing it releases the lock")] File);
+pub(super) struct Lock(
+    #[allow(dead_code, reason = "held, not read: closing it releases the lock")] File,
+);
 
 impl Lock {
-    fn take(host: &Host) -> io::Result<Option<Lock>> {
+    pub(super) fn take(host: &Host) -> io::Result<Option<Lock>> {
         let path = host.followed(LOCK);
         if host.root().is_some()
             && let Some(folder) = path.parent()
@@ -63,7 +66,11 @@ impl Lock {
 }
 
 /// Rewrites the lines of an account file; a file that does not exist is left out.
-fn rewrite(host: &Host, path: &str, edit: impl FnOnce(&mut Vec<String>)) -> io::Result<()> {
+pub(super) fn rewrite(
+    host: &Host,
+    path: &str,
+    edit: impl FnOnce(&mut Vec<String>),
+) -> io::Result<()> {
     let place = host.followed(path);
     let meta = match std::fs::metadata(&place) {
         Ok(meta) => Some(meta),
@@ -93,7 +100,7 @@ fn is_hidden(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied)
 }
 
-fn key(line: &str) -> &str {
+pub(super) fn key(line: &str) -> &str {
     line.split(':').next().unwrap_or(line)
 }
 
@@ -137,6 +144,20 @@ pub(crate) fn change_group(host: &Host, group: &Group) -> io::Result<()> {
     rewrite(host, GSHADOW, |lines| set_field(lines, &group.name, 3, &members))
 }
 
+/// Moves the users of a primary group whose number has changed.
+pub(crate) fn move_primary(host: &Host, old: u32, new: u32) -> io::Result<()> {
+    let _lock = Lock::take(host)?;
+    let old = old.to_string();
+    rewrite(host, PASSWD, |lines| {
+        let of = |line: &String| line.split(':').nth(3) == Some(&old);
+        let names: Vec<String> =
+            lines.iter().filter(|line| of(line)).map(|line| key(line).to_owned()).collect();
+        for name in names {
+            set_field(lines, &name, 3, &new.to_string());
+        }
+    })
+}
+
 /// Makes a user a member of exactly these groups, or of at least these.
 pub(crate) fn set_groups(
     host: &Host,
@@ -166,12 +187,13 @@ fn passwd_line(user: &User) -> String {
     format!("{name}:x:{uid}:{gid}:{gecos}:{home}:{shell}")
 }
 
-/// Adds a user with a locked password.
-pub(crate) fn add_user(host: &Host, user: &User) -> io::Result<()> {
+/// Adds a user with a locked password; one of the system's has no ages.
+pub(crate) fn add_user(host: &Host, user: &User, limits: &Limits, system: bool) -> io::Result<()> {
     let _lock = Lock::take(host)?;
     let day = today();
+    let ages = if system { "::".to_owned() } else { limits.ages.clone() };
     rewrite(host, SHADOW, |lines| {
-        put(lines, &user.name, format!("{}:!:{day}:0:99999:7:::", user.name));
+        put(lines, &user.name, format!("{}:!:{day}:{ages}:::", user.name));
     })?;
     rewrite(host, PASSWD, |lines| put(lines, &user.name, passwd_line(user)))
 }
@@ -182,26 +204,34 @@ pub(crate) fn change_user(host: &Host, user: &User) -> io::Result<()> {
     rewrite(host, PASSWD, |lines| put(lines, &user.name, passwd_line(user)))
 }
 
-/// The password field of a user; `None` if it cannot be read.
-pub(crate) fn password(host: &Host, user: &str) -> Option<String> {
-    let shadow = host.read_text(SHADOW)?;
-    let line = shadow.lines().find(|line| key(line) == user)?;
-    line.split(':').nth(1).map(str::to_owned)
-}
-
-/// Sets the password field of a user.
-pub(crate) fn set_password(host: &Host, user: &str, hash: &str) -> io::Result<()> {
-    let _lock = Lock::take(host)?;
-    let day = today().to_string();
-    rewrite(host, SHADOW, |lines| {
-        set_field(lines, user, 1, hash);
-        set_field(lines, user, 2, &day);
-    })
-}
-
-fn today() -> u64 {
+pub(super) fn today() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     since.as_secs() / 86_400
+}
+
+/// Makes a home for a user that is there already, with nothing in it.
+pub(crate) fn make_bare_home(host: &Host, home: &str, uid: u32, gid: u32) -> io::Result<()> {
+    let home = host.path(home);
+    if let Some(parent) = home.parent() {
+        make_folders(parent, Access::default())?;
+    }
+    make_folders(&home, Access { uid: Some(uid), gid: Some(gid), mode: Some(0o755) })
+}
+
+/// Gives what lies in a home to a user's new number, or its new primary group.
+pub(crate) fn renumber_home(host: &Host, old: &User, new: &User) -> io::Result<()> {
+    let home = host.path(&new.home);
+    let Ok(meta) = std::fs::symlink_metadata(&home) else { return Ok(()) };
+    if meta.uid() != old.uid || !meta.is_dir() {
+        return Ok(());
+    }
+    for path in std::iter::once(home.clone()).chain(crate::host::files::below(&home)?) {
+        let meta = std::fs::symlink_metadata(&path)?;
+        let uid = (meta.uid() == old.uid).then_some(new.uid);
+        let gid = (meta.gid() == old.gid).then_some(new.gid);
+        std::os::unix::fs::lchown(&path, uid, gid)?;
+    }
+    Ok(())
 }
 
 /// Makes a user's home with what `/etc/skel` holds.
@@ -237,6 +267,7 @@ pub(crate) fn make_home(host: &Host, user: &User, mode: u32) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::shadow;
     use super::*;
 
     fn host() -> (tempfile::TempDir, Host) {
@@ -263,13 +294,13 @@ mod tests {
             home: "/home/u".into(),
             shell: "/bin/sh".into(),
         };
-        add_user(&host, &user).unwrap();
+        add_user(&host, &user, &Limits::read(&host), false).unwrap();
         set_groups(&host, "u", &["wheel".into()], true).unwrap();
         assert_eq!(read("passwd").lines().last().unwrap(), "u:x:900:900:U:/home/u:/bin/sh");
         assert_eq!(read("group"), "root:x:0:\nwheel:x:10:ann,u\ng:x:900:\n");
         assert!(read("shadow").lines().last().unwrap().starts_with("u:!:"));
-        set_password(&host, "u", "$6$x").unwrap();
-        assert_eq!(password(&host, "u").as_deref(), Some("$6$x"));
+        shadow::set_password(&host, "u", "$6$x").unwrap();
+        assert_eq!(shadow::of(&host, "u").unwrap().passwd, "$6$x");
         change_user(&host, &User { shell: "/bin/bash".into(), ..user }).unwrap();
         assert!(read("passwd").ends_with("/bin/bash\n"));
     }

@@ -18,6 +18,8 @@ pub(crate) struct Limits {
     pub(crate) shell: String,
     /// The group of users without one of their own.
     pub(crate) group: u32,
+    /// `min:max:warn` of a new password.
+    pub(crate) ages: String,
 }
 
 impl Limits {
@@ -45,16 +47,35 @@ impl Limits {
             home_base: set("HOME", "/home"),
             shell: set("SHELL", "/bin/sh"),
             group: set("GROUP", "100").parse().unwrap_or(100),
+            ages: format!(
+                "{}:{}:{}",
+                def("PASS_MIN_DAYS").unwrap_or("0"),
+                def("PASS_MAX_DAYS").unwrap_or("99999"),
+                def("PASS_WARN_AGE").unwrap_or("7"),
+            ),
         }
     }
 
-    /// A free uid, whose gid is free too where one is wanted: counted up for people, down for
-    /// the system, as useradd does.
-    pub(crate) fn free_uid(&self, accounts: &Accounts, system: bool) -> Option<u32> {
-        let taken = |id: &u32| {
-            accounts.users.iter().any(|user| user.uid == *id)
-                || accounts.groups.iter().any(|group| group.gid == *id)
+    /// First and last subordinate id, and how many a user gets: `what` is `SUB_UID` or `SUB_GID`.
+    pub(super) fn subordinate(host: &Host, what: &str) -> (u64, u64, u64) {
+        let defs = host.read_text("/etc/login.defs").unwrap_or_default();
+        let number = |end: &str, other: u64| {
+            let key = format!("{what}_{end}");
+            let mut lines = defs.lines().map(str::split_whitespace);
+            let found = lines.find_map(|mut line| (line.next() == Some(&key)).then(|| line.next()));
+            found.flatten().and_then(|digits| digits.parse().ok()).unwrap_or(other)
         };
+        (number("MIN", 100_000), number("MAX", 600_100_000), number("COUNT", 65_536))
+    }
+
+    /// Whether a uid is one of a person, not of the system.
+    pub(super) fn is_person(&self, uid: u32) -> bool {
+        self.normal.contains(&uid)
+    }
+
+    /// A free uid: counted up for people, down for the system, as useradd does.
+    pub(crate) fn free_uid(&self, accounts: &Accounts, system: bool) -> Option<u32> {
+        let taken = |id: &u32| accounts.users.iter().any(|user| user.uid == *id);
         self.free(system, accounts.users.iter().map(|user| user.uid), taken)
     }
 

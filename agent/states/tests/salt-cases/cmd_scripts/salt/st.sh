@@ -1,0 +1,3 @@
+#!/bin/sh
+echo
+echo "changed=yes comment='by script'"

@@ -1,0 +1,6 @@
+sudo:
+  group.absent
+nosuch:
+  group.absent
+games:
+  group.absent

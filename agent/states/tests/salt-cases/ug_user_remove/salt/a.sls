@@ -1,0 +1,8 @@
+ann:
+  user.absent:
+    - purge: True
+games:
+  user.absent:
+    - force: True
+keep:
+  user.absent
