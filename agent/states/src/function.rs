@@ -9,6 +9,7 @@ pub(crate) mod file;
 mod group;
 mod module;
 mod pkg;
+mod pkgrepo;
 mod service;
 mod test;
 mod user;
@@ -140,8 +141,17 @@ fn run<F: StateFunction>(ctx: &Context<'_>) -> Outcome {
 }
 
 /// Every state function, by the file that has its module.
-static REGISTRY: &[&[Function]] =
-    &[file::ALL, cmd::ALL, pkg::ALL, service::ALL, user::ALL, group::ALL, test::ALL, module::ALL];
+static REGISTRY: &[&[Function]] = &[
+    file::ALL,
+    cmd::ALL,
+    pkg::ALL,
+    pkgrepo::ALL,
+    service::ALL,
+    user::ALL,
+    group::ALL,
+    test::ALL,
+    module::ALL,
+];
 
 fn registry() -> impl Iterator<Item = &'static Function> {
     REGISTRY.iter().copied().flatten()

@@ -17,7 +17,8 @@ mod transaction;
 use serde_json::Value;
 
 use super::Function;
-use manager::Manager;
+pub(super) use manager::{Manager, ask, words};
+pub(super) use source::fetch;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[

@@ -24,7 +24,7 @@ const LOCK_POLL: Duration = Duration::from_secs(1);
 
 /// The package manager of a host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manager {
+pub(in crate::function) enum Manager {
     Apt,
     Dnf,
 }
@@ -52,7 +52,7 @@ impl Job {
 
 impl Manager {
     /// The one of this host.
-    pub(super) fn of(ctx: &Context<'_>) -> Result<Manager, String> {
+    pub(in crate::function) fn of(ctx: &Context<'_>) -> Result<Manager, String> {
         if ctx.host.root().is_some() {
             return Err("packages cannot be managed below a root prefix".to_owned());
         }
@@ -91,7 +91,7 @@ impl Manager {
     }
 
     /// Fetches the lists of packages.
-    pub(super) fn refresh(self, ctx: &Context<'_>) -> Result<(), String> {
+    pub(in crate::function) fn refresh(self, ctx: &Context<'_>) -> Result<(), String> {
         ctx.session.refreshed.set(true);
         match self {
             Manager::Apt => apt::refresh(ctx),
@@ -204,7 +204,7 @@ impl Manager {
 }
 
 /// Asks a package manager something; the run's cancellation stops it.
-pub(super) fn ask(
+pub(in crate::function) fn ask(
     ctx: &Context<'_>,
     argv: Vec<String>,
     env: &[(&str, &str)],
@@ -247,6 +247,6 @@ fn execute(
 }
 
 /// Words as owned texts.
-pub(super) fn words(list: &[&str]) -> Vec<String> {
+pub(in crate::function) fn words(list: &[&str]) -> Vec<String> {
     list.iter().map(|word| (*word).to_owned()).collect()
 }

@@ -117,6 +117,13 @@ impl Files {
     }
 }
 
+/// What an address leads to: of the state tree, the host or the net.
+pub(in crate::function) fn fetch(ctx: &Context<'_>, uri: &str) -> Result<Vec<u8>, String> {
+    let mut files = Files::new(Sources::new())?;
+    let path = files.fetch(ctx, uri)?;
+    std::fs::read(path).map_err(|error| error.to_string())
+}
+
 /// Fetches with what the host has: curl, wget, or apt's own helper.
 fn download(ctx: &Context<'_>, uri: &str, path: &Path) -> Result<(), String> {
     let path = path.display().to_string();

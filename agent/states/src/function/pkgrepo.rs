@@ -1,0 +1,225 @@
+//! Salt's `pkgrepo`: repositories of apt (lines and deb822 sections) and of yum and dnf.
+
+mod apt;
+mod key;
+mod line;
+mod section;
+mod sources;
+mod yum;
+
+use super::pkg::Manager;
+use super::{Context, Function, Lint, Plan, StateFunction};
+use crate::chunk::Chunk;
+use crate::function::args::{text, truth};
+use crate::outcome::Outcome;
+
+/// This module's functions.
+pub(super) const ALL: &[Function] = &[Function::of::<Managed>(), Function::of::<Absent>()];
+
+pub(super) struct Managed;
+
+/// What applying needs, by package manager.
+pub(super) enum Step {
+    Apt(Box<apt::Step>),
+    Yum(yum::Step),
+}
+
+impl StateFunction for Managed {
+    const MODULE: &'static str = "pkgrepo";
+    const NAME: &'static str = "managed";
+    const TAKES: &'static [&'static str] = &[
+        // Both.
+        "humanname",
+        "enabled",
+        "disabled",
+        "comments",
+        // apt.
+        "file",
+        "dist",
+        "comps",
+        "architectures",
+        "key_url",
+        "keyid",
+        "keyserver",
+        "key_text",
+        "aptkey",
+        "signedby",
+        "trusted",
+        "clean_file",
+        "refresh",
+        "refresh_db",
+        "type",
+        "types",
+        "uri",
+        "uris",
+        "suites",
+        // yum and dnf: every setting goes into the file.
+        "basedir",
+        "baseurl",
+        "mirrorlist",
+        "metalink",
+        "gpgcheck",
+        "repo_gpgcheck",
+        "gpgkey",
+        "gpgautoimport",
+        "priority",
+        "exclude",
+        "excludepkgs",
+        "includepkgs",
+        "sslverify",
+        "sslcacert",
+        "sslclientcert",
+        "sslclientkey",
+        "metadata_expire",
+        "skip_if_unavailable",
+        "module_hotfixes",
+        "cost",
+        "proxy",
+        "proxy_username",
+        "proxy_password",
+        "username",
+        "password",
+        "failovermethod",
+        "keepcache",
+        "protect",
+        "timeout",
+        "type",
+        "fastestmirror",
+        "bandwidth",
+        "throttle",
+        "ip_resolve",
+        "retries",
+        "strict_config",
+        "enabled_metadata",
+        "countme",
+        "deltarpm",
+        "minrate",
+        "copr",
+        "name",
+        "gpgcakey",
+        "async",
+        "http_caching",
+        "mirrorlist_expire",
+        "priority",
+        "user_agent",
+        "zchunk",
+        "cachedir",
+        "includepkgs",
+    ];
+    const TOLERATES: &'static [&'static str] = &["allow_insecure_key"];
+    const REFUSES: &'static [&'static str] = &["ppa", "ppa_auth", "consolidate"];
+    type Step = Step;
+
+    fn lint(chunk: &Chunk) -> Vec<Lint> {
+        lint(chunk)
+    }
+
+    fn check(ctx: &Context<'_>) -> Plan<Step> {
+        if let Some(problem) = insecure(ctx) {
+            return Plan::failed(problem);
+        }
+        let found = Manager::of(ctx).and_then(|manager| match manager {
+            Manager::Apt => {
+                apt::check(ctx).map(|plan| wrapped(plan, |step| Step::Apt(Box::new(step))))
+            }
+            Manager::Dnf => yum::check(ctx).map(|plan| wrapped(plan, Step::Yum)),
+        });
+        found.unwrap_or_else(Plan::failed)
+    }
+
+    fn apply(ctx: &Context<'_>, step: Step) -> Outcome {
+        let done = match step {
+            Step::Apt(step) => apt::apply(ctx, &step),
+            Step::Yum(step) => yum::apply(ctx, &step),
+        };
+        done.unwrap_or_else(Outcome::failed)
+    }
+}
+
+fn insecure(ctx: &Context<'_>) -> Option<String> {
+    let plain = ctx.text("key_url").is_some_and(|url| url.trim().starts_with("http:"));
+    (plain && !ctx.flag("allow_insecure_key", true)).then(|| {
+        "Cannot have 'key_url' using http with 'allow_insecure_key' set to True".to_owned()
+    })
+}
+
+fn wrapped<A, B>(plan: Plan<A>, wrap: impl FnOnce(A) -> B) -> Plan<B> {
+    match plan {
+        Plan::Done(outcome) => Plan::Done(outcome),
+        Plan::Change { foreseen, step } => Plan::Change { foreseen, step: wrap(step) },
+    }
+}
+
+/// What cannot be together, and names that are none.
+fn lint(chunk: &Chunk) -> Vec<Lint> {
+    let set = |key: &str| chunk.args.get(key).is_some_and(truth);
+    let mut out = Vec::new();
+    for (a, b, why) in [
+        (
+            "key_url",
+            "keyid",
+            "You may not use both \"keyid\"/\"keyserver\" and \"key_url\" argument.",
+        ),
+        (
+            "key_text",
+            "keyid",
+            "You may not use both \"keyid\"/\"keyserver\" and \"key_text\" argument.",
+        ),
+        ("key_text", "key_url", "You may not use both \"key_url\" and \"key_text\" argument."),
+        ("enabled", "disabled", "Only one of enabled/disabled is allowed"),
+    ] {
+        if chunk.args.get(a).is_some_and(|v| !v.is_null())
+            && chunk.args.get(b).is_some_and(|v| !v.is_null())
+        {
+            out.push((a, why.to_owned()));
+        }
+    }
+    if chunk.args.contains_key("repo") {
+        let why = "'repo' is not a supported argument for this state. The 'name' argument is \
+                   probably what was intended.";
+        out.push(("repo", why.to_owned()));
+    }
+    if set("clean_file") && !set("file") {
+        out.push(("clean_file", "clean_file needs 'file': name the file to clean".to_owned()));
+    }
+    let name = text(&serde_json::Value::from(chunk.name.as_str()));
+    if name.starts_with("ppa:") {
+        let why = "'ppa:' is not supported: write the repository's whole line as the name";
+        out.push(("name", why.to_owned()));
+    }
+    out
+}
+
+pub(super) struct Absent;
+
+pub(super) enum Gone {
+    Apt(Box<line::Line>),
+    Yum(String),
+}
+
+impl StateFunction for Absent {
+    const MODULE: &'static str = "pkgrepo";
+    const NAME: &'static str = "absent";
+    const TAKES: &'static [&'static str] = &["keyid", "copr", "basedir"];
+    const TOLERATES: &'static [&'static str] = &["file", "humanname", "refresh", "refresh_db"];
+    const REFUSES: &'static [&'static str] = &["ppa", "ppa_auth", "keyid_ppa"];
+    type Step = Gone;
+
+    fn check(ctx: &Context<'_>) -> Plan<Gone> {
+        let found = Manager::of(ctx).and_then(|manager| match manager {
+            Manager::Apt => {
+                apt::check_absent(ctx).map(|plan| wrapped(plan, |line| Gone::Apt(Box::new(line))))
+            }
+            Manager::Dnf => Ok(wrapped(yum::check_absent(ctx), Gone::Yum)),
+        });
+        found.unwrap_or_else(Plan::failed)
+    }
+
+    fn apply(ctx: &Context<'_>, gone: Gone) -> Outcome {
+        let done = match gone {
+            Gone::Apt(line) => apt::apply_absent(ctx, &line),
+            Gone::Yum(repository) => yum::apply_absent(ctx, &repository),
+        };
+        done.unwrap_or_else(Outcome::failed)
+    }
+}
