@@ -131,6 +131,11 @@ pub struct States {
     /// The folder of the pillar's `top.sls`; no pillar if absent.
     #[serde(default)]
     pub pillar: Option<PathBuf>,
+    /// What a worker says of itself and the pillar may see: names of facts.
+    ///
+    /// A worker that was broken into says what it likes, and would get the pillar of any other.
+    #[serde(default)]
+    pub facts: Vec<String>,
 }
 
 /// One pool.

@@ -176,11 +176,10 @@ impl States {
 
     async fn pillar(&self, worker: &Worker) -> Result<String, Error> {
         let Some(root) = self.config.pillar.clone() else { return Ok("{}".into()) };
-        let (name, facts) = (worker.name.to_string(), worker.facts.clone());
+        let name = worker.name.to_string();
+        let known = known(worker, &self.config.facts);
         let failed = |what: String| Error::Pillar { worker: worker.name.to_string(), what };
         let rendered = tokio::task::spawn_blocking(move || {
-            let mut known = muster_states::Facts::from_map(facts.into_iter().collect());
-            known.set("id", name.as_str());
             muster_states::pillar::render(&root, &name, &known).map_err(|errors| {
                 let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
                 errors.join("; ")
@@ -203,6 +202,22 @@ impl States {
         }
         Ok(())
     }
+}
+
+/// What the pillar may see of a worker: what the controller knows, and what the operator lets its
+/// agent say of itself. Anything else that the agent claims would choose its own secrets.
+fn known(worker: &Worker, allowed: &[String]) -> muster_states::Facts {
+    let claimed = worker.facts.iter().filter(|(name, _)| allowed.contains(name));
+    let claimed = claimed.map(|(name, value)| (name.clone(), value.clone()));
+    let mut facts = muster_states::Facts::from_map(claimed.collect());
+    facts.set("id", worker.name.as_str());
+    facts.set("pool", worker.pool.as_str());
+    facts.set("generation", worker.generation.0);
+    facts.set("image", worker.image.as_str());
+    if let Some(server) = &worker.provider_id {
+        facts.set("server", server.as_str());
+    }
+    facts
 }
 
 /// An agent takes nothing older than it had, and a registry that was restored has forgotten what it
@@ -275,6 +290,21 @@ fn file(root: &Path, path: &Path, meta: &std::fs::Metadata) -> Result<File, Erro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pillar_sees_of_a_workers_own_words_only_what_the_operator_allows() {
+        let mut worker = crate::lifecycle::tests::pending();
+        for (name, value) in [("os", "Rocky"), ("roles", "db"), ("id", "other"), ("pool", "x")] {
+            worker.facts.insert(name.to_owned(), value.into());
+        }
+        let allowed = ["os".to_owned(), "id".to_owned(), "pool".to_owned()];
+        let facts = known(&worker, &allowed);
+        assert_eq!(facts.get("os"), Some(&"Rocky".into()));
+        assert_eq!(facts.get("roles"), None);
+        assert_eq!(facts.id(), worker.name.as_str());
+        assert_eq!(facts.get("pool"), Some(&worker.pool.as_str().into()));
+        assert_eq!(known(&worker, &[]).get("os"), None);
+    }
 
     #[test]
     fn a_tree_is_listed_by_path_with_the_hashes_of_its_files() {

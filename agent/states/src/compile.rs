@@ -1,6 +1,7 @@
 //! From a state tree to an ordered list of states: every stage pure, every fault told at once.
 
 mod check;
+mod rendered;
 mod single;
 
 use std::fmt;
@@ -22,6 +23,7 @@ use crate::sls;
 use crate::top;
 use crate::tree::Tree;
 
+pub use rendered::rendered;
 pub use single::single;
 
 /// What to apply.

@@ -38,7 +38,7 @@ mod version;
 mod yaml;
 
 pub use chunk::Chunk;
-pub use compile::{Compiled, Request, Selection, compile, compile_request, single};
+pub use compile::{Compiled, Request, Selection, compile, compile_request, rendered, single};
 pub use error::{At, Error, Kind};
 pub use facts::Facts;
 pub use function::names as function_names;

@@ -94,17 +94,17 @@ pub(crate) fn missing(name: &str) -> Error {
     Error::new(Kind::Missing, None, reason)
 }
 
-fn failed(name: &str, reason: &str) -> String {
+pub(crate) fn failed(name: &str, reason: &str) -> String {
     format!("Rendering SLS 'base:{name}' failed: {reason}")
 }
 
-fn render_error(name: &str, error: &RenderError) -> Error {
+pub(crate) fn render_error(name: &str, error: &RenderError) -> Error {
     let at = At::new(error.file.as_str(), error.line);
     Error::new(Kind::Render, Some(at), failed(name, &error.to_string()))
 }
 
 /// Whether the `#!` line asks for Jinja, and for JSON instead of YAML.
-fn renderers(source: &str, at: &At) -> Result<(bool, bool), Error> {
+pub(crate) fn renderers(source: &str, at: &At) -> Result<(bool, bool), Error> {
     let first = source.lines().next().unwrap_or_default();
     let Some(pipe) = first.strip_prefix("#!").filter(|rest| !rest.starts_with('/')) else {
         return Ok((true, false));

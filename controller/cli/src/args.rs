@@ -2,7 +2,7 @@
 
 use crate::command::{
     backup, call, cluster, context, demo, doctor, events, generate, image, init, keys, pool,
-    reconcile, stats, user, worker,
+    reconcile, states, stats, user, worker,
 };
 use crate::output::Format;
 use clap::{Parser, Subcommand};
@@ -76,6 +76,9 @@ pub(crate) enum Command {
     Exec(call::ExecArgs),
     /// Apply states on workers
     Apply(call::ApplyArgs),
+    /// Check state trees, show what they compile to, send them to the workers
+    #[command(subcommand)]
+    States(states::Command),
     /// Show the latest readings of workers
     Stats(stats::Args),
     /// Check this machine, the credential and the cluster
@@ -148,6 +151,12 @@ mod tests {
             "muster apply * web db --test",
             "muster apply --pool compute web --verbose",
             "muster stats a --metric cpu --range 10m",
+            "muster states check",
+            "muster states check srv --json",
+            "muster states check srv --id w1 --pillar-root p --grains {} --pillar {} --opts {}",
+            "muster states render web.conf --dir srv --id w1",
+            "muster states show top --dir srv",
+            "muster states show low web db --dir srv -o json",
             "muster --context c.yaml doctor",
             "muster completions bash",
             "muster man /tmp",

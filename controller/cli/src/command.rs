@@ -13,6 +13,7 @@ pub(crate) mod init;
 pub(crate) mod keys;
 pub(crate) mod pool;
 pub(crate) mod reconcile;
+pub(crate) mod states;
 pub(crate) mod stats;
 pub(crate) mod user;
 pub(crate) mod wait;
@@ -66,6 +67,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit> {
         Command::Facts(args) => call::facts(args, &caller).await,
         Command::Exec(args) => call::exec(args, &caller).await,
         Command::Apply(args) => call::apply(args, &caller).await,
+        Command::States(command) => states::run(&command, &caller).await,
         Command::Stats(args) => stats::run(&args, &caller).await,
         Command::Doctor(args) => doctor::run(&args, &caller).await,
         Command::Completions(args) => generate::completions(&args, &caller.output),
