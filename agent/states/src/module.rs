@@ -23,6 +23,8 @@ mod network;
 mod pillar;
 mod pkg;
 mod random;
+#[cfg(test)]
+mod recorded;
 mod saltutil;
 mod serial;
 mod service;

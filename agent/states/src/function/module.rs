@@ -242,10 +242,7 @@ fn call(ctx: &Context<'_>, name: &str, args: &Value) -> Result<Returned, Fault> 
         Value::Bool(false) => Vec::new(),
         Value::Bool(_) | Value::Number(_) => {
             let kind = if args.is_boolean() { "bool" } else { "int" };
-            let words = format!(
-                "salt.utils.functools.call_function() argument after * must be an iterable, not \
-                 {kind}"
-            );
+            let words = format!("Value after * must be an iterable, not {kind}");
             return Err(Fault::Arguments(words));
         }
     };

@@ -49,6 +49,11 @@ impl Signature {
     }
 }
 
+/// Marks an error that Salt itself raises: templates tell of it in other words than of Python's.
+#[derive(Debug, thiserror::Error)]
+#[error("a salt function failed")]
+pub(crate) struct Problem;
+
 /// Whether a call failed for its arguments, which `module.run` tells in other words.
 pub(crate) fn is_invalid(error: &Error) -> bool {
     error.kind() == ErrorKind::MissingArgument
@@ -76,7 +81,9 @@ impl<'a> Call<'a> {
         let Function { name, takes, .. } = *function;
         let call =
             Call { scope: site.scope, site, name, takes, args, kwargs, retcode: Cell::new(0) };
-        call.judge().map_err(|problem| call.invalid(format!("{}() {problem}", call.short())))?;
+        call.judge().map_err(|problem| {
+            Error::new(ErrorKind::MissingArgument, format!("{}() {problem}", call.short()))
+        })?;
         Ok(call)
     }
 
@@ -186,13 +193,19 @@ impl<'a> Call<'a> {
     /// A fault of this call, in Salt's words.
     #[allow(clippy::unused_self, reason = "every fault is of a call")]
     pub(super) fn fail(&self, reason: impl Into<String>) -> Error {
+        fault(reason.into()).with_source(Problem)
+    }
+
+    /// A fault that Salt leaves to Python, and tells in Python's words.
+    #[allow(clippy::unused_self, reason = "every fault is of a call")]
+    pub(super) fn raise(&self, reason: impl Into<String>) -> Error {
         fault(reason.into())
     }
 
-    /// A fault of the arguments: Python's `TypeError`, Salt's `SaltInvocationError`.
+    /// A fault of the arguments, Salt's `SaltInvocationError`.
     #[allow(clippy::unused_self, reason = "every fault is of a call")]
     pub(super) fn invalid(&self, reason: impl Into<String>) -> Error {
-        Error::new(ErrorKind::MissingArgument, reason.into())
+        Error::new(ErrorKind::MissingArgument, reason.into()).with_source(Problem)
     }
 
     /// The function's whole name.

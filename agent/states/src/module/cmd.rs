@@ -7,7 +7,7 @@ use minijinja::value::{Value, ValueKind};
 
 use super::merge::is_list;
 use super::{Call, Function, reads, tidy};
-use crate::host::command::{Cancel, Exec, Output, run};
+use crate::host::command::{Cancel, CommandError, Exec, Output, run};
 use crate::host::{Host, files};
 use crate::render::python::{items, list, pairs, text};
 
@@ -82,10 +82,13 @@ fn execute(call: &Call<'_>, shell: Option<bool>, redirect: bool) -> Result<Outpu
     let exec = exec(call, shell, redirect)?;
     let host = &call.scope.host;
     let mut output =
-        run(host, &exec, &Cancel::default()).map_err(|error| call.fail(error.to_string()))?;
+        run(host, &exec, &Cancel::default()).map_err(|error| call.fail(told(&error)))?;
     if output.timed_out {
         let timeout = exec.timeout.unwrap_or_default().as_secs_f64();
-        let cmd = text(&call.must("cmd"));
+        // Salt tells the command as it ran it: the words of one without a shell.
+        let words = list(exec.argv.iter().map(|word| Value::from(word.as_str())).collect());
+        let by_shell = exec.argv.get(1).is_some_and(|word| word == "-c");
+        let cmd = if by_shell { text(&call.must("cmd")) } else { text(&words) };
         output.stdout = format!("{cmd} : Timed out after {timeout} seconds");
         output.stderr.clear();
     } else if call.flag("rstrip", true) {
@@ -106,6 +109,15 @@ fn execute(call: &Call<'_>, shell: Option<bool>, redirect: bool) -> Result<Outpu
         call.set_retcode(output.code);
     }
     Ok(output)
+}
+
+/// Salt's words for a command that could not be run.
+fn told(error: &CommandError) -> String {
+    match error {
+        CommandError::NoUser(name) => format!("User '{name}' is not available"),
+        CommandError::NoGroup(name) => format!("Group '{name}' is not available"),
+        other => other.to_string(),
+    }
 }
 
 /// A list, or words between commas.

@@ -56,11 +56,11 @@ pub(super) fn has_folder(call: &Call<'_>, path: &str) -> bool {
 fn hash_file(call: &Call<'_>) -> Result<Value, Error> {
     let path = address(&call.text("path"));
     let Some(data) = call.scope.tree.read(&path) else {
-        return Ok(from_json(&serde_json::json!({})));
+        return Ok(Value::from(""));
     };
     let data = data.map_err(|error| call.fail(format!("cannot read {path}: {error}")))?;
     let sum = crate::hash::digest("sha256", &data).unwrap_or_default();
-    Ok(from_json(&serde_json::json!({"hsum": sum, "hash_type": "sha256"})))
+    Ok(from_json(&serde_json::json!({"hash_type": "sha256", "hsum": sum})))
 }
 
 fn stat_file(call: &Call<'_>) -> Result<Value, Error> {

@@ -56,7 +56,7 @@ fn or_empty(call: &Call<'_>, name: &str) -> Value {
 fn target(call: &Call<'_>, verb: &str) -> Result<Value, Error> {
     let own = call.must("dest");
     match (call.flag("in_place", true), own.is_none()) {
-        (true, true) => Err(call.fail(format!("Can't perform in-place {verb} into NoneType"))),
+        (true, true) => Err(call.raise(format!("Can't perform in-place {verb} into NoneType"))),
         (true, false) => Ok(own),
         (false, _) => Ok(deep(&or_empty(call, "dest"))),
     }

@@ -110,14 +110,14 @@ pub(super) fn filtered(call: &Call<'_>, data: &Value, path: &str) -> Result<Valu
         } else if is_map(&base) {
             if !is_map(&found) {
                 let words = "filter_by default and look-up values must both be dictionaries.";
-                return Err(call.fail(words));
+                return Err(call.raise(words));
             }
             found = update(&deep(&base), &found, false)?;
         }
     }
     let Some(merge) = call.value("merge").filter(Value::is_true) else { return Ok(found) };
     if merge.kind() != ValueKind::Map {
-        return Err(call.fail("filter_by merge argument must be a dictionary."));
+        return Err(call.raise("filter_by merge argument must be a dictionary."));
     }
     // As in Salt, the entry of the lookup map itself is what changes.
     if found.is_none() { Ok(merge) } else { update(&found, &deep(&merge), false) }

@@ -71,7 +71,7 @@ fn filter_by(call: &Call<'_>) -> Result<Value, Error> {
     };
     let Some(merge) = call.value("merge").filter(Value::is_true) else { return Ok(entry) };
     if !is_map(&merge) {
-        return Err(call.fail("filter_by merge argument must be a dictionary."));
+        return Err(call.raise("filter_by merge argument must be a dictionary."));
     }
     if entry.is_none() {
         Ok(merge)

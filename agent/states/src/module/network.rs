@@ -104,11 +104,11 @@ fn fact(call: &Call<'_>, name: &str) -> Result<Value, Error> {
 
 fn address(call: &Call<'_>, ip: &str) -> Result<IpAddr, Error> {
     ip.parse()
-        .map_err(|_| call.fail(format!("'{ip}' does not appear to be an IPv4 or IPv6 address")))
+        .map_err(|_| call.raise(format!("'{ip}' does not appear to be an IPv4 or IPv6 address")))
 }
 
 fn parsed(call: &Call<'_>, cidr: &str) -> Result<Net, Error> {
-    let wrong = || call.fail(format!("'{cidr}' does not appear to be an IPv4 or IPv6 network"));
+    let wrong = || call.raise(format!("'{cidr}' does not appear to be an IPv4 or IPv6 network"));
     Net::parse(cidr, false).ok_or_else(wrong)
 }
 

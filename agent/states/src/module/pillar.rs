@@ -51,7 +51,7 @@ fn get(call: &Call<'_>) -> Result<Value, Error> {
         None if grains::option(call, "pillar_raise_on_missing")
             .is_some_and(|set| set.is_true()) =>
         {
-            Err(call.fail(format!("Pillar key not found: {}", call.text("key"))))
+            Err(call.raise(format!("'Pillar key not found: {}'", call.text("key"))))
         }
         None => Ok(Value::from("")),
     }
@@ -108,9 +108,9 @@ fn raw(call: &Call<'_>) -> Result<Value, Error> {
 fn keys(call: &Call<'_>) -> Result<Value, Error> {
     let key = call.text("key");
     match walk(&call.scope.pillar, &call.must("key"), &delimiter(call)) {
-        None => Err(call.fail(format!("Pillar key not found: {key}"))),
+        None => Err(call.raise(format!("'Pillar key not found: {key}'"))),
         Some(map) if is_map(&map) => Ok(list(items(&map))),
-        Some(_) => Err(call.fail(format!("Pillar value in key {key} is not a dict"))),
+        Some(_) => Err(call.raise(format!("Pillar value in key {key} is not a dict"))),
     }
 }
 

@@ -36,10 +36,10 @@ pub(super) const ALL: &[Function] = &[
         Ok(Value::from(true))
     }),
     reads("test.exception", "message=", |call| {
-        Err(call.fail(call.text_or("message", "Test Exception")))
+        Err(call.raise(call.text_or("message", "Test Exception")))
     }),
     reads("test.assertion", "assertion", |call| {
-        if call.flag("assertion", false) { Ok(Value::from(())) } else { Err(call.fail("")) }
+        if call.flag("assertion", false) { Ok(Value::from(())) } else { Err(call.raise("")) }
     }),
     reads("test.cross_test", "func args=", cross),
     reads("test.try", "module return_try_exception= **kwargs", attempt),

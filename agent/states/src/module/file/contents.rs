@@ -18,7 +18,7 @@ const READ_MAX: u64 = 4 << 20;
 const SEARCH_MAX: u64 = 64 << 20;
 
 fn bytes(call: &Call<'_>, path: &str, max: u64) -> Result<Vec<u8>, Error> {
-    let failed = |error: std::io::Error| call.fail(os_error(&error, path));
+    let failed = |error: std::io::Error| call.raise(os_error(&error, path));
     let file = std::fs::File::open(call.scope.host.followed(path)).map_err(failed)?;
     let mut out = Vec::new();
     file.take(max + 1).read_to_end(&mut out).map_err(failed)?;
@@ -40,7 +40,7 @@ pub(super) fn read(call: &Call<'_>) -> Result<Value, Error> {
 /// The checksum of a file by an algorithm's name.
 pub(super) fn hash(call: &Call<'_>, path: &str, form: &str) -> Result<String, Error> {
     let data = bytes(call, path, u64::MAX - 1)?;
-    crate::hash::digest(form, &data).ok_or_else(|| call.fail(format!("Invalid hash type: {form}")))
+    crate::hash::digest(form, &data).ok_or_else(|| call.raise(format!("Invalid hash type: {form}")))
 }
 
 pub(super) fn sum(call: &Call<'_>) -> Result<Value, Error> {
@@ -153,6 +153,8 @@ pub(super) fn grep(call: &Call<'_>) -> Result<Value, Error> {
     argv.extend(found.iter().map(|path| call.scope.host.path(path).to_string_lossy().into_owned()));
     let exec = Exec { argv, timeout: Some(cmd::TIMEOUT_DEFAULT), ..Exec::default() };
     let output = run(&call.scope.host, &exec, &Cancel::default());
-    let output = output.map_err(|error| call.fail(error.to_string()))?;
+    let mut output = output.map_err(|error| call.fail(error.to_string()))?;
+    output.stdout.truncate(output.stdout.trim_end().len());
+    output.stderr.truncate(output.stderr.trim_end().len());
     Ok(cmd::all(&output, output.code))
 }

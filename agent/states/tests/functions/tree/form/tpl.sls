@@ -1,0 +1,3 @@
+v: {{ x }}
+id: {{ grains.id }}
+p: {{ pillar.list }}
