@@ -20,7 +20,7 @@ pub(crate) struct Run {
     /// The configuration
     #[arg(long, default_value = "/etc/muster/controller.yaml")]
     pub(crate) config: PathBuf,
-    /// Only checks the configuration and the rules that it names
+    /// Only checks the configuration, and the rules and files of credentials that it names
     #[arg(long)]
     pub(crate) check: bool,
 }

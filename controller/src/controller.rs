@@ -31,8 +31,8 @@ const KEY_WARNING_MILLIS: i64 = 14 * 86_400_000;
 
 type Tasks = JoinSet<(&'static str, anyhow::Result<()>)>;
 
-/// Runs the controller until a signal or the end of a task; or only checks its configuration and
-/// its rules.
+/// Runs the controller until a signal or the end of a task; or only checks its configuration, its
+/// rules and who it is in its clouds.
 ///
 /// # Errors
 /// With what could not be started, or which task ended.
@@ -42,6 +42,9 @@ pub fn main(config: &Path, check: bool) -> anyhow::Result<()> {
         // They are read again whenever a controller begins to lead.
         if let Some(rules) = &config.reactors {
             muster_reactors::rule::load(rules)?;
+        }
+        for (name, provider) in &config.providers {
+            provider.check_files().with_context(|| format!("the provider {name}"))?;
         }
         return Ok(());
     }

@@ -408,10 +408,11 @@ impl Cluster {
     }
 }
 
-/// Asks a process to end, and waits for it.
+/// Asks a process to end, and waits for it; a test that failed may have left it stopped.
 fn end(mut child: Child) {
     let pid = child.id().to_string();
     let asked = Command::new("kill").args(["-TERM", &pid]).status();
+    drop(Command::new("kill").args(["-CONT", &pid]).status());
     if !asked.is_ok_and(|status| status.success()) {
         drop(child.kill());
     }

@@ -89,6 +89,19 @@ fn rules() -> Result<()> {
     })
 }
 
+/// Guards: `clouds::read` and `clouds::typed`, which tell no value; that `--check` reads the file.
+#[test]
+fn the_file_of_clouds_and_passwords() -> Result<()> {
+    each("clouds.yaml.txt", "clouds.yaml", |dir, _| {
+        let config = "cluster: c\nkeys: k\nstates: {tree: t}\nproviders:\n  \
+                      o: {kind: openstack, cloud: lab, clouds_file: clouds.yaml}\n";
+        fs::write(dir.join("controller.yaml"), config)?;
+        let mut command = bounded("muster-controller", dir);
+        command.args(["--check", "--config"]).arg(dir.join("controller.yaml"));
+        Ok(command)
+    })
+}
+
 /// Guards: `Context::parse`, and `Words::Hidden`.
 #[test]
 fn a_persons_context() -> Result<()> {

@@ -33,6 +33,9 @@ pub trait Kind {
     /// Makes relative paths relative to a folder: that of `controller.yaml`.
     fn resolve(&mut self, base: &Path);
 
+    /// Reads what it needs besides its settings, e.g. a file of credentials, and asks no cloud.
+    fn check_files(&self) -> Result<(), Error>;
+
     /// Opens it. The cloud itself need not answer yet.
     fn open<'a>(&'a self, site: Site<'a>) -> BoxFuture<'a, Result<Arc<dyn Provider>, Error>>;
 }
@@ -56,6 +59,14 @@ macro_rules! kinds {
             /// Makes relative paths relative to a folder: that of `controller.yaml`.
             pub fn resolve(&mut self, base: &Path) {
                 match self { $(Config::$variant(settings) => settings.resolve(base),)* }
+            }
+
+            /// Reads what the provider needs besides its settings.
+            ///
+            /// # Errors
+            /// When its settings make no sense, or a file that they name cannot be read.
+            pub fn check_files(&self) -> Result<(), Error> {
+                match self { $(Config::$variant(settings) => settings.check_files(),)* }
             }
 
             /// Opens the provider.

@@ -68,15 +68,28 @@ impl OpenStack {
         OpenStack::with_variables(settings, cluster, &|name| std::env::var(name).ok())
     }
 
+    /// Reads who we are in the cloud, and asks nobody.
+    fn credentials(
+        settings: &Settings,
+        variables: clouds::Variables<'_>,
+    ) -> Result<Credentials, Error> {
+        let invalid = |what: String| Error::new(ErrorKind::Invalid, format!("openstack: {what}"));
+        settings.check().map_err(invalid)?;
+        Credentials::load(settings, variables)
+            .map_err(|error| invalid(crate::sandbox::chain(&error)))
+    }
+
+    /// Whether it is known who we are in the cloud.
+    pub(super) fn check_files(settings: &Settings) -> Result<(), Error> {
+        OpenStack::credentials(settings, &|name| std::env::var(name).ok()).map(drop)
+    }
+
     fn with_variables(
         settings: Settings,
         cluster: ClusterName,
         variables: clouds::Variables<'_>,
     ) -> Result<OpenStack, Error> {
-        let invalid = |what: String| Error::new(ErrorKind::Invalid, format!("openstack: {what}"));
-        settings.check().map_err(invalid)?;
-        let credentials = Credentials::load(&settings, variables)
-            .map_err(|error| invalid(crate::sandbox::chain(&error)))?;
+        let credentials = OpenStack::credentials(&settings, variables)?;
         let limit = Duration::from_secs(settings.request_secs.into());
         let session = Session::new(credentials, limit)?;
         let lookup = Lookup::new(Duration::from_secs(settings.lookup_secs.into()));

@@ -53,6 +53,10 @@ impl Kind for Settings {
         resolve(&mut self.folder, base);
     }
 
+    fn check_files(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
     fn open<'a>(&'a self, site: Site<'a>) -> BoxFuture<'a, Result<Arc<dyn Provider>, Error>> {
         Box::pin(async move { Ok(Arc::new(self.local(site).await?) as Arc<dyn Provider>) })
     }

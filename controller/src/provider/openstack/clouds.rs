@@ -34,7 +34,7 @@ pub(super) enum Error {
     File(#[from] yaml::Error),
     #[error("no clouds.yaml in {places}; set clouds_file, or OS_CLIENT_CONFIG_FILE")]
     NoFile { places: String },
-    #[error("{path} has no cloud {cloud:?}, only: {known}")]
+    #[error("{path} has no cloud {cloud:?}; it has: {known}")]
     NoCloud { path: PathBuf, cloud: String, known: String },
     #[error(
         "neither a cloud nor OS_CLOUD nor OS_AUTH_URL is given; \
@@ -173,7 +173,9 @@ fn read_entry(path: &Path, cloud: &str) -> Result<Entry, Error> {
     let mut entries = entries.map(std::mem::take).unwrap_or_default();
     let Some(entry) = entries.remove(cloud) else {
         let known: Vec<&str> = entries.keys().map(String::as_str).collect();
-        let (known, cloud) = (known.join(", "), cloud.to_owned());
+        let known =
+            if known.is_empty() { "none; add it under clouds".into() } else { known.join(", ") };
+        let cloud = cloud.to_owned();
         return Err(Error::NoCloud { path: path.to_owned(), cloud, known });
     };
     // The words of serde may hold a password.
@@ -271,7 +273,7 @@ impl Entry {
             Some((service, value.as_str()?.to_owned()))
         });
         Ok(Credentials {
-            auth_url: required(self.auth.auth_url.clone(), "auth_url")?,
+            auth_url: address(required(self.auth.auth_url.clone(), "auth_url")?)?,
             overrides: overrides.collect(),
             login: self.auth.login(self.auth_type.as_deref())?,
             region: self.region_name,
@@ -330,6 +332,12 @@ impl Auth {
 
 fn required(value: Option<String>, name: &str) -> Result<String, String> {
     value.filter(|value| !value.is_empty()).ok_or_else(|| missing(name))
+}
+
+fn address(text: String) -> Result<String, String> {
+    let is_address = text.starts_with("https://") || text.starts_with("http://");
+    let word = "auth_url is no address: write e.g. https://cloud.example.org:5000/v3";
+    if is_address { Ok(text) } else { Err(word.to_owned()) }
 }
 
 fn missing(name: &str) -> String {
@@ -445,7 +453,7 @@ mod tests {
         let (_folder, settings) = files(CLOUDS);
         let settings = Settings { cloud: Some("work".into()), ..settings };
         let error = Credentials::load(&settings, &none).unwrap_err().to_string();
-        assert!(error.ends_with("has no cloud \"work\", only: home, app"), "{error}");
+        assert!(error.ends_with("has no cloud \"work\"; it has: home, app"), "{error}");
         let error = Credentials::load(&Settings::default(), &none).unwrap_err();
         assert!(matches!(error, Error::Nothing));
     }

@@ -169,6 +169,10 @@ impl Kind for Settings {
         resolve(&mut self.ca, base);
     }
 
+    fn check_files(&self) -> Result<(), Error> {
+        OpenStack::check_files(self)
+    }
+
     fn open<'a>(&'a self, site: Site<'a>) -> BoxFuture<'a, Result<Arc<dyn Provider>, Error>> {
         let opened = OpenStack::open(self.clone(), site.cluster.clone());
         Box::pin(ready(opened.map(|opened| Arc::new(opened) as Arc<dyn Provider>)))
