@@ -1,5 +1,9 @@
 //! Checksums that trees pin their sources with.
 
+mod sha1;
+
+pub(crate) use sha1::sha1;
+
 use std::path::Path;
 
 use sha2::{Digest, Sha224, Sha256, Sha384, Sha512};

@@ -13,6 +13,8 @@ mod data;
 mod error;
 pub mod facts;
 mod function;
+#[doc(hidden)]
+pub mod fuzzing;
 mod hash;
 mod high;
 mod host;

@@ -1,23 +1,20 @@
-//! Jinja as Salt has it: one environment for a whole compilation, rendering SLS and templates.
+//! Jinja as Salt has it: one engine for a whole compilation, rendering SLS and templates.
 //!
-//! minijinja does the work; `preprocess` rewrites Salt's extensions, `python` makes values act as
-//! Python's, `filters` and the execution modules (`crate::module`) hold what templates may call.
+//! `jinja` parses and runs templates, `python` and `methods` make values act as Python's,
+//! `filters` and the execution modules (`crate::module`) hold what templates may call.
 
 mod filters;
-mod imports;
+mod jinja;
 mod lines;
 mod methods;
-mod preprocess;
 pub(crate) mod python;
 
-pub(crate) use imports::render_inside;
-
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
+use minijinja::Environment;
 use minijinja::value::Value;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
 use serde_json::Value as Json;
 
 use crate::facts::Facts;
@@ -26,11 +23,7 @@ use crate::module::Site;
 use crate::opts::Opts;
 use crate::tree::Tree;
 use crate::yaml;
-
-/// Instructions that one render may take: stops endless loops within seconds.
-const FUEL: u64 = 50_000_000;
-/// Bytes that one template may have.
-const TEMPLATE_MAX: usize = 8 << 20;
+use jinja::{Engine, Stopped};
 
 /// What templates see besides their own variables.
 pub(crate) struct Scope {
@@ -42,6 +35,8 @@ pub(crate) struct Scope {
     pub(crate) opts: Value,
     /// The last function of `salt` that was looked for in vain: its call's error tells no name.
     missing: Mutex<Option<String>>,
+    /// What renders for a function that a template called.
+    engine: OnceLock<Weak<Engine>>,
 }
 
 impl Scope {
@@ -56,7 +51,7 @@ impl Scope {
 
 /// Renders templates of one tree for one host.
 pub(crate) struct Renderer {
-    env: Environment<'static>,
+    engine: Arc<Engine>,
     scope: Arc<Scope>,
     salt: Value,
 }
@@ -93,11 +88,15 @@ impl Worlds {
 
 /// Why a template did not render: the file and line at fault, and Salt's words where it has some.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{reason}; line {line}")]
+#[error("{reason}; line {told}")]
 pub(crate) struct RenderError {
     pub(crate) file: String,
     pub(crate) line: u32,
     pub(crate) reason: String,
+    /// The line that Salt tells: outside of macros, of the file that was rendered.
+    pub(crate) told: u32,
+    /// The lines around the place, as Salt shows them.
+    pub(crate) context: Option<String>,
 }
 
 /// Variables of one render.
@@ -125,6 +124,7 @@ impl Renderer {
             pillar,
             opts,
             missing: Mutex::default(),
+            engine: OnceLock::new(),
         })
     }
 
@@ -139,27 +139,19 @@ impl Renderer {
             pillar: scope.pillar.clone(),
             opts: scope.opts.clone(),
             missing: Mutex::default(),
+            engine: OnceLock::new(),
         }))
     }
 
     fn of(scope: Scope) -> Renderer {
         let scope = Arc::new(scope);
-        let mut env = Environment::new();
-        env.set_undefined_behavior(UndefinedBehavior::Strict);
-        env.set_fuel(Some(FUEL));
-        env.set_auto_escape_callback(|_| AutoEscape::None);
-        env.set_unknown_method_callback(methods::call);
-        env.set_formatter(|out, _, value| {
-            fmt::Write::write_str(out, &python::text(value)).map_err(|_| python::fault("no room"))
-        });
-        let tree = scope.tree.clone();
-        env.set_loader(move |name| load(&tree, name));
-        env.set_path_join_callback(|name, parent| join(name, parent).into());
-        filters::install(&mut env);
-        imports::install(&mut env, &scope);
         let salt = crate::module::salt(&scope);
+        let mut env = Environment::empty();
         env.add_global("salt", salt.clone());
-        Renderer { env, scope, salt }
+        let engine = Arc::new(Engine::new(&scope.tree, &scope.host, env));
+        // It is set once: this scope is new.
+        let _first = scope.engine.set(Arc::downgrade(&engine));
+        Renderer { engine, scope, salt }
     }
 
     /// Renders `source`, which came from `file`.
@@ -169,39 +161,13 @@ impl Renderer {
         source: &str,
         vars: Vars,
     ) -> Result<String, RenderError> {
-        let fail = |line, reason: &str| {
-            Err(RenderError { file: file.to_owned(), line, reason: reason.to_owned() })
-        };
-        if source.len() > TEMPLATE_MAX {
-            return fail(0, "the template is larger than 8 MiB");
-        }
-        let text = preprocess::preprocess(source.strip_suffix('\n').unwrap_or(source));
-        let context = self.context(vars);
-        let rendered = self
-            .env
-            .template_from_named_str(file, &text)
-            .and_then(|template| template.render(&context));
-        match rendered {
-            Ok(mut out) => {
-                if source.ends_with('\n') {
-                    out.push('\n');
-                }
-                Ok(out)
-            }
-            Err(error) => {
-                let mut told = explain(file, &error);
-                if told.reason.ends_with("value of type undefined is not callable")
-                    && let Some(name) = self.scope.take_missing()
-                {
-                    told.reason = format!("Jinja variable 'salt' has no attribute '{name}'");
-                    if crate::module::is_module(name.split('.').next().unwrap_or_default()) {
-                        told.reason =
-                            format!("{}: {}", told.reason, crate::module::unsupported(&name));
-                    }
-                }
-                Err(told)
-            }
-        }
+        let vars = context(&self.scope, self.salt.clone(), vars);
+        let rendered = self.engine.render(file, source, vars);
+        rendered.map_err(|stopped| {
+            let mut error = explain(source, stopped);
+            error.reason = advised(&self.scope, error.reason);
+            error
+        })
     }
 
     /// The source line of each line that `source` renders to; `None` if that cannot be told.
@@ -211,22 +177,53 @@ impl Renderer {
         lines::lines_of(&marked, &plain)
     }
 
-    fn context(&self, vars: Vars) -> Value {
-        let mut all: Vars = BTreeMap::new();
-        all.insert("salt".to_owned(), self.salt.clone());
-        all.extend(usual_vars(&self.scope));
-        all.extend(vars);
-        Value::from_pairs(all)
-    }
-
     pub(crate) fn scope(&self) -> &Scope {
         &self.scope
     }
 
     /// What a function is called with outside templates: it may not act, unless the caller says so.
     pub(crate) fn site(&self) -> Site<'_> {
-        Site { scope: &self.scope, env: &self.env, may_act: false }
+        Site { scope: &self.scope, env: self.engine.env(), may_act: false }
     }
+}
+
+/// All variables of a render.
+fn context(scope: &Scope, salt: Value, vars: Vars) -> HashMap<Arc<str>, Value> {
+    let mut all = HashMap::from([(Arc::from("salt"), salt)]);
+    let more = usual_vars(scope).into_iter().chain(vars);
+    all.extend(more.map(|(name, value)| (Arc::from(name), value)));
+    all
+}
+
+/// A reason, with what to do instead if it is that a function of `salt` is not there.
+fn advised(scope: &Scope, reason: String) -> String {
+    if !reason.contains("'salt.utils.templates.AliasedLoader object' has no attribute") {
+        return reason;
+    }
+    let Some(name) = scope.take_missing() else { return reason };
+    if crate::module::is_module(name.split('.').next().unwrap_or_default()) {
+        format!("{reason}: {}", crate::module::unsupported(&name))
+    } else {
+        reason
+    }
+}
+
+/// Renders a template for a function that a template called; its errors are the inner template's.
+pub(crate) fn render_inside(
+    env: &Environment<'_>,
+    scope: &Scope,
+    name: &str,
+    source: &str,
+    vars: Vars,
+) -> Result<String, minijinja::Error> {
+    let engine = scope.engine.get().and_then(Weak::upgrade);
+    let engine = engine.ok_or_else(|| python::fault("no template is being rendered"))?;
+    let salt = env.globals().find(|(name, _)| *name == "salt").map(|(_, salt)| salt);
+    let vars = context(scope, salt.unwrap_or_default(), vars);
+    engine.render(name, source, vars).map_err(|stopped| {
+        let error = explain(source, stopped);
+        python::fault(format!("{}; line {}", advised(scope, error.reason), error.told))
+    })
 }
 
 /// The variables that every template sees, but for `salt`.
@@ -267,24 +264,6 @@ pub(crate) fn file_vars(file: &str) -> Vars {
     ])
 }
 
-/// Reads an imported or included file; an imported one sees its own `tpldir`.
-fn load(tree: &Tree, name: &str) -> Result<Option<String>, minijinja::Error> {
-    let (imported, path) = match name.strip_prefix(preprocess::IMPORTED) {
-        Some(path) => (true, path),
-        None => (false, name),
-    };
-    let Some(text) = read_text(tree, path)? else { return Ok(None) };
-    let text = preprocess::preprocess(text.strip_suffix('\n').unwrap_or(&text));
-    if !imported {
-        return Ok(Some(text));
-    }
-    let sets: String = file_vars(path)
-        .into_iter()
-        .map(|(name, value)| format!("{{% set {name} = {value:?} %}}"))
-        .collect();
-    Ok(Some(sets + &text))
-}
-
 /// The text of a file of the tree, by path or `salt://` address.
 pub(crate) fn read_text(tree: &Tree, path: &str) -> Result<Option<String>, minijinja::Error> {
     let path = path.strip_prefix("salt://").unwrap_or(path).trim_start_matches('/');
@@ -295,55 +274,12 @@ pub(crate) fn read_text(tree: &Tree, path: &str) -> Result<Option<String>, minij
     Ok(Some(text))
 }
 
-/// Resolves `./x` and `../x` against the folder of the importing file.
-pub(crate) fn join(name: &str, parent: &str) -> String {
-    let (mark, path) = match name.strip_prefix(preprocess::IMPORTED) {
-        Some(path) => (preprocess::IMPORTED, path),
-        None => ("", name),
-    };
-    let path = path.strip_prefix("salt://").unwrap_or(path);
-    if !(path.starts_with("./") || path.starts_with("../")) {
-        return format!("{mark}{path}");
-    }
-    let parent = parent.strip_prefix(preprocess::IMPORTED).unwrap_or(parent);
-    let mut parts: Vec<&str> = parent.split('/').collect();
-    parts.pop();
-    for part in path.split('/') {
-        match part {
-            "." | "" => {}
-            ".." => {
-                parts.pop();
-            }
-            name => parts.push(name),
-        }
-    }
-    format!("{mark}{}", parts.join("/"))
-}
-
-/// The innermost place and cause of a minijinja error.
-fn explain(file: &str, error: &minijinja::Error) -> RenderError {
-    let mut inner = error;
-    let mut next: Option<&(dyn std::error::Error + 'static)> = std::error::Error::source(error);
-    while let Some(cause) = next {
-        if let Some(found) = cause.downcast_ref::<minijinja::Error>() {
-            inner = found;
-        }
-        next = cause.source();
-    }
-    let place = if inner.line().is_some() { inner } else { error };
-    let name = place.name().unwrap_or(file);
-    let detail = inner.detail().unwrap_or_default();
-    let reason = match inner.kind() {
-        minijinja::ErrorKind::UndefinedError => format!("Jinja variable is undefined: {detail}"),
-        minijinja::ErrorKind::SyntaxError => format!("Jinja syntax error: {detail}"),
-        kind if detail.is_empty() => format!("Jinja error: {kind}"),
-        kind => format!("Jinja error: {kind}: {detail}"),
-    };
-    RenderError {
-        file: name.strip_prefix(preprocess::IMPORTED).unwrap_or(name).to_owned(),
-        line: place.line().and_then(|line| u32::try_from(line).ok()).unwrap_or(0),
-        reason: reason.trim_end_matches(": ").to_owned(),
-    }
+/// Salt's words, with the lines around the place.
+fn explain(source: &str, stopped: Stopped) -> RenderError {
+    let Stopped { failure, file, line, top } = stopped;
+    let words = failure.words();
+    let context = (top.0 == file && top.1 > 0).then(|| lines::around(source, top.1));
+    RenderError { file, line, reason: words, told: top.1, context }
 }
 
 /// Parses YAML for a template, naming the line in the error.

@@ -1,52 +1,103 @@
-//! Filters and tests that Salt adds to Jinja, and Jinja's own where minijinja's differ.
+//! Filters and tests: Jinja's own and Salt's, by their names.
 
 mod data;
+mod dates;
+mod dicts;
+mod dump;
+mod hashes;
+mod host;
 mod lists;
+mod network;
+mod numbers;
+mod select;
+mod sequences;
+mod tests;
 mod text;
+mod words;
+mod xml;
 
-use minijinja::Environment;
-use minijinja::value::{Kwargs, Rest, Value};
+use minijinja::Error;
+use minijinja::value::Value;
 
-use super::python;
+use super::jinja::args::Args;
+use super::jinja::undefined;
+use super::jinja::{Failure, Run};
 
-pub(super) use data::load_json;
+pub(super) use tests::find as test;
 
-pub(super) fn install(env: &mut Environment<'static>) {
-    data::install(env);
-    lists::install(env);
-    text::install(env);
-    env.add_test("list", |value: &Value| {
-        value.kind() == minijinja::value::ValueKind::Seq && !value.is_tuple()
-    });
-    env.add_test("callable", |value: &Value| value.as_object().is_some());
-    env.add_test("match", |value: &Value, pattern: &str| text::test_match(value, pattern));
-    env.add_test("equalto", |a: &Value, b: &Value| a == b);
-    env.add_function("range", range);
-    env.add_function("__l", |value: &Value| python::list(python::items(value)));
-    env.add_function("__d", |value: &Value| {
-        python::dict(python::pairs(value).into_iter().collect())
-    });
+/// What a filter is: a value and arguments in, a value out.
+type Filter = fn(&Value, &Args) -> Result<Value, Error>;
+
+/// Filters that give back what is undefined, as Salt's serializers do.
+const PASSING: [&str; 14] = [
+    "yaml",
+    "json",
+    "xml",
+    "python",
+    "tojson",
+    "load_yaml",
+    "load_json",
+    "load_text",
+    "dict_to_sls_yaml_params",
+    "combinations",
+    "permutations",
+    "product",
+    "zip",
+    "compress",
+];
+
+/// Whether there is a filter of this name.
+pub(super) fn has(name: &str) -> bool {
+    ["default", "d"].contains(&name) || select::has(name) || host::has(name) || find(name).is_some()
 }
 
-/// Numbers that `range` makes at most.
-const RANGE_MAX: i64 = 1_000_000;
-
-fn range(start: i64, stop: Option<i64>, step: Option<i64>) -> Result<Value, minijinja::Error> {
-    let (start, stop) = stop.map_or((0, start), |stop| (start, stop));
-    let step = step.unwrap_or(1);
-    if step == 0 || (stop - start) / step > RANGE_MAX {
-        return Err(python::fault("range has a step of zero or more than a million items"));
-    }
-    let mut items = Vec::new();
-    let mut at = start;
-    while (step > 0 && at < stop) || (step < 0 && at > stop) {
-        items.push(Value::from(at));
-        at += step;
-    }
-    Ok(python::list(items))
+fn find(name: &str) -> Option<Filter> {
+    words::find(name)
+        .or_else(|| sequences::find(name))
+        .or_else(|| numbers::find(name))
+        .or_else(|| data::find(name))
+        .or_else(|| lists::find(name))
+        .or_else(|| text::find(name))
+        .or_else(|| dicts::find(name))
+        .or_else(|| hashes::find(name))
+        .or_else(|| dates::find(name))
+        .or_else(|| network::find(name))
 }
 
-/// The argument at a place or of a name, or its default.
-pub(super) fn option(args: &Rest<Value>, kwargs: &Kwargs, at: usize, name: &str) -> Option<Value> {
-    args.get(at).cloned().or_else(|| kwargs.get::<Value>(name).ok())
+/// Applies a filter.
+pub(super) fn apply(
+    run: &mut Run<'_>,
+    name: &str,
+    value: Value,
+    args: Args,
+) -> Result<Value, Failure> {
+    if name == "default" || name == "d" {
+        let boolean = args.flag(1, "boolean", false);
+        let wanted = undefined::is(&value) || (boolean && !value.is_true());
+        return Ok(if wanted {
+            args.get(0, "default_value").unwrap_or_else(|| Value::from(""))
+        } else {
+            value
+        });
+    }
+    if PASSING.contains(&name) && undefined::held(&value) {
+        return Ok(undefined::joined(&value));
+    }
+    if undefined::is(&value) {
+        if PASSING.contains(&name) {
+            return Ok(value);
+        }
+        undefined::refuse(&value)?;
+        return apply(run, name, Value::from(""), args);
+    }
+    if select::has(name) {
+        return select::apply(run, name, &value, args);
+    }
+    if host::has(name) {
+        return Ok(host::apply(run.host(), name, &value, &args)?);
+    }
+    match find(name) {
+        Some(filter) => Ok(filter(&value, &args)?),
+        None => Err(Failure::syntax(format!("No filter named '{name}'."))),
+    }
 }

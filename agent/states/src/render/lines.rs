@@ -58,6 +58,31 @@ pub(super) fn lines_of(rendered: &str, plain: &str) -> Option<Vec<u32>> {
     (stripped == plain).then_some(out)
 }
 
+/// Lines shown before and after the one at fault.
+const AROUND: usize = 5;
+
+/// The lines around one, as Salt shows them below an error.
+pub(super) fn around(source: &str, line: u32) -> String {
+    let lines: Vec<&str> = source.lines().collect();
+    let at = usize::try_from(line).unwrap_or(1).saturating_sub(1);
+    let (start, end) = (at.saturating_sub(AROUND), (at + AROUND + 1).min(lines.len()));
+    let mut out: Vec<String> = lines[start.min(end)..end]
+        .iter()
+        .enumerate()
+        .map(|(number, text)| {
+            let mark = if start + number == at { "    <======================" } else { "" };
+            format!("{text}{mark}")
+        })
+        .collect();
+    if start > 0 {
+        out.insert(0, "[...]".to_owned());
+    }
+    if end < lines.len() {
+        out.push("[...]".to_owned());
+    }
+    format!("---\n{}\n---", out.join("\n"))
+}
+
 /// Where in a template a line stands: inside a tag, or a block that captures.
 #[derive(Default)]
 struct State {

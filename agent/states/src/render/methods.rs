@@ -1,89 +1,66 @@
-//! Methods of Python's str, and of containers that minijinja itself made.
+//! Methods of Python's str, bytes, list, tuple and dict, and of what Jinja itself makes.
 
+mod dict;
+mod list;
+mod text;
+
+use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
-use minijinja::{Error, State};
 
-use super::python::{deep, fault, items, list};
+use super::jinja::args::Args;
+use super::jinja::{objects, ops};
+use super::python::{fault, is_tuple};
 
-/// Called for a method that the value itself does not have.
-pub(super) fn call(
-    state: &mut State<'_, '_>,
-    value: &Value,
-    method: &str,
-    args: &[Value],
-) -> Result<Value, Error> {
-    if let Some(text) = value.as_str()
-        && let Some(result) = on_text(text, method, args)
-    {
-        return result;
-    }
-    let first = args.first().cloned().unwrap_or_default();
-    match (value.kind(), method) {
-        (ValueKind::Map, "iteritems") => call(state, value, "items", args),
-        (ValueKind::Map | ValueKind::Seq | ValueKind::Iterable, "copy") => Ok(deep(value)),
-        (ValueKind::Map, "has_key") => Ok(Value::from(items(value).contains(&first))),
-        (ValueKind::Seq | ValueKind::Iterable, "index") => {
-            let at = items(value).iter().position(|item| *item == first);
-            at.map(Value::from).ok_or_else(|| fault("the item is not in the list"))
+pub(super) use dict::update_pairs;
+pub(super) use text::{capitalized, lines, replaced, strip_any};
+
+/// Whether a value has a method of this name.
+pub(super) fn has(of: &Value, method: &str) -> bool {
+    match of.kind() {
+        ValueKind::String => text::NAMES.contains(&method),
+        ValueKind::Bytes => ["decode", "hex"].contains(&method),
+        ValueKind::Map if dict::is_dict(of) => dict::NAMES.contains(&method),
+        ValueKind::Seq | ValueKind::Iterable if is_tuple(of) => {
+            ["index", "count"].contains(&method)
         }
-        _ => minijinja_contrib::pycompat::unknown_method_callback(state, value, method, args),
+        ValueKind::Seq => list::NAMES.contains(&method),
+        ValueKind::Number => number_has(of, method),
+        ValueKind::Plain => objects::has_method(of, method),
+        _ => false,
     }
 }
 
-fn on_text(text: &str, method: &str, args: &[Value]) -> Option<Result<Value, Error>> {
-    let word = |at: usize| args.get(at).and_then(Value::as_str);
-    let width = || args.first().and_then(Value::as_usize).unwrap_or_default();
-    let fill = || word(1).and_then(|fill| fill.chars().next()).unwrap_or(' ');
-    Some(Ok(match method {
-        "split" | "rsplit" => split(text, method, args),
-        "partition" | "rpartition" => partition(text, method, word(0).unwrap_or(" ")),
-        "zfill" => Value::from(zfill(text, width())),
-        "ljust" => Value::from(padded(text, width(), fill(), true)),
-        "rjust" => Value::from(padded(text, width(), fill(), false)),
-        "encode" | "decode" => Value::from(text),
-        "splitlines" => list(text.lines().map(Value::from).collect()),
-        _ => return None,
-    }))
+fn number_has(of: &Value, method: &str) -> bool {
+    if of.is_integer() { method == "bit_length" } else { method == "is_integer" }
 }
 
-fn split(text: &str, method: &str, args: &[Value]) -> Value {
-    let limit = args.get(1).and_then(Value::as_i64).and_then(|limit| usize::try_from(limit).ok());
-    let by = args.first().and_then(Value::as_str);
-    let parts: Vec<&str> = match (by, limit) {
-        (Some(by), None) => text.split(by).collect(),
-        (Some(by), Some(limit)) if method == "split" => text.splitn(limit + 1, by).collect(),
-        (Some(by), Some(limit)) => {
-            let mut parts: Vec<_> = text.rsplitn(limit + 1, by).collect();
-            parts.reverse();
-            parts
+/// Calls a method that [`has`] knows.
+pub(super) fn call(of: &Value, method: &str, args: &Args) -> Result<Value, Error> {
+    match of.kind() {
+        ValueKind::String => text::call(of.as_str().unwrap_or_default(), method, args),
+        ValueKind::Bytes => {
+            let bytes = of.as_bytes().unwrap_or_default();
+            if method == "hex" {
+                return Ok(Value::from(crate::hash::to_hex(bytes)));
+            }
+            let text = std::str::from_utf8(bytes);
+            text.map(Value::from).map_err(|_| fault("'utf-8' codec can't decode the bytes"))
         }
-        (None, _) => text.split_whitespace().collect(),
-    };
-    list(parts.into_iter().map(Value::from).collect())
+        ValueKind::Map => dict::call(of, method, args),
+        ValueKind::Seq | ValueKind::Iterable => list::call(of, method, args),
+        ValueKind::Plain => objects::call_method(of, method, args),
+        ValueKind::Number => match ops::number(of) {
+            Some(ops::Number::Float(number)) => Ok(Value::from(number.fract() == 0.0)),
+            Some(ops::Number::Int(number)) => {
+                Ok(Value::from(128 - number.unsigned_abs().leading_zeros()))
+            }
+            None => Err(unknown(of, method)),
+        },
+        _ => Err(unknown(of, method)),
+    }
 }
 
-fn partition(text: &str, method: &str, by: &str) -> Value {
-    let first = method == "partition";
-    let at = if first { text.find(by) } else { text.rfind(by) };
-    let (before, middle, after) = match at {
-        Some(at) => (&text[..at], by, &text[at + by.len()..]),
-        None if first => (text, "", ""),
-        None => ("", "", text),
-    };
-    Value::from((Value::from(before), Value::from(middle), Value::from(after)))
-}
-
-fn zfill(text: &str, width: usize) -> String {
-    let (sign, digits) = match text.strip_prefix(['-', '+']) {
-        Some(digits) => (&text[..1], digits),
-        None => ("", text),
-    };
-    let width = width.saturating_sub(sign.len());
-    format!("{sign}{digits:0>width$}")
-}
-
-fn padded(text: &str, width: usize, fill: char, left: bool) -> String {
-    let missing = width.saturating_sub(text.chars().count());
-    let pad = String::from_iter(std::iter::repeat_n(fill, missing));
-    if left { format!("{text}{pad}") } else { format!("{pad}{text}") }
+fn unknown(of: &Value, method: &str) -> Error {
+    let kind = ops::type_name(of);
+    fault(format!("'{kind}' object has no attribute '{method}'"))
 }

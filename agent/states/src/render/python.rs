@@ -1,14 +1,33 @@
 //! Python's list and dict for templates: they change in place and print as Python prints them.
 
+mod text;
+
+use std::cell::RefCell;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use indexmap::IndexMap;
 use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
-use minijinja::{Error, ErrorKind, State};
+use minijinja::{Error, ErrorKind};
 use serde_json::Value as Json;
 
 use crate::yaml::{Data, Node};
+
+pub(super) use text::is_printable;
+pub(crate) use text::{float, printed, repr, text};
+
+/// Containers that a value may hold which is put into another one.
+const HELD_MAX: usize = 100_000;
+/// Levels that a copied value may nest.
+const DEPTH_MAX: usize = 100;
+
+/// What goes over items without being a list: `dict_keys`, `range`, a generator.
+pub(super) struct View {
+    name: &'static str,
+    items: Vec<Value>,
+    /// What Python prints of a range.
+    text: Option<String>,
+}
 
 /// A list that templates can change.
 #[derive(Default)]
@@ -26,24 +45,105 @@ pub(crate) fn dict(pairs: IndexMap<Value, Value>) -> Value {
     Value::from_object(PyDict(RwLock::new(pairs)))
 }
 
+/// A pair of `groupby`: a tuple with names.
+pub(super) struct Group([Value; 2]);
+
+pub(super) fn group(key: Value, items: Value) -> Value {
+    Value::from_object(Group([key, items]))
+}
+
+/// Whether Python holds a value for a tuple.
+pub(crate) fn is_tuple(value: &Value) -> bool {
+    value.is_tuple() || value.downcast_object_ref::<Group>().is_some()
+}
+
+impl fmt::Debug for Group {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("<group>")
+    }
+}
+
+impl Object for Group {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Seq
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let at = match key.as_str() {
+            Some("grouper") => 0,
+            Some("list") => 1,
+            Some(_) => return None,
+            None => key.as_usize()?,
+        };
+        self.0.get(at).cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Seq(2)
+    }
+}
+
+/// A view of items; `name` is its type in Python.
+pub(super) fn view(name: &'static str, items: Vec<Value>) -> Value {
+    Value::from_object(View { name, items, text: None })
+}
+
+/// The numbers of a range, and what Python prints of it.
+pub(super) fn range(items: Vec<Value>, text: String) -> Value {
+    Value::from_object(View { name: "range", items, text: Some(text) })
+}
+
+/// The type of a view.
+pub(super) fn view_name(value: &Value) -> Option<&'static str> {
+    value.downcast_object_ref::<View>().map(|own| own.name)
+}
+
+fn range_text(value: &Value) -> String {
+    value.downcast_object_ref::<View>().and_then(|own| own.text.clone()).unwrap_or_default()
+}
+
+/// A tuple; what nests in it came from templates, which nest little.
+pub(crate) fn tuple_of(items: Vec<Value>) -> Value {
+    minijinja::value::Tuple::from(items).into()
+}
+
+/// What tells one list or dict from another that is equal.
+pub(crate) fn identity(value: &Value) -> Option<usize> {
+    match value.downcast_object_ref::<PyList>() {
+        Some(own) => Some(std::ptr::from_ref(own).addr()),
+        None => value.downcast_object_ref::<PyDict>().map(|own| std::ptr::from_ref(own).addr()),
+    }
+}
+
 pub(crate) fn fault(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
     Error::new(ErrorKind::InvalidOperation, detail)
 }
 
 /// Whether a value is a dict that can change; puts an entry into it.
 pub(crate) fn put(map: &Value, entry: Option<(Value, Value)>) -> bool {
-    let Some(map) = map.downcast_object_ref::<PyDict>() else { return false };
-    map.write().extend(entry);
+    let Some(own) = map.downcast_object_ref::<PyDict>() else { return false };
+    own.write().extend(entry.filter(|(_, item)| refuse_circle(map, item).is_ok()));
     true
+}
+
+/// An error that Salt calls one of its functions, not the template's.
+pub(super) fn refused(detail: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::BadSerialization, detail)
 }
 
 /// The items of a sequence, the keys of a map; nothing for anything else.
 pub(crate) fn items(value: &Value) -> Vec<Value> {
+    if let Some(own) = value.downcast_object_ref::<PyList>() {
+        return own.read().clone();
+    }
     value.try_iter().map(Iterator::collect).unwrap_or_default()
 }
 
 /// The pairs of a map.
 pub(crate) fn pairs(value: &Value) -> Vec<(Value, Value)> {
+    if let Some(own) = value.downcast_object_ref::<PyDict>() {
+        return own.read().iter().map(|(key, item)| (key.clone(), item.clone())).collect();
+    }
     let pair = |key: Value| {
         let item = value.get_item(&key).unwrap_or_default();
         (key, item)
@@ -53,11 +153,21 @@ pub(crate) fn pairs(value: &Value) -> Vec<(Value, Value)> {
 
 /// A deep copy in Python containers.
 pub(crate) fn deep(value: &Value) -> Value {
+    copy(value, DEPTH_MAX)
+}
+
+fn copy(value: &Value, left: usize) -> Value {
+    if left == 0 {
+        return value.clone();
+    }
     match value.kind() {
         ValueKind::Map => {
-            dict(pairs(value).into_iter().map(|(key, item)| (key, deep(&item))).collect())
+            let pairs = pairs(value).into_iter().map(|(key, item)| (key, copy(&item, left - 1)));
+            dict(pairs.collect())
         }
-        ValueKind::Seq | ValueKind::Iterable => list(items(value).iter().map(deep).collect()),
+        ValueKind::Seq | ValueKind::Iterable if !value.is_tuple() => {
+            list(items(value).iter().map(|item| copy(item, left - 1)).collect())
+        }
         _ => value.clone(),
     }
 }
@@ -97,125 +207,62 @@ pub(crate) fn from_yaml(node: &Node) -> Value {
 
 /// A value as JSON; what JSON has no form for becomes its text.
 pub(crate) fn to_json(value: &Value) -> Json {
+    json(value, DEPTH_MAX)
+}
+
+fn json(value: &Value, left: usize) -> Json {
     match value.kind() {
+        ValueKind::Map | ValueKind::Seq | ValueKind::Iterable if left == 0 => Json::Null,
         ValueKind::Map => {
-            let entry = |(key, item): (Value, Value)| (key_text(&key), to_json(&item));
+            let entry = |(key, item): (Value, Value)| (key_text(&key), json(&item, left - 1));
             Json::Object(pairs(value).into_iter().map(entry).collect())
         }
-        ValueKind::Seq | ValueKind::Iterable => items(value).iter().map(to_json).collect(),
+        ValueKind::Seq | ValueKind::Iterable => {
+            items(value).iter().map(|item| json(item, left - 1)).collect()
+        }
         ValueKind::Undefined | ValueKind::None => Json::Null,
         ValueKind::Bool => Json::from(value.is_true()),
         ValueKind::Number => match value.as_i64() {
             Some(number) if value.is_integer() => Json::from(number),
             _ => f64::try_from(value.clone()).map_or(Json::Null, Json::from),
         },
-        _ => Json::from(value.to_string()),
+        _ => Json::from(text(value)),
     }
 }
 
 fn key_text(key: &Value) -> String {
-    key.as_str().map_or_else(|| repr(key), str::to_owned)
-}
-
-/// Python's `repr()`.
-pub(crate) fn repr(value: &Value) -> String {
-    if let Some(text) = value.as_str() {
-        return repr_str(text);
-    }
-    match value.kind() {
-        ValueKind::Map => {
-            let pairs = pairs(value);
-            let entries = pairs.iter().map(|(key, item)| format!("{}: {}", repr(key), repr(item)));
-            format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
-        }
-        ValueKind::Seq | ValueKind::Iterable => {
-            let inner: Vec<_> = items(value).iter().map(repr).collect();
-            match (value.is_tuple(), inner.len()) {
-                (true, 1) => format!("({},)", inner[0]),
-                (true, _) => format!("({})", inner.join(", ")),
-                (false, _) => format!("[{}]", inner.join(", ")),
-            }
-        }
-        _ => text(value),
-    }
-}
-
-/// Python's `str()`.
-pub(crate) fn text(value: &Value) -> String {
-    match value.kind() {
-        ValueKind::None => "None".to_owned(),
-        ValueKind::Bool => if value.is_true() { "True" } else { "False" }.to_owned(),
-        ValueKind::Map | ValueKind::Seq | ValueKind::Iterable => repr(value),
-        _ => value.to_string(),
-    }
-}
-
-fn repr_str(text: &str) -> String {
-    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-    let mut out = String::from(quote);
-    for c in text.chars() {
-        match c {
-            '\n' => out.push_str("\\n"),
-            '\t' => out.push_str("\\t"),
-            '\r' => out.push_str("\\r"),
-            '\\' => out.push_str("\\\\"),
-            c if c == quote => {
-                out.push('\\');
-                out.push(c);
-            }
-            c => out.push(c),
-        }
-    }
-    out.push(quote);
-    out
-}
-
-fn arg(args: &[Value], at: usize) -> Result<Value, Error> {
-    args.get(at).cloned().ok_or_else(|| Error::from(ErrorKind::MissingArgument))
-}
-
-/// Python's index: negative counts from the end.
-fn position(key: &Value, len: usize) -> Option<usize> {
-    let at = key.as_i64()?;
-    let at = if at < 0 { at + i64::try_from(len).ok()? } else { at };
-    usize::try_from(at).ok().filter(|at| *at < len)
-}
-
-fn none() -> Value {
-    Value::from(())
+    key.as_str().map_or_else(|| text(key), str::to_owned)
 }
 
 impl PyList {
-    fn read(&self) -> RwLockReadGuard<'_, Vec<Value>> {
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, Vec<Value>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Vec<Value>> {
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Vec<Value>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl PyDict {
-    fn read(&self) -> RwLockReadGuard<'_, IndexMap<Value, Value>> {
+    pub(super) fn read(&self) -> RwLockReadGuard<'_, IndexMap<Value, Value>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, IndexMap<Value, Value>> {
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, IndexMap<Value, Value>> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl fmt::Debug for PyList {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&repr(&Value::from(self.read().clone())))
+        write!(f, "<list of {}>", self.read().len())
     }
 }
 
 impl fmt::Debug for PyDict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let pairs = self.read().clone();
-        let entries = pairs.iter().map(|(key, item)| format!("{}: {}", repr(key), repr(item)));
-        write!(f, "{{{}}}", entries.collect::<Vec<_>>().join(", "))
+        write!(f, "<dict of {}>", self.read().len())
     }
 }
 
@@ -225,60 +272,52 @@ impl Object for PyList {
     }
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        let at = key.as_i64()?;
         let items = self.read();
-        position(key, items.len()).map(|at| items[at].clone())
+        let at = if at < 0 { at + i64::try_from(items.len()).ok()? } else { at };
+        items.get(usize::try_from(at).ok()?).cloned()
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         Enumerator::Values(self.read().clone())
     }
 
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(self.read().len())
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        _state: &mut State<'_, '_>,
-        method: &str,
-        args: &[Value],
-    ) -> Result<Value, Error> {
-        let found = |item: &Value| self.read().iter().position(|own| own == item);
-        let find = |item: &Value| found(item).ok_or_else(|| fault("the item is not in the list"));
-        match method {
-            "append" => self.write().push(arg(args, 0)?),
-            "extend" => {
-                let more = items(&arg(args, 0)?);
-                self.write().extend(more);
-            }
-            "insert" => {
-                let mut own = self.write();
-                let at = arg(args, 0)?.as_usize().unwrap_or(0).min(own.len());
-                own.insert(at, arg(args, 1)?);
-            }
-            "pop" => {
-                let mut own = self.write();
-                let key = args.first().cloned().unwrap_or(Value::from(-1));
-                let at =
-                    position(&key, own.len()).ok_or_else(|| fault("pop from an empty list"))?;
-                return Ok(own.remove(at));
-            }
-            "remove" => {
-                let at = find(&arg(args, 0)?)?;
-                self.write().remove(at);
-            }
-            "index" => return find(&arg(args, 0)?).map(Value::from),
-            "count" => {
-                let wanted = arg(args, 0)?;
-                return Ok(Value::from(self.read().iter().filter(|own| **own == wanted).count()));
-            }
-            "sort" => self.write().sort(),
-            "reverse" => self.write().reverse(),
-            "clear" => self.write().clear(),
-            "copy" => return Ok(list(self.read().clone())),
-            _ => return Err(Error::from(ErrorKind::UnknownMethod)),
-        }
-        Ok(none())
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&repr(&Value::from_dyn_object(Arc::clone(self))))
+    }
+}
+
+impl fmt::Debug for View {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "<{}>", self.name)
+    }
+}
+
+impl Object for View {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Iterable
+    }
+
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        self.items.get(key.as_usize()?).filter(|_| self.name == "range").cloned()
+    }
+
+    fn enumerate(self: &Arc<Self>) -> Enumerator {
+        Enumerator::Values(self.items.clone())
+    }
+
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(self.items.len())
+    }
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        let_go(self.items.drain(..));
     }
 }
 
@@ -295,59 +334,93 @@ impl Object for PyDict {
         Enumerator::Values(self.read().keys().cloned().collect())
     }
 
-    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&**self, f)
+    fn enumerator_len(self: &Arc<Self>) -> Option<usize> {
+        Some(self.read().len())
     }
 
-    fn call_method(
-        self: &Arc<Self>,
-        state: &mut State<'_, '_>,
-        method: &str,
-        args: &[Value],
-    ) -> Result<Value, Error> {
-        let or_none = |at: usize| args.get(at).cloned().unwrap_or_else(none);
-        Ok(match method {
-            "get" => self.read().get(&or_none(0)).cloned().unwrap_or_else(|| or_none(1)),
-            "items" | "iteritems" | "viewitems" => {
-                let own = self.read();
-                list(own.iter().map(|(k, v)| Value::from((k.clone(), v.clone()))).collect())
-            }
-            "keys" | "iterkeys" => list(self.read().keys().cloned().collect()),
-            "values" | "itervalues" => list(self.read().values().cloned().collect()),
-            "has_key" => Value::from(self.read().contains_key(&or_none(0))),
-            "update" => {
-                let more: Vec<_> = args.iter().flat_map(update_pairs).collect();
-                self.write().extend(more);
-                none()
-            }
-            "pop" => match self.write().shift_remove(&or_none(0)) {
-                Some(value) => value,
-                None if args.len() > 1 => or_none(1),
-                None => return Err(fault(format!("KeyError: {}", repr(&or_none(0))))),
-            },
-            "setdefault" => self.write().entry(or_none(0)).or_insert(or_none(1)).clone(),
-            "copy" => dict(self.read().clone()),
-            "clear" => {
-                self.write().clear();
-                none()
-            }
-            _ => {
-                let function = self.read().get(&Value::from(method)).cloned();
-                let unknown = || Error::from(ErrorKind::UnknownMethod);
-                return function.ok_or_else(unknown)?.call(state, args);
-            }
-        })
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&repr(&Value::from_dyn_object(Arc::clone(self))))
     }
 }
 
-/// What `dict.update` takes: keyword arguments, a map, or a list of pairs.
-fn update_pairs(value: &Value) -> Vec<(Value, Value)> {
-    if value.is_kwargs() || value.kind() == ValueKind::Map {
-        return pairs(value);
+impl Drop for PyList {
+    fn drop(&mut self) {
+        let own = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let_go(own.drain(..));
     }
-    let pair = |item: &Value| match items(item).as_slice() {
-        [key, item] => Some((key.clone(), item.clone())),
-        _ => None,
-    };
-    items(value).iter().filter_map(pair).collect()
+}
+
+impl Drop for PyDict {
+    fn drop(&mut self) {
+        let own = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let_go(own.drain(..).map(|(_, value)| value));
+    }
+}
+
+thread_local! {
+    /// Values to drop next, while one is being dropped.
+    static LATER: RefCell<Option<Vec<Value>>> = const { RefCell::new(None) };
+}
+
+/// Drops what containers hold one after the other: nested ones would take stack for each level.
+fn let_go(values: impl Iterator<Item = Value>) {
+    let mut own: Vec<Value> = values.filter(|value| value.as_object().is_some()).collect();
+    if own.is_empty() {
+        return;
+    }
+    let queued = LATER.try_with(|later| {
+        let mut later = later.borrow_mut();
+        match later.as_mut() {
+            Some(queue) => {
+                queue.append(&mut own);
+                true
+            }
+            None => {
+                *later = Some(Vec::new());
+                false
+            }
+        }
+    });
+    if queued != Ok(false) {
+        return;
+    }
+    while let Some(value) = own.pop() {
+        drop(value);
+        LATER.with(|later| {
+            if let Some(queue) = later.borrow_mut().as_mut() {
+                own.append(queue);
+            }
+        });
+    }
+    LATER.with(|later| *later.borrow_mut() = None);
+}
+
+/// Refuses to put `value` into the container at `into` if it holds that container itself.
+pub(super) fn refuse_circle(into: &Value, value: &Value) -> Result<(), Error> {
+    if !matches!(value.kind(), ValueKind::Seq | ValueKind::Map) {
+        return Ok(());
+    }
+    let wanted = identity(into);
+    let (mut open, mut seen) = (vec![value.clone()], std::collections::HashSet::new());
+    while let Some(next) = open.pop() {
+        let at = identity(&next);
+        if at.is_some() && at == wanted {
+            return Err(fault("a list or dict cannot hold itself"));
+        }
+        if at.is_none_or(|at| seen.insert(at)) {
+            if seen.len() > HELD_MAX {
+                return Err(fault("the value is too large"));
+            }
+            let parts = match next.kind() {
+                ValueKind::Map => pairs(&next).into_iter().map(|(_, item)| item).collect(),
+                _ => items(&next),
+            };
+            open.extend(
+                parts
+                    .into_iter()
+                    .filter(|part| matches!(part.kind(), ValueKind::Seq | ValueKind::Map)),
+            );
+        }
+    }
+    Ok(())
 }

@@ -55,6 +55,7 @@ fn number(text: &str) -> Option<Data> {
     match text {
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Some(Data::Float(f64::INFINITY)),
         "-.inf" | "-.Inf" | "-.INF" => Some(Data::Float(f64::NEG_INFINITY)),
+        ".nan" | ".NaN" | ".NAN" => Some(Data::Float(f64::NAN)),
         _ if FLOAT.is_match(text) => text.replace('_', "").parse().ok().map(Data::Float),
         _ => None,
     }

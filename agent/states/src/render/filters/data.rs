@@ -1,116 +1,184 @@
-//! Filters between values and texts: yaml, json, default, traverse.
+//! Filters between values and texts: yaml, json, python; and paths into values.
 
-use minijinja::value::{Kwargs, Rest, Value, ValueKind};
-use minijinja::{Environment, Error};
+use minijinja::value::{Value, ValueKind};
+use minijinja::{Error, ErrorKind};
 use serde_json::Value as Json;
 
-use super::option;
-use crate::data;
-use crate::render::python::{fault, from_json, text, to_json};
+use super::{Filter, dump, xml};
+use crate::render::jinja::args::Args;
+use crate::render::jinja::{item, ops, undefined};
+use crate::render::python::{dict, fault, from_json, is_tuple, list, pairs, text};
 use crate::render::yaml_value;
-use crate::yaml::emit;
+use crate::yaml::emit::{self, Style};
 
-pub(super) fn install(env: &mut Environment<'static>) {
-    env.add_filter("yaml", yaml);
-    env.add_filter("json", json);
-    env.add_filter("tojson", json);
-    env.add_filter("load_yaml", |value: &str| yaml_value(value));
-    env.add_filter("load_json", |value: &str| load_json(value));
-    env.add_filter("load_text", |value: &Value| value.clone());
-    env.add_filter("yaml_encode", yaml_encode);
-    env.add_filter("yaml_dquote", |value: &Value| emit::double_quoted(&text(value)));
-    env.add_filter("yaml_squote", |value: &Value| emit::single_quoted(&text(value)));
-    env.add_filter("default", default);
-    env.add_filter("d", default);
-    env.add_filter("traverse", traverse);
-    env.add_filter("json_query", json_query);
-    env.add_filter("to_bool", |value: &Value| to_bool(value));
-    env.add_filter("string", |value: &Value| text(value));
-    env.add_filter("is_list", |value: &Value| value.kind() == ValueKind::Seq);
-    env.add_filter("is_iter", |value: &Value| {
-        matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map)
-    });
+pub(super) fn find(name: &str) -> Option<Filter> {
+    Some(match name {
+        "yaml" => |value, args| yaml(value, args.flag(0, "flow_style", true)),
+        "dict_to_sls_yaml_params" => |value, args| {
+            let entry = |(key, item)| dict([(key, item)].into_iter().collect());
+            let all = list(pairs(value).into_iter().map(entry).collect());
+            yaml(&all, args.flag(0, "flow_style", false))
+        },
+        "json" => |value, args| {
+            let indent = dump::Indent::of(args.get(1, "indent"))?;
+            let sort = args.flag(0, "sort_keys", true);
+            dump::json(value, sort, &indent, false).map(Value::from)
+        },
+        "tojson" => |value, args| {
+            let indent = dump::Indent::of(args.get(0, "indent"))?;
+            let sort = args.flag(usize::MAX, "sort_keys", false);
+            let ascii = args.flag(usize::MAX, "ensure_ascii", true);
+            let out = dump::json(value, sort, &indent, ascii)?;
+            let out = out.replace('<', "\\u003c").replace('>', "\\u003e");
+            Ok(Value::from(out.replace('&', "\\u0026").replace('\'', "\\u0027")))
+        },
+        "python" | "pprint" => |value, _| Ok(Value::from(dump::pretty(value, 0, 0))),
+        "xml" => |value, _| xml::document(value).map(Value::from),
+        "load_yaml" => |value, _| match value.as_str() {
+            Some(text) => yaml_value(text),
+            None => Err(runtime(format!("Unable to load yaml from {}", text(value)))),
+        },
+        "load_json" => |value, _| match value.as_str() {
+            Some(text) => load_json(text),
+            None => Err(runtime(format!("Unable to load json from {}", text(value)))),
+        },
+        "load_text" => |value, _| Ok(value.clone()),
+        "yaml_encode" => yaml_encode,
+        "yaml_dquote" => |value, _| Ok(Value::from(emit::ascii_quoted(&text(value)))),
+        "yaml_squote" => |value, _| Ok(Value::from(emit::single_quoted(&text(value)))),
+        "traverse" => traverse,
+        "json_query" => |value, args| super::dicts::query(value, &args.text(0, "expr")?),
+        "to_bool" => |value, _| Ok(Value::from(to_bool(value))),
+        "is_list" => |value, _| Ok(Value::from(ops::type_name(value) == "list")),
+        "is_iter" => |value, _| {
+            Ok(Value::from(matches!(
+                value.kind(),
+                ValueKind::Seq | ValueKind::Iterable | ValueKind::Map | ValueKind::Bytes
+            )))
+        },
+        "json_encode_dict" | "json_encode_list" | "json_decode_dict" | "json_decode_list" => {
+            |value, _| Ok(encoded(value))
+        }
+        "skip" => |_, _| Ok(Value::from("")),
+        "sequence" => |value, _| {
+            Ok(match value.kind() {
+                ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => value.clone(),
+                _ => list(vec![value.clone()]),
+            })
+        },
+        _ => return None,
+    })
 }
 
-fn yaml(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> String {
-    let flow = option(&args, &kwargs, 0, "flow_style").is_none_or(|flow| flow.is_true());
-    let json = to_json(value);
-    let out = if flow { emit::flow(&json) } else { emit::block(&json) };
-    out.trim().to_owned()
+/// What Jinja and Salt call a runtime error of the template.
+pub(super) fn runtime(reason: impl Into<String>) -> Error {
+    Error::new(ErrorKind::SyntaxError, reason.into())
 }
 
-fn json(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<String, Error> {
-    let sort = option(&args, &kwargs, 0, "sort_keys").is_none_or(|sort| sort.is_true());
-    let indent = option(&args, &kwargs, 1, "indent").and_then(|indent| indent.as_usize());
-    let json = to_json(value);
-    let json = if sort { data::sorted(&json) } else { json };
-    data::python_json(&json, indent).map_err(|error| fault(error.to_string()))
+fn yaml(value: &Value, flow: bool) -> Result<Value, Error> {
+    let style = Style { flow: Some(flow), indent_lists: false };
+    let out = emit::dump(&dump::item(value, true)?, style);
+    let out = out.trim();
+    Ok(Value::from(out.strip_suffix("\n...").unwrap_or(out)))
 }
 
-pub(in crate::render) fn load_json(text: &str) -> Result<Value, Error> {
-    let json: Json = serde_json::from_str(text).map_err(|error| fault(error.to_string()))?;
+fn load_json(text: &str) -> Result<Value, Error> {
+    let json: Json = serde_json::from_str(text)
+        .map_err(|_| runtime(format!("Unable to load json from {text}")))?;
     Ok(from_json(&json))
 }
 
-fn yaml_encode(value: &Value) -> Result<String, Error> {
-    match value.kind() {
-        ValueKind::String => Ok(emit::double_quoted(&text(value))),
-        ValueKind::None => Ok("null".to_owned()),
-        ValueKind::Bool | ValueKind::Number => Ok(emit::flow(&to_json(value))),
-        _ => Err(fault("yaml_encode only works with scalars")),
-    }
+fn yaml_encode(value: &Value, _: &Args) -> Result<Value, Error> {
+    Ok(Value::from(match value.kind() {
+        ValueKind::String => emit::ascii_quoted(&text(value)),
+        ValueKind::None => "null".to_owned(),
+        ValueKind::Bool => text(value).to_lowercase(),
+        ValueKind::Number => match ops::number(value) {
+            Some(ops::Number::Float(number)) => emit::float_text(number),
+            _ => text(value),
+        },
+        _ => {
+            let kind = ops::type_name(value);
+            return Err(fault(format!(
+                "yaml_encode() only works with YAML scalar data; failed for <class '{kind}'>"
+            )));
+        }
+    }))
 }
 
-fn default(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Value {
-    let other = option(&args, &kwargs, 0, "default_value").unwrap_or_else(|| Value::from(""));
-    let boolean = option(&args, &kwargs, 1, "boolean").is_some_and(|flag| flag.is_true());
-    if value.is_undefined() || (boolean && !value.is_true()) { other } else { value.clone() }
-}
-
-fn traverse(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
-    let path = option(&args, &kwargs, 0, "key").ok_or_else(|| fault("traverse needs a key"))?;
-    let other = option(&args, &kwargs, 1, "default").unwrap_or_else(|| Value::from(""));
-    let by = option(&args, &kwargs, 2, "delimiter").map_or_else(|| ":".to_owned(), |d| text(&d));
-    Ok(walk(value, &text(&path), &by).unwrap_or(other))
+fn traverse(value: &Value, args: &Args) -> Result<Value, Error> {
+    let key = args.must(0, "key")?;
+    let default = args.get(1, "default").unwrap_or_else(|| Value::from(()));
+    let by = args.text_or(2, "delimiter", ":");
+    let found = match key.as_str() {
+        Some(path) => walk(value, path, &by),
+        None if ops::is_list(&key) => {
+            let keys = ops::iterate(&key)?;
+            keys.iter().try_fold(value.clone(), |here, key| step(&here, key))
+        }
+        None => step(value, &key),
+    };
+    Ok(found.unwrap_or(default))
 }
 
 /// Follows `a:b:0` through maps and lists.
 fn walk(value: &Value, path: &str, by: &str) -> Option<Value> {
-    path.split(by).try_fold(value.clone(), |here, part| step(&here, part))
-}
-
-fn step(here: &Value, part: &str) -> Option<Value> {
-    let found = match here.kind() {
-        ValueKind::Map => {
-            let by_text = here.get_item(&Value::from(part)).ok().filter(|v| !v.is_undefined());
-            let number = || part.parse::<i64>().ok().map(Value::from);
-            by_text.or_else(|| here.get_item(&number()?).ok())?
-        }
-        ValueKind::Seq => match part.parse::<i64>() {
-            Ok(at) => here.get_item(&Value::from(at)).ok()?,
-            // A list of maps: the first that has the key, as Salt does.
-            Err(_) => here.try_iter().ok()?.find_map(|item| step(&item, part))?,
-        },
-        _ => return None,
-    };
-    Some(found).filter(|found| !found.is_undefined())
-}
-
-/// The part of JMESPath that trees use: names joined by dots.
-fn json_query(value: &Value, query: &str) -> Result<Value, Error> {
-    let plain = |c: char| c.is_alphanumeric() || matches!(c, '_' | '.' | '-');
-    if !query.chars().all(plain) {
-        return Err(fault("json_query: only names joined by dots are supported"));
+    if by.is_empty() {
+        return step(value, &Value::from(path));
     }
-    Ok(walk(value, query, ".").unwrap_or_else(|| Value::from(())))
+    path.split(by).try_fold(value.clone(), |here, part| step(&here, &Value::from(part)))
+}
+
+fn step(here: &Value, key: &Value) -> Option<Value> {
+    let own = |of: &Value, key: &Value| {
+        let found = of.get_item(key).ok()?;
+        (!found.is_undefined()).then_some(found)
+    };
+    if ops::is_list(here) && !is_tuple(here) {
+        let maps = || {
+            let all = crate::render::python::items(here);
+            all.into_iter().filter(|item| item.kind() == ValueKind::Map)
+        };
+        let index = key.as_str().map_or_else(|| key.as_i64(), |text| text.trim().parse().ok());
+        let key = index.map_or_else(|| key.clone(), Value::from);
+        let embedded = maps().find_map(|map| own(&map, &key));
+        return embedded.or_else(|| own(here, &Value::from(index?)));
+    }
+    match here.kind() {
+        ValueKind::Map => own(here, key).or_else(|| {
+            // A number in a path may mean a number as key.
+            let loaded = yaml_value(key.as_str()?).ok()?;
+            own(here, &loaded)
+        }),
+        _ => {
+            item(here, key).ok().filter(|found| !undefined::is(found) && ops::number(key).is_some())
+        }
+    }
 }
 
 fn to_bool(value: &Value) -> bool {
     match value.kind() {
         ValueKind::Bool => value.is_true(),
         ValueKind::String => matches!(text(value).to_lowercase().as_str(), "yes" | "1" | "true"),
-        ValueKind::Number => value.as_i64().is_some_and(|number| number > 0),
-        ValueKind::None | ValueKind::Undefined => false,
-        _ => value.len().is_some_and(|len| len > 0),
+        ValueKind::Number if value.is_integer() => value.as_i64().is_none_or(|number| number > 0),
+        ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => {
+            !is_tuple(value) && value.len().is_some_and(|len| len > 0)
+        }
+        _ => false,
+    }
+}
+
+/// The same with bytes for texts.
+fn encoded(value: &Value) -> Value {
+    match value.kind() {
+        ValueKind::String => Value::from_bytes(text(value).into_bytes()),
+        ValueKind::Map => {
+            let pair = |(key, item): (Value, Value)| (encoded(&key), encoded(&item));
+            dict(pairs(value).into_iter().map(pair).collect())
+        }
+        ValueKind::Seq | ValueKind::Iterable => {
+            list(crate::render::python::items(value).iter().map(encoded).collect())
+        }
+        _ => value.clone(),
     }
 }

@@ -1,120 +1,306 @@
-//! Filters on lists: sets, order, numbers.
+//! Salt's filters on lists: sets, order, numbers, combinations.
 
-use std::collections::HashSet;
+use minijinja::Error;
+use minijinja::value::{Value, ValueKind};
 
-use minijinja::value::{Kwargs, Rest, Value, ValueKind};
-use minijinja::{Environment, Error};
+use super::Filter;
+use crate::render::jinja::args::Args;
+use crate::render::jinja::ops::{self, ITEMS_MAX, Number};
+use crate::render::python::{dict, fault, items, list, text, tuple_of};
 
-use super::option;
-use crate::render::python::{fault, items, list, pairs};
-
-pub(super) fn install(env: &mut Environment<'static>) {
-    env.add_filter("unique", |value: &Value| list(unique(&items(value))));
-    env.add_filter("union", |a: &Value, b: &Value| list(unique(&[items(a), items(b)].concat())));
-    env.add_filter("intersect", |a: &Value, b: &Value| list(keep(a, b, true)));
-    env.add_filter("difference", |a: &Value, b: &Value| list(keep(a, b, false)));
-    env.add_filter("symmetric_difference", |a: &Value, b: &Value| {
-        list([keep(a, b, false), keep(b, a, false)].concat())
-    });
-    env.add_filter("flatten", |value: &Value, args: Rest<Value>, kwargs: Kwargs| {
-        let levels = option(&args, &kwargs, 0, "levels").and_then(|levels| levels.as_usize());
-        let mut out = Vec::new();
-        flatten(value, levels.unwrap_or(usize::MAX), &mut out);
-        list(out)
-    });
-    env.add_filter("avg", avg);
-    env.add_filter("sorted_ignorecase", |value: &Value| {
-        let mut sorted = items(value);
-        sorted.sort_by_key(|item| item.to_string().to_lowercase());
-        list(sorted)
-    });
-    env.add_filter("is_sorted", |value: &Value| items(value).is_sorted());
-    env.add_filter("compare_lists", compare_lists);
-    env.add_filter("dictsort", dictsort);
-    env.add_filter("list", to_list);
-    env.add_filter("batch", batch);
+pub(super) fn find(name: &str) -> Option<Filter> {
+    Some(match name {
+        "unique" => |value, _| unique(ops::iterate(value)?).map(list),
+        "union" => |a, args| {
+            let all = [ops::iterate(a)?, ops::iterate(&args.must(0, "lst2")?)?].concat();
+            unique(all).map(list)
+        },
+        "intersect" => |a, args| kept(a, &args.must(0, "lst2")?, true).map(list),
+        "difference" => |a, args| kept(a, &args.must(0, "lst2")?, false).map(list),
+        "symmetric_difference" => |a, args| {
+            let b = args.must(0, "lst2")?;
+            Ok(list([kept(a, &b, false)?, kept(&b, a, false)?].concat()))
+        },
+        "min" => |value, _| extreme(value, false),
+        "max" => |value, _| extreme(value, true),
+        "avg" => avg,
+        "flatten" => |value, args| {
+            let levels = args.get(0, "levels").filter(|levels| !levels.is_none());
+            let levels = levels.and_then(|levels| levels.as_usize()).unwrap_or(usize::MAX);
+            let mut out = Vec::new();
+            flatten(value, levels, args.flag(1, "preserve_nulls", false), &mut out, 0)?;
+            Ok(list(out))
+        },
+        "sorted_ignorecase" => |value, _| {
+            let mut all = ops::iterate(value)?;
+            if let Some(other) = all.iter().find(|item| item.as_str().is_none()) {
+                let kind = ops::type_name(other);
+                return Err(fault(format!("'{kind}' object has no attribute 'lower'")));
+            }
+            all.sort_by_key(|item| text(item).to_lowercase());
+            Ok(list(all))
+        },
+        "compare_lists" => compare_lists,
+        "substring_in_list" => |value, args| {
+            let all = ops::iterate(&args.must(0, "list_to_search")?)?;
+            for item in all {
+                if ops::contains(&item, value)? {
+                    return Ok(Value::from(true));
+                }
+            }
+            Ok(Value::from(false))
+        },
+        other => return find_more(other),
+    })
 }
 
-fn unique(values: &[Value]) -> Vec<Value> {
-    let mut seen = HashSet::new();
-    values.iter().filter(|value| seen.insert((*value).clone())).cloned().collect()
+fn find_more(name: &str) -> Option<Filter> {
+    Some(match name {
+        "exactly_n_true" => |value, args| {
+            let amount = args.int(0, "amount", 1)?;
+            let count = ops::iterate(value)?.iter().filter(|item| item.is_true()).count();
+            Ok(Value::from(i64::try_from(count) == Ok(amount)))
+        },
+        "exactly_one_true" => |value, _| {
+            let count = ops::iterate(value)?.iter().filter(|item| item.is_true()).count();
+            Ok(Value::from(count == 1))
+        },
+        "combinations" => |value, args| choose(value, args, false, false),
+        "combinations_with_replacement" => |value, args| choose(value, args, false, true),
+        "permutations" => |value, args| choose(value, args, true, false),
+        "product" => product,
+        "zip" => |value, args| zip(value, args, None),
+        "zip_longest" => |value, args| {
+            let fill = args.named("fillvalue").unwrap_or_else(|| Value::from(()));
+            zip(value, args, Some(fill))
+        },
+        "compress" => |value, args| {
+            let picks = ops::iterate(&args.must(0, "selectors")?)?;
+            let all = ops::iterate(value)?.into_iter().zip(picks);
+            Ok(list(all.filter(|(_, pick)| pick.is_true()).map(|(item, _)| item).collect()))
+        },
+        "random" => |value, _| {
+            let all = ops::iterate(value)?;
+            match u64::try_from(all.len()) {
+                Ok(len) if len > 0 => {
+                    let at = usize::try_from(super::hashes::random() % len).unwrap_or(0);
+                    Ok(all[at].clone())
+                }
+                _ => {
+                    Ok(crate::render::jinja::undefined::new("No random item, sequence was empty."))
+                }
+            }
+        },
+        "random_sample" | "random_shuffle" => |_, _| {
+            Err(fault("random_sample and random_shuffle are not supported: a run must repeat"))
+        },
+        _ => return None,
+    })
 }
 
-fn keep(a: &Value, b: &Value, inside: bool) -> Vec<Value> {
-    let b: HashSet<Value> = items(b).into_iter().collect();
-    unique(&items(a)).into_iter().filter(|item| b.contains(item) == inside).collect()
-}
-
-fn flatten(value: &Value, levels: usize, out: &mut Vec<Value>) {
-    for item in items(value) {
-        if item.kind() == ValueKind::Seq && levels > 0 {
-            flatten(&item, levels - 1, out);
-        } else if !item.is_none() {
+fn unique(all: Vec<Value>) -> Result<Vec<Value>, Error> {
+    let mut out: Vec<Value> = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    for item in all {
+        let found = match item.kind() {
+            ValueKind::String | ValueKind::None => !seen.insert(item.clone()),
+            _ => ops::contains(&list(out.clone()), &item)?,
+        };
+        if !found {
             out.push(item);
         }
     }
+    Ok(out)
 }
 
-fn avg(value: &Value) -> Result<Value, Error> {
-    let numbers: Vec<f64> = items(value)
-        .into_iter()
-        .map(|item| f64::try_from(item).map_err(|_| fault("avg needs numbers")))
-        .collect::<Result<_, _>>()?;
-    if numbers.is_empty() {
-        return Err(fault("avg of an empty list"));
+fn kept(a: &Value, b: &Value, inside: bool) -> Result<Vec<Value>, Error> {
+    let b = list(ops::iterate(b)?);
+    let mut out = Vec::new();
+    for item in ops::iterate(a)? {
+        if ops::contains(&b, &item)? == inside {
+            out.push(item);
+        }
+    }
+    unique(out)
+}
+
+fn extreme(value: &Value, largest: bool) -> Result<Value, Error> {
+    let mut best: Option<Value> = None;
+    for item in ops::iterate(value)? {
+        let better = match &best {
+            None => true,
+            Some(best) => {
+                let (op, wanted) = if largest {
+                    (">", std::cmp::Ordering::Greater)
+                } else {
+                    ("<", std::cmp::Ordering::Less)
+                };
+                ops::order(&item, best, op)? == Some(wanted)
+            }
+        };
+        if better {
+            best = Some(item);
+        }
+    }
+    let name = if largest { "max" } else { "min" };
+    best.ok_or_else(|| fault(format!("{name}() arg is an empty sequence")))
+}
+
+fn avg(value: &Value, _: &Args) -> Result<Value, Error> {
+    if let Some(number) = super::numbers::to_float(value) {
+        return Ok(Value::from(number));
+    }
+    let all = ops::iterate(value)?;
+    let mut sum = 0.0;
+    for item in &all {
+        let number = ops::number(item).map(Number::as_float);
+        sum += number.ok_or_else(|| {
+            let kind = ops::type_name(item);
+            fault(format!("unsupported operand type(s) for +: 'int' and '{kind}'"))
+        })?;
+    }
+    if all.is_empty() {
+        return Err(fault("division by zero"));
     }
     #[allow(clippy::cast_precision_loss, reason = "a list's length is small")]
-    let count = numbers.len() as f64;
-    Ok(Value::from(numbers.iter().sum::<f64>() / count))
+    let count = all.len() as f64;
+    Ok(Value::from(sum / count))
 }
 
-fn compare_lists(a: &Value, b: &Value) -> Value {
-    let (old, new) = (keep(a, b, false), keep(b, a, false));
-    let mut out = indexmap::IndexMap::new();
-    if !new.is_empty() {
-        out.insert(Value::from("new"), list(new));
+fn flatten(
+    value: &Value,
+    levels: usize,
+    nulls: bool,
+    out: &mut Vec<Value>,
+    depth: usize,
+) -> Result<(), Error> {
+    if depth > 100 {
+        return Err(fault("Reference cycle detected. Check input list."));
     }
-    if !old.is_empty() {
-        out.insert(Value::from("old"), list(old));
-    }
-    crate::render::python::dict(out)
-}
-
-fn dictsort(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Value {
-    let exact = option(&args, &kwargs, 0, "case_sensitive").is_some_and(|flag| flag.is_true());
-    let by = option(&args, &kwargs, 1, "by").is_some_and(|by| by.as_str() == Some("value"));
-    let reverse = option(&args, &kwargs, 2, "reverse").is_some_and(|flag| flag.is_true());
-    let fold = |value: &Value| match value.as_str() {
-        Some(text) if !exact => Value::from(text.to_lowercase()),
-        _ => value.clone(),
-    };
-    let mut sorted = pairs(value);
-    sorted.sort_by_key(|(key, item)| fold(if by { item } else { key }));
-    if reverse {
-        sorted.reverse();
-    }
-    list(sorted.into_iter().map(Value::from).collect())
-}
-
-/// Python's `list()`: items, a map's keys, a text's characters.
-fn to_list(value: &Value) -> Value {
-    match value.as_str() {
-        Some(text) => list(text.chars().map(|c| Value::from(c.to_string())).collect()),
-        None => list(items(value)),
-    }
-}
-
-fn batch(value: &Value, args: Rest<Value>, kwargs: Kwargs) -> Result<Value, Error> {
-    let size = option(&args, &kwargs, 0, "linecount").and_then(|size| size.as_usize());
-    let size = size.filter(|size| *size > 0).ok_or_else(|| fault("batch needs a size"))?;
-    let fill = option(&args, &kwargs, 1, "fill_with");
-    let all = items(value);
-    let rows = all.chunks(size).map(|row| {
-        let mut row = row.to_vec();
-        if let Some(fill) = &fill {
-            row.resize(size, fill.clone());
+    for item in ops::iterate(value)? {
+        let null = item.is_none() || matches!(item.as_str(), Some("None" | "null"));
+        if null && !nulls {
+            continue;
         }
-        list(row)
-    });
-    Ok(list(rows.collect()))
+        let iterable = ops::is_list(&item) || item.kind() == ValueKind::Map;
+        if iterable && levels > 0 {
+            let levels = if levels == usize::MAX { levels } else { levels - 1 };
+            flatten(&item, levels, nulls, out, depth + 1)?;
+        } else {
+            out.push(item);
+        }
+        if out.len() > ITEMS_MAX {
+            return Err(fault("the list is too large"));
+        }
+    }
+    Ok(())
+}
+
+fn compare_lists(old: &Value, args: &Args) -> Result<Value, Error> {
+    let (old, new) = (list(ops::iterate(old)?), list(ops::iterate(&args.must(0, "new")?)?));
+    let mut out = indexmap::IndexMap::new();
+    for (name, of, other) in [("new", &new, &old), ("old", &old, &new)] {
+        let mut found = Vec::new();
+        for item in items(of) {
+            if !ops::contains(other, &item)? {
+                found.push(item);
+            }
+        }
+        if !found.is_empty() {
+            out.insert(Value::from(name), list(found));
+        }
+    }
+    Ok(dict(out))
+}
+
+/// Combinations or permutations of `r` items, in Python's order.
+fn choose(value: &Value, args: &Args, order: bool, again: bool) -> Result<Value, Error> {
+    let all = ops::iterate(value)?;
+    let usual = i64::try_from(all.len()).unwrap_or(0);
+    let wanted = if order {
+        args.int(0, "r", usual)?
+    } else {
+        args.must(0, "r")?.as_i64().ok_or_else(|| fault("r is a whole number"))?
+    };
+    let wanted = usize::try_from(wanted).map_err(|_| fault("r must be non-negative"))?;
+    let (mut out, mut picked) = (Vec::new(), Vec::new());
+    pick(&all, wanted, order, again, &mut picked, &mut out)?;
+    Ok(list(out))
+}
+
+fn pick(
+    all: &[Value],
+    wanted: usize,
+    order: bool,
+    again: bool,
+    picked: &mut Vec<usize>,
+    out: &mut Vec<Value>,
+) -> Result<(), Error> {
+    if out.len() > ITEMS_MAX / 10 || wanted > 64 {
+        return Err(fault("too many combinations"));
+    }
+    if picked.len() == wanted {
+        out.push(tuple_of(picked.iter().map(|at| all[*at].clone()).collect()));
+        return Ok(());
+    }
+    let from = match picked.last() {
+        Some(last) if !order => {
+            if again {
+                *last
+            } else {
+                *last + 1
+            }
+        }
+        _ => 0,
+    };
+    for at in from..all.len() {
+        if order && picked.contains(&at) {
+            continue;
+        }
+        picked.push(at);
+        pick(all, wanted, order, again, picked, out)?;
+        picked.pop();
+    }
+    Ok(())
+}
+
+fn product(value: &Value, args: &Args) -> Result<Value, Error> {
+    let mut lists = vec![ops::iterate(value)?];
+    for other in &args.plain {
+        lists.push(ops::iterate(other)?);
+    }
+    let repeat = args.named("repeat").and_then(|repeat| repeat.as_usize()).unwrap_or(1);
+    if repeat > 16 {
+        return Err(fault("too many combinations"));
+    }
+    let lists: Vec<_> = std::iter::repeat_n(lists, repeat).flatten().collect();
+    let mut out: Vec<Vec<Value>> = vec![Vec::new()];
+    for one in &lists {
+        if out.len().saturating_mul(one.len()) > ITEMS_MAX / 10 {
+            return Err(fault("too many combinations"));
+        }
+        out = out
+            .iter()
+            .flat_map(|row| {
+                one.iter()
+                    .map(|item| [row.clone(), vec![item.clone()]].concat())
+                    .collect::<Vec<_>>()
+            })
+            .collect();
+    }
+    Ok(list(out.into_iter().map(tuple_of).collect()))
+}
+
+fn zip(value: &Value, args: &Args, fill: Option<Value>) -> Result<Value, Error> {
+    let mut lists = vec![ops::iterate(value)?];
+    for other in &args.plain {
+        lists.push(ops::iterate(other)?);
+    }
+    let lens = lists.iter().map(Vec::len);
+    let len = if fill.is_some() { lens.max() } else { lens.min() };
+    let row = |at: usize| {
+        let item = |own: &Vec<Value>| own.get(at).or(fill.as_ref()).cloned().unwrap_or_default();
+        tuple_of(lists.iter().map(item).collect())
+    };
+    Ok(list((0..len.unwrap_or(0)).map(row).collect()))
 }

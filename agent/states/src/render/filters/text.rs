@@ -1,114 +1,151 @@
-//! Filters on texts: regular expressions, paths, quoting, addresses.
+//! Salt's filters on texts: regular expressions, paths, quoting, names.
 
-use std::net::{IpAddr, Ipv4Addr};
+use minijinja::Error;
+use minijinja::value::Value;
 
-use minijinja::value::{Kwargs, Rest, Value};
-use minijinja::{Environment, Error};
+use super::Filter;
+use std::cell::Cell;
 
-use super::option;
-use crate::regex::{expand, python_regex};
-use crate::render::python::{fault, items, list, text};
+use crate::regex::{Captures, Match, Regex, expand, python_regex};
+use crate::render::jinja::args::Args;
+use crate::render::jinja::ops;
+use crate::render::methods;
+use crate::render::python::{fault, text, tuple_of};
 
-pub(super) fn install(env: &mut Environment<'static>) {
-    env.add_filter("regex_replace", regex_replace);
-    env.add_filter("regex_search", |value: &str, pattern: &str, rest: Rest<Value>, kw: Kwargs| {
-        groups(value, pattern, false, &rest, &kw)
-    });
-    env.add_filter("regex_match", |value: &str, pattern: &str, rest: Rest<Value>, kw: Kwargs| {
-        groups(value, pattern, true, &rest, &kw)
-    });
-    env.add_filter("regex_escape", |value: &str| regex::escape(value));
-    env.add_filter("path_join", |value: &Value, rest: Rest<Value>| {
-        let parts: Vec<_> = std::iter::once(text(value)).chain(rest.iter().map(text)).collect();
-        path_join(&parts)
-    });
-    env.add_filter("quote", |value: &str| shell_quote(value));
-    env.add_filter("contains_whitespace", |value: &str| value.contains(char::is_whitespace));
-    env.add_filter("substring_in_list", |value: &str, of: &Value| {
-        items(of).iter().any(|item| item.as_str().is_some_and(|item| item.contains(value)))
-    });
-    env.add_filter("to_num", |value: &Value| {
-        let number = text(value);
-        let number = number.trim();
-        number
-            .parse::<i64>()
-            .map(Value::from)
-            .or_else(|_| number.parse::<f64>().map(Value::from))
-            .unwrap_or_else(|_| value.clone())
-    });
-    install_addresses(env);
+pub(super) fn find(name: &str) -> Option<Filter> {
+    Some(match name {
+        "regex_replace" => regex_replace,
+        "regex_search" => |value, args| groups(value, args, false),
+        "regex_match" => |value, args| groups(value, args, true),
+        "regex_escape" => |value, _| Ok(Value::from(regex_escape(own(value)?))),
+        "path_join" => |value, args| {
+            let parts = std::iter::once(value).chain(&args.plain).map(text);
+            Ok(Value::from(path_join(&parts.collect::<Vec<_>>())))
+        },
+        "quote" => |value, _| Ok(Value::from(shell_quote(own(value)?))),
+        "contains_whitespace" => {
+            |value, _| Ok(Value::from(own(value)?.contains(char::is_whitespace)))
+        }
+        "is_hex" => |value, _| {
+            let hex = value.as_str().and_then(|text| super::numbers::parse_int(text, 16));
+            Ok(Value::from(hex.is_some()))
+        },
+        "to_bytes" => |value, _| Ok(Value::from_bytes(own(value)?.as_bytes().to_vec())),
+        "to_snake_case" => |value, _| Ok(Value::from(snake(own(value)?))),
+        "to_camelcase" => |value, args| {
+            let upper = args.flag(0, "uppercamel", false);
+            let words = own(value)?.split('_').enumerate().map(|(at, word)| {
+                if at > 0 || upper { methods::capitalized(word) } else { word.to_owned() }
+            });
+            Ok(Value::from(words.collect::<String>()))
+        },
+        "check_whitelist_blacklist" => check_lists,
+        _ => return None,
+    })
 }
 
-fn regex_replace(
-    value: &str,
-    pattern: &str,
-    by: &str,
-    rest: Rest<Value>,
-    kwargs: Kwargs,
-) -> Result<String, Error> {
-    let found = python_regex(
-        pattern,
-        flag(&rest, &kwargs, 0, "ignorecase"),
-        flag(&rest, &kwargs, 1, "multiline"),
-        false,
-    );
-    let found = found.map_err(|error| fault(error.to_string()))?;
-    Ok(found.replace_all(value, |captures| expand(by, captures)).into_owned())
+fn own(value: &Value) -> Result<&str, Error> {
+    value.as_str().ok_or_else(|| {
+        let kind = ops::type_name(value);
+        fault(format!("expected string or bytes-like object, got '{kind}'"))
+    })
+}
+
+fn compiled(args: &Args, flags: usize) -> Result<Regex, Error> {
+    let fold = args.flag(flags, "ignorecase", false);
+    let lines = args.flag(flags + 1, "multiline", false);
+    python_regex(&args.text(0, "rgx")?, fold, lines, false)
+        .map_err(|error| fault(error.to_string()))
+}
+
+fn regex_replace(value: &Value, args: &Args) -> Result<Value, Error> {
+    let own = own(value)?;
+    let by = args.text(1, "val")?;
+    let found = compiled(args, 2)?;
+    // The text may grow by each match: beyond the limit nothing more is put in.
+    let size = Cell::new(own.len());
+    let each = |captures: &Captures<'_>| {
+        let more = if size.get() > ops::TEXT_MAX { String::new() } else { expand(&by, captures) };
+        size.set(size.get().saturating_add(more.len()));
+        more
+    };
+    let (out, _) = found.replaced(own, 0, each).map_err(|error| fault(error.to_string()))?;
+    if size.get() > ops::TEXT_MAX {
+        return Err(fault("the replaced text is too large"));
+    }
+    Ok(Value::from(out))
 }
 
 /// The groups of the first match as a tuple (the whole match if there are none), or `None`.
-fn groups(
-    value: &str,
-    pattern: &str,
-    whole: bool,
-    rest: &Rest<Value>,
-    kwargs: &Kwargs,
-) -> Result<Value, Error> {
-    let pattern = if whole { format!("^(?:{pattern})") } else { pattern.to_owned() };
-    let found = python_regex(
-        &pattern,
-        flag(rest, kwargs, 0, "ignorecase"),
-        flag(rest, kwargs, 1, "multiline"),
-        false,
-    );
-    let found = found.map_err(|error| fault(error.to_string()))?;
-    let Some(captures) = found.captures(value) else { return Ok(Value::from(())) };
+fn groups(value: &Value, args: &Args, start: bool) -> Result<Value, Error> {
+    let found = compiled(args, 1)?;
+    let captures = found.captures(own(value)?);
+    let captures = captures
+        .filter(|captures| !start || captures.get(0).is_some_and(|whole| whole.start() == 0));
+    let Some(captures) = captures else { return Ok(Value::from(())) };
     let skip = usize::from(captures.len() > 1);
-    let group = |group: Option<crate::regex::Match<'_>>| {
+    let group = |group: Option<Match<'_>>| {
         group.map_or_else(|| Value::from(()), |group| Value::from(group.as_str()))
     };
-    let groups: Vec<_> = captures.iter().skip(skip).map(group).collect();
-    Ok(minijinja::value::Tuple::from(groups).into())
+    Ok(tuple_of(captures.iter().skip(skip).map(group).collect()))
 }
 
-fn flag(rest: &Rest<Value>, kwargs: &Kwargs, at: usize, name: &str) -> bool {
-    option(rest, kwargs, at, name).is_some_and(|flag| flag.is_true())
-}
-
-pub(super) fn test_match(value: &Value, pattern: &str) -> Result<bool, Error> {
-    let found = python_regex(&format!("^(?:{pattern})"), false, false, false);
-    let found = found.map_err(|error| fault(error.to_string()))?;
-    Ok(found.is_match(&text(value)))
-}
-
-/// Python's `os.path.join`.
-fn path_join(parts: &[String]) -> String {
-    let mut out = String::new();
-    for part in parts {
-        if part.starts_with('/') || out.is_empty() {
-            out.clone_from(part);
-        } else {
-            if !out.ends_with('/') {
-                out.push('/');
-            }
-            out.push_str(part);
+/// Python's `re.escape`.
+fn regex_escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if "()[]{}?*+-|^$\\.&~# \t\n\r\u{b}\u{c}".contains(c) {
+            out.push('\\');
         }
+        out.push(c);
     }
     out
 }
 
+/// Salt's `path_join`: parts without their leading slashes, made normal.
+fn path_join(parts: &[String]) -> String {
+    let mut parts = parts.iter().map(|part| normal(part));
+    let Some(first) = parts.next() else { return String::new() };
+    let mut out = first;
+    let mut more = false;
+    for part in parts {
+        let part = part.trim_start_matches('/');
+        if !out.ends_with('/') {
+            out.push('/');
+        }
+        out.push_str(part);
+        more = true;
+    }
+    if more { normal(&out) } else { out }
+}
+
+/// Python's `os.path.normpath`.
+fn normal(path: &str) -> String {
+    let slashes = path.len() - path.trim_start_matches('/').len();
+    let root = match slashes {
+        0 => "",
+        2 => "//",
+        _ => "/",
+    };
+    let mut parts: Vec<&str> = Vec::new();
+    for part in path.split('/') {
+        match part {
+            "" | "." => {}
+            ".." if root.is_empty() && parts.last().is_none_or(|last| *last == "..") => {
+                parts.push("..");
+            }
+            ".." => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let out = format!("{root}{}", parts.join("/"));
+    if out.is_empty() { ".".to_owned() } else { out }
+}
+
 /// Python's `shlex.quote`.
-pub(crate) fn shell_quote(value: &str) -> String {
+fn shell_quote(value: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./-_".contains(c);
     if !value.is_empty() && value.chars().all(safe) {
         return value.to_owned();
@@ -116,53 +153,43 @@ pub(crate) fn shell_quote(value: &str) -> String {
     format!("'{}'", value.replace('\'', "'\"'\"'"))
 }
 
-fn install_addresses(env: &mut Environment<'static>) {
-    env.add_filter("is_ip", |value: &Value| address(value).is_some());
-    env.add_filter("is_ipv4", |value: &Value| address(value).is_some_and(|ip| ip.is_ipv4()));
-    env.add_filter("is_ipv6", |value: &Value| address(value).is_some_and(|ip| ip.is_ipv6()));
-    env.add_filter("ipaddr", |value: &Value| only(value, |_| true));
-    env.add_filter("ipv4", |value: &Value| only(value, IpAddr::is_ipv4));
-    env.add_filter("ipv6", |value: &Value| only(value, IpAddr::is_ipv6));
-    env.add_filter("ipwrap", |value: &Value| match address(value) {
-        Some(IpAddr::V6(ip)) => format!("[{ip}]"),
-        _ => text(value),
-    });
-    env.add_filter("network_hosts", |value: &str| {
-        let (network, size) = network(value)?;
-        let hosts =
-            if size > 2 { network + 1..network + size - 1 } else { network..network + size };
-        if size > 1 << 16 {
-            return Err(fault("network_hosts of more than 65536 addresses"));
+fn snake(text: &str) -> String {
+    let chars: Vec<char> = text.chars().collect();
+    let mut out = String::new();
+    for (at, c) in chars.iter().enumerate() {
+        if at > 0 && c.is_uppercase() {
+            let next = at + 1 < chars.len() && chars[at + 1].is_lowercase();
+            if chars[at - 1].is_lowercase() || next {
+                out.push('_');
+            }
         }
-        Ok(list(hosts.map(|host| Value::from(v4(host))).collect()))
-    });
-    env.add_filter("network_size", |value: &str| network(value).map(|(_, size)| size));
-}
-
-fn v4(number: u64) -> String {
-    Ipv4Addr::from(u32::try_from(number).unwrap_or(u32::MAX)).to_string()
-}
-
-fn address(value: &Value) -> Option<IpAddr> {
-    value.as_str()?.parse().ok()
-}
-
-/// An address if it is one of the kind, or the list of those that are.
-fn only(value: &Value, kind: fn(&IpAddr) -> bool) -> Value {
-    let keep = |value: &Value| address(value).is_some_and(|ip| kind(&ip));
-    match value.as_str() {
-        Some(_) if keep(value) => value.clone(),
-        Some(_) => Value::from(false),
-        None => list(items(value).into_iter().filter(keep).collect()),
+        out.extend(c.to_lowercase());
     }
+    out
 }
 
-/// The first address and the size of an IPv4 network.
-fn network(value: &str) -> Result<(u64, u64), Error> {
-    let wrong = || fault(format!("'{value}' is not an IPv4 network"));
-    let (ip, bits) = value.split_once('/').unwrap_or((value, "32"));
-    let ip: Ipv4Addr = ip.parse().map_err(|_| wrong())?;
-    let bits: u32 = bits.parse().map_err(|_| wrong())?;
-    let size = 1_u64 << 32_u32.checked_sub(bits).ok_or_else(wrong)?;
-    Ok((u64::from(u32::from(ip)) & !(size - 1), size))
+/// `check_whitelist_blacklist(whitelist=None, blacklist=None)`: globs or regular expressions.
+fn check_lists(value: &Value, args: &Args) -> Result<Value, Error> {
+    let value = own(value)?;
+    let listed = |at, name| -> Result<Vec<String>, Error> {
+        match args.get(at, name).filter(Value::is_true) {
+            None => Ok(Vec::new()),
+            Some(one) if one.as_str().is_some() => Ok(vec![text(&one)]),
+            Some(many) => Ok(ops::iterate(&many)?.iter().map(text).collect()),
+        }
+    };
+    let (white, black) = (listed(0, "whitelist")?, listed(1, "blacklist")?);
+    let matches = |all: &[String]| {
+        all.iter().any(|pattern| {
+            crate::target::glob(pattern, value)
+                || python_regex(&format!("\\A(?:{pattern})\\Z"), false, false, false)
+                    .is_ok_and(|found| found.is_match(value))
+        })
+    };
+    Ok(Value::from(match (white.is_empty(), black.is_empty()) {
+        (true, true) => true,
+        (false, true) => matches(&white),
+        (true, false) => !matches(&black),
+        (false, false) => !matches(&black) && matches(&white),
+    }))
 }

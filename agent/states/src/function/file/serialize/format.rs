@@ -114,7 +114,8 @@ fn yaml_text(data: &Value, options: &Options) -> String {
     } else {
         yaml::emit::block(&data)
     };
-    text.strip_suffix('\n').map(str::to_owned).unwrap_or(text)
+    let bare = text.strip_suffix("\n...\n").or_else(|| text.strip_suffix('\n'));
+    bare.map(str::to_owned).unwrap_or(text)
 }
 
 /// Formats and options that this engine does not have.

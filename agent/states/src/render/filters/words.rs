@@ -1,0 +1,299 @@
+//! Jinja's own filters on texts.
+
+use minijinja::Error;
+use minijinja::value::{Value, ValueKind};
+
+use super::Filter;
+use crate::render::jinja::args::Args;
+use crate::render::jinja::{format, ops, undefined};
+use crate::render::methods;
+use crate::render::python::{dict, fault, pairs, text};
+
+pub(super) fn find(name: &str) -> Option<Filter> {
+    Some(match name {
+        "string" | "safe" => |value, _| Ok(Value::from(text(value))),
+        "lower" => |value, _| Ok(Value::from(text(value).to_lowercase())),
+        "upper" => |value, _| Ok(Value::from(text(value).to_uppercase())),
+        "capitalize" => |value, _| Ok(Value::from(methods::capitalized(&text(value)))),
+        "title" => |value, _| Ok(Value::from(titled(&text(value)))),
+        "trim" => |value, args| {
+            let chars = args.get(0, "chars").filter(|chars| !chars.is_none());
+            let chars = chars.map(|chars| text(&chars));
+            Ok(Value::from(methods::strip_any(&text(value), chars.as_deref(), true, true)))
+        },
+        "center" => |value, args| {
+            let width = args.get(0, "width").unwrap_or_else(|| Value::from(80));
+            methods::call(&Value::from(text(value)), "center", &Args::of(vec![width]))
+        },
+        "format" => |value, args| {
+            let values = if args.named.is_empty() {
+                ops::tuple(args.plain.clone())?
+            } else {
+                let named = args.named.iter().map(|(k, v)| (Value::from(&**k), v.clone()));
+                dict(named.collect())
+            };
+            if !args.plain.is_empty() && !args.named.is_empty() {
+                return Err(fault(
+                    "can't handle positional and keyword arguments at the same time",
+                ));
+            }
+            format::percent(&text(value), &values).map(Value::from)
+        },
+        "replace" => |value, args| {
+            let (old, new) = (args.text(0, "old")?, args.text(1, "new")?);
+            let count = match args.get(2, "count") {
+                Some(count) if count.is_none() => -1,
+                _ => args.int(2, "count", -1)?,
+            };
+            methods::replaced(&text(value), &old, &new, count).map(Value::from)
+        },
+        "indent" => indent,
+        "truncate" => truncate,
+        "wordcount" => |value, _| {
+            let text = text(value);
+            let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_'));
+            Ok(Value::from(words.filter(|word| !word.is_empty()).count()))
+        },
+        "wordwrap" => wordwrap,
+        "escape" | "e" | "forceescape" => |value, _| Ok(Value::from(escaped(&text(value)))),
+        "striptags" => |value, _| Ok(Value::from(stripped(&text(value)))),
+        "urlencode" => urlencode,
+        "xmlattr" => xmlattr,
+        "urlize" => |_, _| Err(fault("the filter 'urlize' is not supported: write the link")),
+        _ => return None,
+    })
+}
+
+fn titled(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut inside = false;
+    for c in text.chars() {
+        if inside {
+            out.extend(c.to_lowercase());
+        } else {
+            out.extend(c.to_uppercase());
+        }
+        inside = !(c.is_whitespace() || "-({[<".contains(c));
+    }
+    out
+}
+
+/// `indent(width=4, first=False, blank=False)`.
+fn indent(value: &Value, args: &Args) -> Result<Value, Error> {
+    let by = match args.get(0, "width") {
+        Some(width) if width.as_str().is_some() => text(&width),
+        _ => {
+            let width = usize::try_from(args.int(0, "width", 4)?.max(0)).unwrap_or(usize::MAX);
+            if width > 10_000 {
+                return Err(fault("the width is too large"));
+            }
+            " ".repeat(width)
+        }
+    };
+    let (first, blank) = (args.flag(1, "first", false), args.flag(2, "blank", false));
+    let all = text(value) + "\n";
+    let lines = methods::lines(&all, false);
+    if all.len().saturating_add(lines.len().saturating_mul(by.len())) > ops::TEXT_MAX {
+        return Err(fault("the indented text is too large"));
+    }
+    let mut out = if first { by.clone() } else { String::new() };
+    for (at, line) in lines.iter().enumerate() {
+        let line = line.as_str().unwrap_or_default();
+        if at > 0 {
+            out.push('\n');
+            if blank || !line.is_empty() {
+                out.push_str(&by);
+            }
+        }
+        out.push_str(line);
+    }
+    Ok(Value::from(out))
+}
+
+/// `truncate(length=255, killwords=False, end='...', leeway=5)`.
+fn truncate(value: &Value, args: &Args) -> Result<Value, Error> {
+    let all = text(value);
+    let length = usize::try_from(args.int(0, "length", 255)?).unwrap_or(0);
+    let kill = args.flag(1, "killwords", false);
+    let end = args.text_or(2, "end", "...");
+    let leeway = match args.get(3, "leeway") {
+        Some(leeway) if leeway.is_none() => 5,
+        _ => usize::try_from(args.int(3, "leeway", 5)?).unwrap_or(0),
+    };
+    let marks = end.chars().count();
+    if length < marks {
+        return Err(fault(format!("expected length >= {marks}, got {length}")));
+    }
+    if all.chars().count() <= length.saturating_add(leeway) {
+        return Ok(Value::from(all));
+    }
+    let cut: String = all.chars().take(length - marks).collect();
+    let cut = if kill { &cut[..] } else { cut.rsplit_once(' ').map_or(&cut[..], |(cut, _)| cut) };
+    Ok(Value::from(format!("{cut}{end}")))
+}
+
+/// `wordwrap(width=79, break_long_words=True, wrapstring=None, break_on_hyphens=True)`.
+fn wordwrap(value: &Value, args: &Args) -> Result<Value, Error> {
+    let width = usize::try_from(args.int(0, "width", 79)?).unwrap_or(0);
+    if width == 0 {
+        return Err(fault("invalid width 0 (must be > 0)"));
+    }
+    let long = args.flag(1, "break_long_words", true);
+    let by = args.get(2, "wrapstring").filter(|by| !by.is_none());
+    let by = by.map_or_else(|| "\n".to_owned(), |by| text(&by));
+    let hyphens = args.flag(3, "break_on_hyphens", true);
+    let all = text(value);
+    let lines = methods::lines(&all, false);
+    let wrapped = lines
+        .iter()
+        .map(|line| wrap(line.as_str().unwrap_or_default(), width, long, hyphens).join(&by));
+    Ok(Value::from(wrapped.collect::<Vec<_>>().join(&by)))
+}
+
+/// The pieces of a line that may stand on lines of their own: words, spaces, parts of words.
+fn chunks(line: &str, hyphens: bool) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    let chars: Vec<char> = line.chars().collect();
+    let mut current = String::new();
+    let mut space = None;
+    for (at, c) in chars.iter().enumerate() {
+        let is_space = c.is_whitespace();
+        if space.is_some_and(|space| space != is_space) {
+            out.push(std::mem::take(&mut current));
+        }
+        space = Some(is_space);
+        current.push(*c);
+        let letter = |at: usize| chars.get(at).is_some_and(|c| c.is_alphabetic());
+        let breaks = hyphens
+            && *c == '-'
+            && at > 1
+            && letter(at - 1)
+            && letter(at - 2)
+            && letter(at + 1)
+            && letter(at + 2);
+        if breaks {
+            out.push(std::mem::take(&mut current));
+            space = None;
+        }
+    }
+    if !current.is_empty() {
+        out.push(current);
+    }
+    out
+}
+
+fn wrap(line: &str, width: usize, long: bool, hyphens: bool) -> Vec<String> {
+    let blank = |chunk: &String| chunk.chars().all(char::is_whitespace);
+    let mut rest: std::collections::VecDeque<_> = chunks(line, hyphens).into();
+    let mut lines: Vec<String> = Vec::new();
+    while !rest.is_empty() {
+        let (mut current, mut len) = (Vec::new(), 0);
+        if !lines.is_empty() && rest.front().is_some_and(blank) {
+            rest.pop_front();
+        }
+        while let Some(chunk) = rest.front() {
+            let size = chunk.chars().count();
+            if len + size > width {
+                break;
+            }
+            len += size;
+            current.extend(rest.pop_front());
+        }
+        if let Some(chunk) = rest.front_mut()
+            && chunk.chars().count() > width
+        {
+            if long {
+                let room = (width - len).max(1);
+                let head: String = chunk.chars().take(room).collect();
+                *chunk = chunk.chars().skip(room).collect();
+                current.push(head);
+            } else if current.is_empty() {
+                current.extend(rest.pop_front());
+            }
+        }
+        if current.last().is_some_and(blank) {
+            current.pop();
+        }
+        if !current.is_empty() {
+            lines.push(current.concat());
+        }
+    }
+    lines
+}
+
+/// markupsafe's escapes.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('>', "&gt;")
+        .replace('<', "&lt;")
+        .replace('\'', "&#39;")
+        .replace('"', "&#34;")
+}
+
+fn stripped(text: &str) -> String {
+    let mut out = text.to_owned();
+    for (open, close) in [("<!--", "-->"), ("<", ">")] {
+        let mut kept = String::with_capacity(out.len());
+        let mut rest = out.as_str();
+        while let Some(at) = rest.find(open) {
+            let Some(end) = rest[at..].find(close) else { break };
+            kept.push_str(&rest[..at]);
+            rest = &rest[at + end + close.len()..];
+        }
+        kept.push_str(rest);
+        out = kept;
+    }
+    let words = out.split_whitespace().collect::<Vec<_>>().join(" ");
+    let entities = [
+        ("&lt;", "<"),
+        ("&gt;", ">"),
+        ("&#34;", "\""),
+        ("&quot;", "\""),
+        ("&#39;", "'"),
+        ("&amp;", "&"),
+    ];
+    entities.iter().fold(words, |words, (entity, sign)| words.replace(entity, sign))
+}
+
+fn quoted(text: &str, safe: &str, plus: bool) -> String {
+    let mut out = String::new();
+    for byte in text.bytes() {
+        let c = char::from(byte);
+        if c.is_ascii_alphanumeric() || "_.-~".contains(c) || (byte < 128 && safe.contains(c)) {
+            out.push(c);
+        } else if plus && c == ' ' {
+            out.push('+');
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
+fn urlencode(value: &Value, _: &Args) -> Result<Value, Error> {
+    let all = match value.kind() {
+        ValueKind::Map => pairs(value),
+        ValueKind::Seq | ValueKind::Iterable => methods::update_pairs(value)?,
+        _ => return Ok(Value::from(quoted(&text(value), "/", false))),
+    };
+    let pair = |(key, item): (Value, Value)| {
+        format!("{}={}", quoted(&text(&key), "", true), quoted(&text(&item), "", true))
+    };
+    Ok(Value::from(all.into_iter().map(pair).collect::<Vec<_>>().join("&")))
+}
+
+fn xmlattr(value: &Value, args: &Args) -> Result<Value, Error> {
+    let mut out = Vec::new();
+    for (key, item) in pairs(value) {
+        if item.is_none() || undefined::is(&item) {
+            continue;
+        }
+        let key = text(&key);
+        if key.contains(|c: char| c.is_whitespace() || "/>=".contains(c)) {
+            return Err(fault(format!("Invalid character in attribute name: '{key}'")));
+        }
+        out.push(format!("{}=\"{}\"", escaped(&key), escaped(&text(&item))));
+    }
+    let space = args.flag(0, "autospace", true) && !out.is_empty();
+    Ok(Value::from(format!("{}{}", if space { " " } else { "" }, out.join(" "))))
+}

@@ -1,0 +1,233 @@
+//! Jinja by its own rules: a lexer, a parser, and a walk over the tree it gives.
+//!
+//! Values are minijinja's; its templates are not used, as what Salt's trees do with Python's
+//! operators, methods, scopes and imports has no form in them.
+
+pub(super) mod args;
+mod ast;
+mod call;
+mod eval;
+mod failure;
+mod files;
+pub(super) mod format;
+mod lexer;
+pub(super) mod objects;
+pub(super) mod ops;
+mod options;
+mod parser;
+mod run;
+mod scope;
+pub(super) mod undefined;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use minijinja::Environment;
+use minijinja::value::Value;
+
+pub(super) use ast::Template;
+pub(super) use call::copied;
+pub(super) use eval::{attribute, item, path};
+pub(super) use failure::Failure;
+pub(super) use options::Options;
+pub(super) use run::Run;
+
+use crate::host::Host;
+use crate::tree::Tree;
+use crate::yaml::{self, Node};
+use ast::Name;
+use objects::Builtin;
+use run::Frame;
+use scope::Scope;
+
+/// Brackets that may be open at once.
+const BRACKETS_MAX: usize = 100;
+/// Bytes that one template may have.
+const TEMPLATE_MAX: usize = 8 << 20;
+/// Bytes of sources that are kept parsed.
+const CACHE_MAX: usize = 32 << 20;
+
+/// A template that is not Jinja.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Syntax {
+    pub(super) line: u32,
+    pub(super) reason: String,
+}
+
+/// Why and where a render stopped.
+#[derive(Debug)]
+pub(super) struct Stopped {
+    pub(super) failure: Failure,
+    /// The innermost place.
+    pub(super) file: String,
+    pub(super) line: u32,
+    /// The place outside of macros, which Salt names.
+    pub(super) top: (String, u32),
+}
+
+/// Renders the templates of one tree; keeps what it parsed.
+pub(super) struct Engine {
+    env: Environment<'static>,
+    tree: Tree,
+    host: Host,
+    builtins: HashMap<Name, Value>,
+    names: Names,
+    cache: Mutex<Cache>,
+}
+
+/// Names that the engine itself sets.
+struct Names {
+    of_loop: Name,
+    caller: Name,
+    varargs: Name,
+    kwargs: Name,
+}
+
+#[derive(Default)]
+struct Cache {
+    size: usize,
+    templates: HashMap<String, (Arc<str>, Arc<Template>)>,
+    data: HashMap<String, (Arc<str>, Arc<Node>)>,
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Engine")
+    }
+}
+
+impl Engine {
+    pub(super) fn new(tree: &Tree, host: &Host, env: Environment<'static>) -> Engine {
+        let builtin = |name: &str, builtin| (Name::from(name), Value::from_object(builtin));
+        let builtins = HashMap::from([
+            builtin("range", Builtin::Range),
+            builtin("dict", Builtin::Dict),
+            builtin("odict", Builtin::Dict),
+            builtin("namespace", Builtin::Namespace),
+            builtin("cycler", Builtin::Cycler),
+            builtin("joiner", Builtin::Joiner),
+            builtin("lipsum", Builtin::Lipsum),
+            builtin("raise", Builtin::Raise),
+            builtin("show_full_context", Builtin::FullContext),
+            builtin("ifelse", Builtin::IfElse),
+        ]);
+        let names = Names {
+            of_loop: Name::from("loop"),
+            caller: Name::from("caller"),
+            varargs: Name::from("varargs"),
+            kwargs: Name::from("kwargs"),
+        };
+        Engine {
+            env,
+            tree: tree.clone(),
+            host: host.clone(),
+            builtins,
+            names,
+            cache: Mutex::default(),
+        }
+    }
+
+    /// Renders `source`, which came from `file`, with `vars`.
+    pub(super) fn render(
+        &self,
+        file: &str,
+        source: &str,
+        vars: HashMap<Name, Value>,
+    ) -> Result<String, Stopped> {
+        let mut run = Run::new(self, file, vars.clone());
+        let stop = |run: &Run<'_>, failure| Stopped {
+            failure,
+            file: run.place.file.to_string(),
+            line: run.place.line,
+            top: (run.top.file.to_string(), run.top.line),
+        };
+        let (options, source, removed) = Options::of(source);
+        let template = match self.parsed(file, &source, &options) {
+            Ok(template) => template,
+            Err(Syntax { line, reason }) => {
+                let (line, top) = (line + removed, (file.to_owned(), line));
+                let failure = Failure::syntax(reason);
+                return Err(Stopped { failure, file: file.to_owned(), line, top });
+            }
+        };
+        run.options = options;
+        let mut out = String::with_capacity(source.len());
+        let mut frame = Frame::new(Scope::of(vars), &run.globals);
+        match run.template(&template, &mut frame, &mut out) {
+            Ok(()) => {
+                frame.scope.clear();
+                if source.ends_with('\n') {
+                    out.push('\n');
+                }
+                Ok(out)
+            }
+            Err(failure) => {
+                frame.scope.clear();
+                let mut stopped = stop(&run, failure);
+                if stopped.file == file {
+                    stopped.line += removed;
+                }
+                Err(stopped)
+            }
+        }
+    }
+
+    pub(super) fn env(&self) -> &Environment<'static> {
+        &self.env
+    }
+
+    fn cache(&self) -> std::sync::MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn parsed(&self, file: &str, source: &str, options: &Options) -> Result<Arc<Template>, Syntax> {
+        if source.len() > TEMPLATE_MAX {
+            return Err(Syntax { line: 0, reason: "the template is larger than 8 MiB".into() });
+        }
+        let key = if options.is_usual() { file.to_owned() } else { format!("{options:?} {file}") };
+        if let Some((known, template)) = self.cache().templates.get(&key)
+            && **known == *source
+        {
+            return Ok(Arc::clone(template));
+        }
+        let template = parser::parse(file, &options.normal(source), options)?;
+        let template = Arc::new(template);
+        let mut cache = self.cache();
+        cache.make_room(source.len());
+        cache.templates.insert(key, (Arc::from(source), Arc::clone(&template)));
+        Ok(template)
+    }
+
+    /// A file of the tree, parsed.
+    fn file(&self, path: &str, options: &Options) -> Result<Option<Arc<Template>>, Failure> {
+        let Some(source) = super::read_text(&self.tree, path)? else { return Ok(None) };
+        let parsed = self.parsed(path, &source, options);
+        parsed.map(Some).map_err(|Syntax { line, reason }| {
+            Failure::syntax(format!("{reason} ({path}, line {line})"))
+        })
+    }
+
+    /// The data of a YAML file without tags; `None` if they do not parse.
+    fn data(&self, file: &str, text: &str) -> Option<Arc<Node>> {
+        if let Some((known, node)) = self.cache().data.get(file)
+            && **known == *text
+        {
+            return Some(Arc::clone(node));
+        }
+        let node = Arc::new(yaml::parse(text).ok()?);
+        let mut cache = self.cache();
+        cache.make_room(text.len());
+        cache.data.insert(file.to_owned(), (Arc::from(text), Arc::clone(&node)));
+        Some(node)
+    }
+}
+
+impl Cache {
+    fn make_room(&mut self, more: usize) {
+        self.size += more;
+        if self.size > CACHE_MAX {
+            *self = Cache { size: more, ..Cache::default() };
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! What Python's `str()` and `repr()` make of a value, and what Salt prints of it.
+
+use minijinja::Error;
+use minijinja::value::{Value, ValueKind};
+
+use super::{is_tuple, items, pairs};
+use crate::render::jinja::{format, undefined};
+use crate::yaml::emit;
+
+/// Levels that a value is written to; below them stands `...`, as Python's for circles.
+const DEPTH_MAX: usize = 100;
+
+/// Python's `repr()`.
+pub(crate) fn repr(value: &Value) -> String {
+    let mut out = String::new();
+    write(value, &mut out, false, DEPTH_MAX);
+    out
+}
+
+/// Python's `str()`.
+pub(crate) fn text(value: &Value) -> String {
+    match value.kind() {
+        ValueKind::String => value.as_str().unwrap_or_default().to_owned(),
+        ValueKind::Plain if undefined::is_lenient(value) => String::new(),
+        _ => repr(value),
+    }
+}
+
+/// What `{{ value }}` gives: `str()`, but for texts in dicts that YAML could not read back.
+pub(crate) fn printed(value: &Value) -> Result<String, Error> {
+    undefined::refuse(value)?;
+    Ok(match value.kind() {
+        ValueKind::String => value.as_str().unwrap_or_default().to_owned(),
+        ValueKind::Map | ValueKind::Seq | ValueKind::Iterable => {
+            let mut out = String::new();
+            write(value, &mut out, true, DEPTH_MAX);
+            out
+        }
+        _ => text(value),
+    })
+}
+
+fn write(value: &Value, out: &mut String, safe: bool, left: usize) {
+    match value.kind() {
+        ValueKind::None => out.push_str("None"),
+        ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
+        ValueKind::Number if !value.is_integer() => {
+            out.push_str(&float(f64::try_from(value.clone()).unwrap_or_default()));
+        }
+        ValueKind::String => write_str(value.as_str().unwrap_or_default(), out),
+        ValueKind::Bytes => write_bytes(value.as_bytes().unwrap_or_default(), out),
+        ValueKind::Map | ValueKind::Seq | ValueKind::Iterable if left == 0 => out.push_str("..."),
+        ValueKind::Iterable if super::view_name(value).is_some() => {
+            let inner = items(value);
+            match super::view_name(value).unwrap_or_default() {
+                "range" => out.push_str(&super::range_text(value)),
+                "generator" => out.push_str("<generator object>"),
+                name => {
+                    out.push_str(name);
+                    out.push('(');
+                    write(&super::list(inner), out, safe, left - 1);
+                    out.push(')');
+                }
+            }
+        }
+        ValueKind::Map => {
+            out.push('{');
+            for (at, (key, item)) in pairs(value).iter().enumerate() {
+                out.push_str(if at > 0 { ", " } else { "" });
+                write(key, out, safe, left - 1);
+                out.push_str(": ");
+                match item.as_str() {
+                    Some(text) if safe && text.contains(['\n', '\r', '\t']) => {
+                        out.push_str(&emit::double_quoted(text));
+                    }
+                    _ => write(item, out, safe, left - 1),
+                }
+            }
+            out.push('}');
+        }
+        ValueKind::Seq | ValueKind::Iterable => {
+            let tuple = is_tuple(value);
+            let inner = items(value);
+            out.push(if tuple { '(' } else { '[' });
+            for (at, item) in inner.iter().enumerate() {
+                out.push_str(if at > 0 { ", " } else { "" });
+                write(item, out, safe, left - 1);
+            }
+            if tuple && inner.len() == 1 {
+                out.push(',');
+            }
+            out.push(if tuple { ')' } else { ']' });
+        }
+        _ => out.push_str(&value.to_string()),
+    }
+}
+
+fn write_str(text: &str, out: &mut String) {
+    let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
+    out.push(quote);
+    for c in text.chars() {
+        match c {
+            '\n' => out.push_str("\\n"),
+            '\t' => out.push_str("\\t"),
+            '\r' => out.push_str("\\r"),
+            '\\' => out.push_str("\\\\"),
+            c if c == quote => {
+                out.push('\\');
+                out.push(c);
+            }
+            c if is_printable(c) => out.push(c),
+            c => {
+                let code = u32::from(c);
+                out.push_str(&match code {
+                    0..=0xff => format!("\\x{code:02x}"),
+                    0x100..=0xffff => format!("\\u{code:04x}"),
+                    _ => format!("\\U{code:08x}"),
+                });
+            }
+        }
+    }
+    out.push(quote);
+}
+
+/// Python's `isprintable`, but for what is not assigned in Unicode.
+pub(in crate::render) fn is_printable(c: char) -> bool {
+    let hidden = matches!(
+        c,
+        '\u{ad}'
+            | '\u{600}'..='\u{605}'
+            | '\u{61c}'
+            | '\u{180e}'
+            | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}'
+            | '\u{e000}'..='\u{f8ff}'
+            | '\u{feff}'
+            | '\u{fff9}'..='\u{fffb}'
+            | '\u{f0000}'..
+    );
+    c == ' ' || !(c.is_control() || c.is_whitespace() || hidden)
+}
+
+fn write_bytes(bytes: &[u8], out: &mut String) {
+    let quote = if bytes.contains(&b'\'') && !bytes.contains(&b'"') { '"' } else { '\'' };
+    out.push('b');
+    out.push(quote);
+    for byte in bytes {
+        match byte {
+            b'\n' => out.push_str("\\n"),
+            b'\t' => out.push_str("\\t"),
+            b'\r' => out.push_str("\\r"),
+            b'\\' => out.push_str("\\\\"),
+            byte if char::from(*byte) == quote => {
+                out.push('\\');
+                out.push(quote);
+            }
+            0x20..=0x7e => out.push(char::from(*byte)),
+            byte => out.push_str(&format!("\\x{byte:02x}")),
+        }
+    }
+    out.push(quote);
+}
+
+/// A float as Python writes it: the shortest digits that read back.
+pub(crate) fn float(number: f64) -> String {
+    if number.is_nan() {
+        return "nan".to_owned();
+    }
+    if number.is_infinite() {
+        return if number > 0.0 { "inf" } else { "-inf" }.to_owned();
+    }
+    let science = format!("{number:e}");
+    let (digits, exponent) = science.split_once('e').unwrap_or((&science, "0"));
+    let places = digits.split_once('.').map_or(0, |(_, places)| places.len());
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    if number != 0.0 && !(-4..16).contains(&exponent) {
+        return format::scientific(number, places);
+    }
+    let plain = format!("{number}");
+    if plain.contains('.') { plain } else { format!("{plain}.0") }
+}
