@@ -29,6 +29,8 @@ pub(crate) enum Command {
     States(Box<States>),
     /// The facts.
     Facts,
+    /// Put back what a run has changed, with these arguments.
+    Restore(Vec<String>),
     /// The help: of one command, or of all.
     Help(Option<&'static str>),
     /// The version.
@@ -154,6 +156,7 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, E
         "up" => daemon(args.skip(1), true),
         "run" => daemon(args.skip(1), false),
         "apply" | "show" | "single" | "pillar" => states(&first, args.skip(1)),
+        "restore" => Ok(Command::Restore(args.skip(1).collect())),
         "facts" => match args.nth(1) {
             None => Ok(Command::Facts),
             Some(other) => plain(other, "facts"),

@@ -1,17 +1,21 @@
 //! The state engine, called: a tree, a pillar and facts in, a run out.
 
-use crate::paths::Root;
+use crate::paths::{self, Data, Root};
 use crate::report::Run;
 use muster_protocol::event::Outcome;
 use muster_protocol::id::AgentId;
+use muster_states::backup::Backups;
 use muster_states::{Facts, Host, Options, Report, Selection, Tree};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
 /// The stack of the thread that renders and applies: templates may nest.
 const STACK_BYTES: usize = 8 << 20;
+/// How long a state's commands may take that have no timeout of their own: a run that never ends
+/// would keep the next one waiting for ever.
+const STATE_TIMEOUT: Duration = Duration::from_secs(4 * 3600);
 /// Warnings about one tree that are logged.
 const WARNINGS_MAX: usize = 20;
 
@@ -34,6 +38,11 @@ pub(crate) struct Engine {
     root: Root,
     agent_id: Option<AgentId>,
     journal: Option<PathBuf>,
+}
+
+/// What files were before the last runs.
+fn backups(root: &Root) -> Backups {
+    Backups::in_folder(Data::new(root.at(paths::DATA)).backups())
 }
 
 fn host(root: &Root) -> Host {
@@ -114,8 +123,13 @@ impl Engine {
         for warning in compiled.warnings().iter().take(WARNINGS_MAX) {
             tracing::warn!(%warning, "the state tree");
         }
-        let options =
-            Options { test: input.test, journal: self.journal.clone(), ..Options::default() };
+        let options = Options {
+            test: input.test,
+            journal: self.journal.clone(),
+            backups: Some(backups(&self.root)),
+            state_timeout: Some(STATE_TIMEOUT),
+            ..Options::default()
+        };
         let mut progress = |key: &str, state: &muster_states::StateReturn| {
             tracing::debug!(key, result = state.result, "a state ended");
         };

@@ -24,6 +24,7 @@ mod outbox;
 mod paths;
 mod renewal;
 mod report;
+mod restore;
 mod sampling;
 mod session;
 mod settings;
@@ -107,6 +108,11 @@ pub fn run(args: impl IntoIterator<Item = String>) -> Result<(), Failure> {
         Command::Help(Some(command)) => print(&args::help_of(command))?,
         Command::Version => print(&format!("muster-agent {VERSION}\n"))?,
         Command::Facts => local::facts(&root)?,
+        Command::Restore(args) => {
+            if !restore::restore(&root, &args)? {
+                return Err(Failure::States);
+            }
+        }
         Command::Up { config } => up::up(&root, config.as_deref())?,
         Command::Run { config, detached } => daemon(root, config.as_deref(), detached)?,
         Command::States(states) => match local::run(&root, &states)? {

@@ -1,6 +1,7 @@
 //! The state engine alone: `apply`, `show`, `single` and `pillar` on folders, and `facts`.
 
 mod ending;
+mod kept;
 mod progress;
 mod text;
 mod world;
@@ -9,7 +10,8 @@ use crate::args::{Stage, States, Verb};
 use crate::paths::Root;
 use anyhow::Context;
 use ending::Answer;
-use muster_states::{Compiled, Error, Kind, Options, Report, Selection};
+use kept::Kept;
+use muster_states::{Compiled, Error, JournalError, Kind, Options, Report, Selection, StateReturn};
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use world::World;
@@ -52,8 +54,8 @@ fn answer(root: &Root, states: &States) -> anyhow::Result<Answer> {
         Verb::Pillar if states.unmask => Answer::Data(pillar),
         Verb::Pillar => Answer::Data(masked(&pillar)),
         Verb::Show(stage, names) => show(&world, &pillar, *stage, names),
-        Verb::Single { function, args } => single(&world, states, &pillar, function, args)?,
-        Verb::Apply(names) => apply(&world, states, &pillar, names)?,
+        Verb::Single { function, args } => single(root, &world, states, &pillar, function, args)?,
+        Verb::Apply(names) => apply(root, &world, states, &pillar, names)?,
     })
 }
 
@@ -109,13 +111,14 @@ fn nothing(errors: &[Error]) -> Option<&str> {
 }
 
 fn apply(
+    root: &Root,
     world: &World,
     states: &States,
     pillar: &Value,
     names: &[String],
 ) -> anyhow::Result<Answer> {
     match world.compile(pillar, &selection(names)) {
-        Ok(compiled) => execute(world, states, &compiled),
+        Ok(compiled) => execute(root, world, states, &compiled),
         Err(errors) => match nothing(&errors) {
             Some(why) => Ok(Answer::Ran(Report::no_states(why))),
             None => Ok(Answer::not_compiled(errors)),
@@ -124,6 +127,7 @@ fn apply(
 }
 
 fn single(
+    root: &Root,
     world: &World,
     states: &States,
     pillar: &Value,
@@ -134,26 +138,42 @@ fn single(
         return Ok(Answer::broken("Invalid function passed".into(), Vec::new()));
     }
     match world.single(pillar, function, args) {
-        Ok(compiled) => execute(world, states, &compiled),
+        Ok(compiled) => execute(root, world, states, &compiled),
         Err(errors) => Ok(Answer::not_compiled(errors)),
     }
 }
 
-fn execute(world: &World, states: &States, compiled: &Compiled) -> anyhow::Result<Answer> {
+fn execute(
+    root: &Root,
+    world: &World,
+    states: &States,
+    compiled: &Compiled,
+) -> anyhow::Result<Answer> {
     for warning in compiled.warnings() {
         eprint(&format!("warning: {warning}\n"));
     }
-    let options = Options {
+    let kept = Kept::of(root, states);
+    let mut options = Options {
+        journal: kept.journal.clone(),
+        backups: kept.backups.clone(),
         test: states.test || world.flag("test"),
         failhard: world.flag("failhard"),
         only: states.only.clone(),
         ..Options::default()
     };
     let mut progress = progress::Progress::start(compiled.chunks().len());
-    let report = muster_states::run(compiled, &world.host, &options, &mut |key, _| {
-        progress.ended(key);
-    });
+    let mut run = |options: &Options| {
+        let ended = &mut |key: &str, _: &StateReturn| progress.ended(key);
+        muster_states::run(compiled, &world.host, options, ended)
+    };
+    let mut report = run(&options);
+    // Another run of these folders keeps the journal: this one goes without.
+    if matches!(report, Err(JournalError::Busy { .. })) {
+        options.journal = None;
+        report = run(&options);
+    }
     progress.clear();
+    kept.end();
     let report = report?;
     match &states.only {
         Some(only) if report.states().is_empty() => {

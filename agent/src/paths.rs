@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 pub(crate) const ROOT_VARIABLE: &str = "MUSTER_ROOT";
 /// Where user-data puts the bootstrap file.
 pub(crate) const BOOTSTRAP: &str = "/etc/muster/bootstrap.yaml";
+/// Another folder than [`DATA`] for what runs of states by hand keep.
+pub(crate) const DATA_VARIABLE: &str = "MUSTER_DATA";
 /// Settings of this machine.
 pub(crate) const SETTINGS: &str = "/etc/muster/agent.yaml";
 /// What the agent keeps.
@@ -43,6 +45,12 @@ impl Root {
     pub(crate) fn folder(&self) -> Option<&Path> {
         self.0.as_deref()
     }
+}
+
+/// The folder in which runs of states by hand keep their journals and what files were.
+pub(crate) fn by_hand(root: &Root) -> Data {
+    let named = std::env::var_os(DATA_VARIABLE).filter(|folder| !folder.is_empty());
+    Data::new(named.map_or_else(|| root.at(DATA), PathBuf::from))
 }
 
 /// The names below the data folder.
@@ -96,6 +104,16 @@ impl Data {
     /// Where the state engine is within that run.
     pub(crate) fn states_journal(&self) -> PathBuf {
         self.0.join("states.journal")
+    }
+
+    /// What files were before the last runs of states.
+    pub(crate) fn backups(&self) -> PathBuf {
+        self.0.join("backups")
+    }
+
+    /// Where the state engine is within a run by hand of some folders.
+    pub(crate) fn local_journal(&self, of: u64) -> PathBuf {
+        self.0.join(format!("local-{of:016x}.journal"))
     }
 
     /// The commands of the last minute.

@@ -213,6 +213,33 @@ fn a_tree_may_lie_in_several_folders() {
 }
 
 #[test]
+fn a_run_is_undone_by_its_name() {
+    let machine = Machine::new(&[TOP, MOTD]);
+    let restore = |words: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster-agent"));
+        command.arg("restore").args(words).env("MUSTER_ROOT", machine.root.path());
+        command.output().unwrap()
+    };
+    assert_eq!(text(&restore(&[]).stdout), "no run's files are kept\n");
+    for name in ["pluto", "charon"] {
+        machine.apply(&["--pillar", &format!("{{\"name\": \"{name}\"}}")]);
+    }
+    let runs = text(&restore(&[]).stdout);
+    assert_eq!(runs.lines().count(), 2, "{runs}");
+    let first = runs.split(' ').next().unwrap();
+    let refused = restore(&[first]);
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stdout));
+    assert!(text(&refused.stdout).contains("left: "), "{}", text(&refused.stdout));
+    assert!(restore(&["last", "--test"]).status.success());
+    assert_eq!(machine.motd().as_deref(), Some("hello charon\n"));
+    assert!(restore(&["last"]).status.success());
+    assert_eq!(machine.motd().as_deref(), Some("hello pluto\n"));
+    assert!(restore(&[first]).status.success());
+    assert_eq!(machine.motd(), None);
+    assert_eq!(restore(&["20200101T000000.000000"]).status.code(), Some(1));
+}
+
+#[test]
 fn facts_are_json() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster-agent"));

@@ -106,6 +106,7 @@ impl Case {
             other => panic!("the call '{other}' is not known here"),
         };
         command.args(words).args(args).args(["--out", "json"]);
+        command.env("MUSTER_DATA", self.base.join("data"));
         let may_be_dry = matches!(words[0], "apply" | "single");
         let mut opts = self.spec["opts"].as_object().unwrap().clone();
         for (name, value) in call["kwargs"].as_object().unwrap() {

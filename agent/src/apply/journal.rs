@@ -67,8 +67,6 @@ impl Journal {
     /// Notes that a run begins.
     pub(crate) fn begin(&mut self, job: &Job, revision: u64) -> Result<(), files::Error> {
         self.begins += 1;
-        // What is there is of an earlier run; this one may end before its first state.
-        files::remove(&self.data.states_journal())?;
         let entry = Entry { job: job.clone(), revision, begins: self.begins };
         let bytes = serde_json::to_vec(&entry).expect("an entry is plain JSON");
         files::write(&self.data.journal(), &bytes, Lasting::Process)

@@ -15,6 +15,7 @@ Commands:
   show    Show what a state tree compiles to: top, sls, high, low
   single  Apply one state function
   pillar  Show the pillar of a folder
+  restore Put back what a run of states has changed, or list the runs
   facts   Print what the agent knows of this machine, as JSON
   help    Show the help of a command
 
@@ -26,6 +27,8 @@ Options of run and up:
 
 Environment:
   MUSTER_ROOT      A folder that stands for the machine's /
+  MUSTER_DATA      Where runs by hand keep their journal and what files were
+                   [default: /var/lib/muster-agent]
   MUSTER_LOG       error, warn, info, debug or trace [default: info]
   MUSTER_SERVER_ID The instance's own id, where the machine has no DMI UUID
   NO_COLOR         No colours, also on a terminal

@@ -7,18 +7,22 @@
 pub(crate) mod accounts;
 pub(crate) mod command;
 pub(crate) mod files;
+pub(crate) mod temps;
 pub(crate) mod umask;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use accounts::Accounts;
 
-/// Folders whose renames wait to be put on disk together.
-const UNSETTLED_MAX: usize = 256;
+/// Paths that wait to be put on disk together.
+const UNSETTLED_MAX: usize = 4096;
+/// Up to so many are put on disk one by one: a whole filesystem has others' data to write, too.
+const SINGLY_MAX: usize = 16;
 /// Links that resolving one path may follow.
 const LINKS_MAX: usize = 40;
 
@@ -27,8 +31,9 @@ const LINKS_MAX: usize = 40;
 pub struct Host {
     root: Option<PathBuf>,
     accounts: Arc<Mutex<Option<Arc<Accounts>>>>,
-    /// Folders with renames that may not be on disk yet.
+    /// Paths that were renamed into place and may not be on disk yet.
     unsettled: Arc<Mutex<BTreeSet<PathBuf>>>,
+    temps: Arc<temps::Temps>,
 }
 
 impl Host {
@@ -83,27 +88,38 @@ impl Host {
         fs::read(self.followed(path)).ok().map(|data| String::from_utf8_lossy(&data).into_owned())
     }
 
-    /// Notes a rename: each folder is synced once for many, when the host settles.
-    pub(crate) fn renamed_in(&self, folder: &Path) -> io::Result<()> {
+    /// Notes that a path was renamed into place: many are put on disk together, when the host
+    /// settles.
+    pub(crate) fn renamed(&self, path: &Path) -> io::Result<()> {
         let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
-        unsettled.insert(folder.to_path_buf());
+        unsettled.insert(path.to_path_buf());
         let full = unsettled.len() >= UNSETTLED_MAX;
         drop(unsettled);
         if full { self.settle() } else { Ok(()) }
     }
 
-    /// Puts all renames so far on disk; a folder that is gone meanwhile needs none.
+    /// The same for a folder in which something was renamed or removed.
+    pub(crate) fn renamed_in(&self, folder: &Path) -> io::Result<()> {
+        self.renamed(folder)
+    }
+
+    /// Puts all that was written and renamed so far on disk; what is gone meanwhile needs none.
     pub(crate) fn settle(&self) -> io::Result<()> {
         let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
-        let folders = std::mem::take(&mut *unsettled);
+        let paths = std::mem::take(&mut *unsettled);
         drop(unsettled);
-        for folder in folders {
-            match files::sync_folder(&folder) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                other => other?,
-            }
+        let folders: BTreeSet<&Path> = paths.iter().filter_map(|path| path.parent()).collect();
+        if paths.len() <= SINGLY_MAX {
+            let files = paths.iter().map(PathBuf::as_path).filter(|path| !path.is_symlink());
+            return files.chain(folders).try_for_each(|path| on(path, fs::File::sync_all));
         }
-        Ok(())
+        let mut synced = BTreeSet::new();
+        folders.into_iter().try_for_each(|folder| {
+            on(folder, |file| {
+                let new = synced.insert(file.metadata()?.dev());
+                if new { Ok(nix::unistd::syncfs(file)?) } else { Ok(()) }
+            })
+        })
     }
 
     /// Users and groups as they are now.
@@ -118,6 +134,16 @@ impl Host {
                 fresh
             }
         }
+    }
+}
+
+/// Does something with an open file or folder, if it is there.
+fn on(path: &Path, work: impl FnOnce(&fs::File) -> io::Result<()>) -> io::Result<()> {
+    match fs::File::open(path).and_then(|file| work(&file)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        // Some filesystems cannot sync a folder; the rename itself has happened.
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+        other => other,
     }
 }
 

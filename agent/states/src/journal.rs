@@ -1,33 +1,95 @@
-//! The journal: which states a run has begun and ended, so that a crash can say where it was.
+//! The journal: which states a run has begun and ended, so that the next one goes on from there
+//! after a crash.
 //!
-//! One JSON object a line, each synced: `{"run": ..}`, `{"begin": tag}`, `{"end": tag, ..}`,
-//! `{"done": true}`. A run that finds a journal without `done` knows what it was doing.
+//! One JSON object a line. What the kernel has survives the process; a line is put on disk where
+//! a reboot must not forget it: that a command begins which must not be run twice, and the end.
+//! A run that finds a journal without an end appends to it. The file is locked while a run lasts.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Write};
+mod past;
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
-/// Bytes of a journal that are read back.
-const READ_MAX: u64 = 64 << 20;
+pub use past::Interrupted;
+pub(crate) use past::{Past, Seen};
+
+/// Bytes of changes and comment of one state that are kept.
+const KEPT_MAX: usize = 64 << 10;
 
 /// Why the journal could not be kept.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write the journal {path}: check the disk and its permissions")]
-pub struct JournalError {
-    path: PathBuf,
-    #[source]
-    source: io::Error,
+pub enum JournalError {
+    /// It cannot be written or read.
+    #[error("cannot keep the journal {path}: check the disk and its permissions")]
+    Io {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// Another run has it.
+    #[error("another run keeps the journal {path}: wait until that one has ended")]
+    Busy {
+        /// Where.
+        path: PathBuf,
+    },
 }
 
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Line {
-    Run { states: usize, test: bool },
-    Begin(String),
-    End { tag: String, result: Option<bool>, changed: bool },
+    /// A run starts, or goes on where an earlier one was interrupted; its states' fingerprint.
+    Run {
+        states: usize,
+        of: u64,
+    },
+    Begin {
+        key: String,
+        of: u64,
+    },
+    End {
+        key: String,
+        of: u64,
+        kept: Kept,
+    },
+    /// Temporary files are made in this folder.
+    Folder(PathBuf),
     Done(bool),
+}
+
+/// What is kept of a state that has ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pub(crate) result: Option<bool>,
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub(crate) changes: Map<String, Value>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub(crate) comment: String,
+    /// Its conditions kept it from running.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) skipped: bool,
+    /// It had been interrupted, and what it did is not known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) unknown: bool,
+}
+
+impl Kept {
+    /// The same, without what is too long to keep.
+    fn cut(mut self) -> Kept {
+        let bytes: usize = self.changes.iter().map(|(k, v)| k.len() + v.to_string().len()).sum();
+        if bytes + self.comment.len() > KEPT_MAX {
+            self.comment.truncate(self.comment.floor_char_boundary(KEPT_MAX / 4));
+            let short = "more than the journal keeps";
+            self.changes = Map::from_iter([("changed".to_owned(), Value::from(short))]);
+        }
+        self
+    }
 }
 
 /// An open journal.
@@ -35,97 +97,161 @@ enum Line {
 pub(crate) struct Journal {
     path: PathBuf,
     file: File,
+    past: Past,
 }
 
 impl Journal {
-    /// Starts a new journal in place of the old one.
-    pub(crate) fn start(path: &Path, states: usize, test: bool) -> Result<Journal, JournalError> {
-        let fail = |source| JournalError { path: path.to_path_buf(), source };
+    /// Opens the journal for a run of so many states: behind an interrupted run, or anew.
+    pub(crate) fn open(path: &Path, states: usize, of: u64) -> Result<Journal, JournalError> {
+        let fail = |source| JournalError::Io { path: path.to_path_buf(), source };
         let mut options = OpenOptions::new();
-        options.create(true).truncate(true).write(true);
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let file = options.open(path).map_err(fail)?;
-        let mut journal = Journal { path: path.to_path_buf(), file };
-        journal.write(&Line::Run { states, test })?;
+        options.create(true).read(true).append(true).mode(0o600);
+        let mut file = options.open(path).map_err(fail)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(JournalError::Busy { path: path.to_path_buf() });
+            }
+            Err(TryLockError::Error(source)) => return Err(fail(source)),
+        }
+        let mut past = Past::read(&mut file).map_err(fail)?;
+        // What is not a whole line was torn by the crash.
+        let keep = if past.is_interrupted() { past.bytes } else { 0 };
+        file.set_len(keep).map_err(fail)?;
+        file.seek(SeekFrom::End(0)).map_err(fail)?;
+        past.goes_on_as(of);
+        let mut journal = Journal { path: path.to_path_buf(), file, past };
+        journal.write(&Line::Run { states, of })?;
         Ok(journal)
     }
 
-    pub(crate) fn begin(&mut self, tag: &str) -> Result<(), JournalError> {
-        self.write(&Line::Begin(tag.to_owned()))
+    /// What an interrupted run says of a state.
+    pub(crate) fn seen(&self, key: &str, of: u64) -> Option<&Seen> {
+        self.past.seen(key, of)
     }
 
-    pub(crate) fn end(
-        &mut self,
-        tag: &str,
-        result: Option<bool>,
-        changed: bool,
-    ) -> Result<(), JournalError> {
-        self.write(&Line::End { tag: tag.to_owned(), result, changed })
+    /// The folders in which it may have left temporary files.
+    pub(crate) fn folders(&self) -> impl Iterator<Item = &Path> {
+        self.past.folders.iter().map(PathBuf::as_path)
     }
 
+    /// A state begins; `lasting` if a reboot must not forget it.
+    pub(crate) fn begin(&mut self, key: &str, of: u64, lasting: bool) -> Result<(), JournalError> {
+        self.write(&Line::Begin { key: key.to_owned(), of })?;
+        if lasting { self.sync() } else { Ok(()) }
+    }
+
+    pub(crate) fn end(&mut self, key: &str, of: u64, kept: Kept) -> Result<(), JournalError> {
+        self.write(&Line::End { key: key.to_owned(), of, kept: kept.cut() })
+    }
+
+    /// All is done, and on disk.
     pub(crate) fn done(&mut self) -> Result<(), JournalError> {
         self.write(&Line::Done(true))?;
-        let fail = |source| JournalError { path: self.path.clone(), source };
+        self.sync()
+    }
+
+    /// Who notes folders with temporary files here, from any thread.
+    pub(crate) fn folder_notes(&self) -> Result<FolderNotes, JournalError> {
+        let fail = |source| JournalError::Io { path: self.path.clone(), source };
+        Ok(FolderNotes(self.file.try_clone().map_err(fail)?))
+    }
+
+    fn sync(&self) -> Result<(), JournalError> {
+        let fail = |source| JournalError::Io { path: self.path.clone(), source };
         self.file.sync_data().map_err(fail)
     }
 
-    /// One write per line: what the kernel has survives the process; `done` is synced to disk.
     fn write(&mut self, line: &Line) -> Result<(), JournalError> {
-        let fail = |source| JournalError { path: self.path.clone(), source };
-        let mut text = serde_json::to_vec(line).map_err(|error| fail(error.into()))?;
-        text.push(b'\n');
-        self.file.write_all(&text).map_err(fail)
+        let fail = |source| JournalError::Io { path: self.path.clone(), source };
+        append(&mut self.file, line).map_err(fail)
     }
 }
 
-/// What an earlier run left behind.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Interrupted {
-    /// The state that had begun and not ended.
-    pub during: Option<String>,
-    /// States that had ended.
-    pub ended: usize,
-    /// States of that run in all.
-    pub states: usize,
+/// One write per line, at the end of the file whoever writes: lines never mix.
+fn append(file: &mut File, line: &Line) -> io::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    file.write_all(&text)
+}
+
+/// Notes folders with temporary files in a journal.
+#[derive(Debug)]
+pub(crate) struct FolderNotes(File);
+
+impl FolderNotes {
+    pub(crate) fn note(&mut self, folder: &Path) -> io::Result<()> {
+        append(&mut self.0, &Line::Folder(folder.to_path_buf()))
+    }
 }
 
 /// Tells where an earlier run stopped; `None` if it came to its end, or there was none.
 pub fn interrupted(path: &Path) -> Option<Interrupted> {
-    let file = File::open(path).ok()?;
-    let mut found = Interrupted::default();
-    for line in BufReader::new(io::Read::take(file, READ_MAX)).lines() {
-        // A torn last line is what a crash leaves.
-        let Ok(line) = serde_json::from_str::<Line>(&line.ok()?) else { break };
-        match line {
-            Line::Run { states, .. } => found.states = states,
-            Line::Begin(tag) => found.during = Some(tag),
-            Line::End { .. } => {
-                found.during = None;
-                found.ended += 1;
-            }
-            Line::Done(_) => return None,
-        }
-    }
-    Some(found)
+    let mut file = File::open(path).ok()?;
+    Past::read(&mut file).ok()?.interrupted()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn changed() -> Kept {
+        let changes = Map::from_iter([("diff".to_owned(), Value::from("x"))]);
+        Kept { result: Some(true), changes, ..Kept::default() }
+    }
+
     #[test]
     fn a_journal_tells_where_a_run_stopped() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("journal");
         assert_eq!(interrupted(&path), None);
-        let mut journal = Journal::start(&path, 3, false).unwrap();
-        journal.begin("a").unwrap();
-        journal.end("a", Some(true), true).unwrap();
-        journal.begin("b").unwrap();
+        let mut journal = Journal::open(&path, 3, 7).unwrap();
+        journal.begin("a", 1, false).unwrap();
+        journal.end("a", 1, changed()).unwrap();
+        journal.begin("b", 2, true).unwrap();
         let found = interrupted(&path).unwrap();
         assert_eq!((found.during.as_deref(), found.ended, found.states), (Some("b"), 1, 3));
-        journal.end("b", Some(true), false).unwrap();
+        journal.end("b", 2, Kept::default()).unwrap();
         journal.done().unwrap();
         assert_eq!(interrupted(&path), None);
+    }
+
+    #[test]
+    fn the_next_run_knows_what_had_begun_and_what_had_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let mut journal = Journal::open(&path, 3, 7).unwrap();
+        journal.folder_notes().unwrap().note(Path::new("/etc")).unwrap();
+        journal.begin("a", 1, false).unwrap();
+        journal.end("a", 1, changed()).unwrap();
+        journal.begin("b", 2, false).unwrap();
+        drop(journal);
+        // A torn line.
+        let mut file = OpenOptions::new().append(true).open(&path).unwrap();
+        file.write_all(b"{\"end\":{\"key\":\"b").unwrap();
+        drop(file);
+        for _ in 0..2 {
+            let journal = Journal::open(&path, 3, 7).unwrap();
+            assert_eq!(journal.seen("a", 1), Some(&Seen::Ended(changed())));
+            assert_eq!(journal.seen("b", 2), Some(&Seen::Begun));
+            assert_eq!(journal.seen("b", 3), None, "a state that is another now");
+            assert_eq!(journal.folders().collect::<Vec<_>>(), [Path::new("/etc")]);
+        }
+        // Another run only needs to know what may have been done by half.
+        let mut journal = Journal::open(&path, 3, 8).unwrap();
+        assert_eq!((journal.seen("a", 1), journal.seen("b", 2)), (None, Some(&Seen::Begun)));
+        journal.done().unwrap();
+        drop(journal);
+        assert_eq!(Journal::open(&path, 3, 7).unwrap().seen("b", 2), None);
+    }
+
+    #[test]
+    fn a_journal_is_kept_by_one_run_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("journal");
+        let kept = Journal::open(&path, 3, 7).unwrap();
+        assert!(matches!(Journal::open(&path, 3, 7), Err(JournalError::Busy { .. })));
+        drop(kept);
+        assert!(Journal::open(&path, 3, 7).is_ok());
     }
 }

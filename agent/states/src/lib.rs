@@ -7,6 +7,7 @@
 //! the controller; [`facts`] are Salt's grains. The crate knows no bus and starts no thread that
 //! outlives a call.
 
+pub mod backup;
 mod chunk;
 mod compile;
 mod data;

@@ -18,6 +18,8 @@ pub(crate) struct Outcome {
     pub(crate) skip_req: bool,
     /// The functions that a `module.run` called: its return has them for its name.
     pub(crate) names: Option<Box<[String]>>,
+    /// What came of it cannot be known: it had begun when the run before this one was interrupted.
+    pub(crate) unknown: bool,
 }
 
 impl Outcome {

@@ -147,6 +147,19 @@ impl Report {
         Report { states: IndexMap::from([("no_|-states_|-states_|-None".to_owned(), entry)]) }
     }
 
+    /// The same under other keys; of two that would be the same, the later one counts itself.
+    pub(crate) fn renamed(self, rename: impl Fn(&str) -> Option<String>) -> Report {
+        let mut states = IndexMap::with_capacity(self.states.len());
+        for (key, state) in self.states {
+            let mut key = rename(&key).unwrap_or(key);
+            if states.contains_key(&key) {
+                key = format!("{key} ({})", state.run_num);
+            }
+            states.insert(key, state);
+        }
+        Report { states }
+    }
+
     pub(crate) fn insert(&mut self, tag: String, state: StateReturn) {
         self.states.insert(tag, state);
     }

@@ -5,20 +5,24 @@ mod conditions;
 mod listen;
 mod only;
 mod parallel;
+mod resume;
 mod retry;
 mod status;
 
 use std::collections::{HashMap, HashSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::thread::Scope;
 use std::time::Duration;
 
+use crate::backup::{Backups, Recorder};
 use crate::chunk::Chunk;
 use crate::compile::Compiled;
 use crate::host::Host;
 use crate::host::command::Cancel;
+use crate::host::temps::sweep;
 use crate::journal::{Journal, JournalError};
 use crate::report::{Report, StateReturn};
+use crate::secret::Secrets;
 use crate::session::Session;
 use call::Caller;
 use parallel::Parallel;
@@ -34,6 +38,8 @@ pub struct Options {
     pub test: bool,
     /// Where to keep the journal, if anywhere.
     pub journal: Option<PathBuf>,
+    /// Where to keep what files were before this run, if anywhere.
+    pub backups: Option<Backups>,
     /// Stops the run from another thread.
     pub cancel: Cancel,
     /// Stops at the first state that fails.
@@ -49,23 +55,33 @@ pub struct Options {
 
 /// Runs all states; `progress` is told of each one that ended, with its key.
 ///
-/// A state that fails is in the report; only a journal that cannot be started is an error, and
-/// nothing has run then.
+/// A state that fails is in the report; only a journal that cannot be kept is an error, and
+/// nothing has run then. A journal whose run was interrupted is gone on with: what had ended and
+/// must not be done twice is not, and a command that was interrupted is reported as unknown. A
+/// dry run leaves the journal alone. Secrets of the pillar appear nowhere.
 pub fn run(
     compiled: &Compiled,
     host: &Host,
     options: &Options,
     progress: &mut dyn FnMut(&str, &StateReturn),
 ) -> Result<Report, JournalError> {
-    let count = compiled.chunks().len();
-    let journal = match &options.journal {
-        Some(path) => Some(Journal::start(path, count, options.test)?),
+    let journal = match options.journal.as_ref().filter(|_| !options.test) {
+        Some(path) => Some(opened(compiled, host, path)?),
         None => None,
     };
+    let recorder = options.backups.as_ref().filter(|_| !options.test).map(Recorder::new);
     let session = Session::default();
-    Ok(std::thread::scope(|scope| {
+    let secrets = Secrets::of(&compiled.pillar);
+    let report = std::thread::scope(|scope| {
         let mut runner = Runner {
-            caller: Caller { compiled, host, options, session: &session },
+            caller: Caller {
+                compiled,
+                host,
+                options,
+                session: &session,
+                secrets: &secrets,
+                recorder: recorder.as_ref(),
+            },
             scope,
             progress,
             journal,
@@ -79,7 +95,18 @@ pub fn run(
         };
         runner.all();
         runner.report
-    }))
+    });
+    host.note_temps(None);
+    Ok(report.renamed(|key| secrets.masked(key)))
+}
+
+/// Opens the journal and clears away what an interrupted run left.
+fn opened(compiled: &Compiled, host: &Host, path: &Path) -> Result<Journal, JournalError> {
+    let of = resume::fingerprint_of_all(compiled);
+    let journal = Journal::open(path, compiled.chunks().len(), of)?;
+    journal.folders().for_each(sweep);
+    host.note_temps(Some(journal.folder_notes()?));
+    Ok(journal)
 }
 
 struct Runner<'scope, 'env> {
@@ -128,6 +155,9 @@ impl<'env> Runner<'_, 'env> {
             self.stopped = false;
             self.listeners();
             self.all_ended();
+        }
+        if let Some(recorder) = self.caller.recorder {
+            recorder.end();
         }
         // The journal's end says that all is on disk.
         match self.caller.host.settle() {
@@ -235,7 +265,8 @@ impl<'env> Runner<'_, 'env> {
     }
 
     fn finish(&mut self, tag: String, state: StateReturn) {
-        (self.progress)(&tag, &state);
+        let shown = self.caller.secrets.masked(&tag);
+        (self.progress)(shown.as_deref().unwrap_or(&tag), &state);
         self.caller.session.done.borrow_mut().insert(tag.clone());
         if !state.changes.is_empty() {
             self.caller.session.changed.borrow_mut().insert(tag.clone());

@@ -6,6 +6,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use super::{Host, umask};
+use crate::backup::{keep, keep_all};
 
 /// Folders that a recursive removal may nest in.
 const DEPTH_MAX: usize = 256;
@@ -27,19 +28,24 @@ impl Access {
     }
 }
 
-/// Replaces a file atomically: a temporary file beside it, synced, then renamed over it.
+/// Replaces a file atomically: a temporary file beside it, then renamed over it.
 ///
-/// The rename itself is on disk when the host has settled.
+/// Both are on disk when the host has settled; files without which a machine does not start, or
+/// lets nobody in, are on disk before they take the old one's place.
 pub(crate) fn replace(host: &Host, path: &Path, data: &[u8], access: Access) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("/"));
+    host.makes_temp_in(folder);
     let mut temp = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
     temp.write_all(data)?;
     let mode = access.mode.unwrap_or_else(umask::new_file);
     own(temp.as_file(), temp.path(), access, mode)?;
-    temp.as_file().sync_all()?;
+    if is_vital(host, path) {
+        temp.as_file().sync_all()?;
+    }
+    keep(path);
     temp.persist(path).map_err(|error| error.error)?;
-    host.renamed_in(folder)
+    host.renamed(path)
 }
 
 /// Replaces a file, keeping the old one's owner and mode where nothing else is wanted.
@@ -67,13 +73,14 @@ pub(crate) fn replace_keeping(
 /// Copies a file to another place, whole or not at all; a file there is replaced.
 pub(crate) fn copy_file(host: &Host, from: &Path, to: &Path, access: Access) -> io::Result<()> {
     let folder = to.parent().unwrap_or(Path::new("/"));
+    host.makes_temp_in(folder);
     let mut temp = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
     let mut source = File::open(from)?;
     io::copy(&mut source, &mut temp)?;
-    own(temp.as_file(), temp.path(), access, access.mode.unwrap_or(0o644))?;
-    temp.as_file().sync_all()?;
+    own(temp.as_file(), temp.path(), access, access.mode.unwrap_or_else(umask::new_file))?;
+    keep(to);
     temp.persist(to).map_err(|error| error.error)?;
-    host.renamed_in(folder)
+    host.renamed(to)
 }
 
 /// Copies a file to the same name with an ending, owner and mode and all.
@@ -82,6 +89,19 @@ pub(crate) fn copy_beside(host: &Host, path: &Path, ending: &str) -> io::Result<
     copy.push(ending);
     let access = Access::of(&fs::metadata(path)?);
     replace_keeping(host, Path::new(&copy), &fs::read(path)?, Access::default(), access)
+}
+
+fn is_vital(host: &Host, path: &Path) -> bool {
+    const VITAL: [&str; 7] = [
+        "/etc/passwd",
+        "/etc/shadow",
+        "/etc/group",
+        "/etc/gshadow",
+        "/etc/fstab",
+        "/etc/sudoers",
+        "/etc/ld.so.preload",
+    ];
+    VITAL.iter().any(|vital| host.path(vital) == path)
 }
 
 fn own(file: &File, path: &Path, access: Access, mode: u32) -> io::Result<()> {
@@ -95,16 +115,9 @@ fn own(file: &File, path: &Path, access: Access, mode: u32) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(mode))
 }
 
-pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
-    match File::open(folder)?.sync_all() {
-        // Some filesystems cannot sync a folder; the rename itself has happened.
-        Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
-        other => other,
-    }
-}
-
 /// Sets owner and mode of what exists; a link is not followed.
 pub(crate) fn set_access(path: &Path, access: Access) -> io::Result<()> {
+    keep(path);
     if access.uid.is_some() || access.gid.is_some() {
         std::os::unix::fs::lchown(path, access.uid, access.gid)?;
     }
@@ -124,6 +137,7 @@ pub(crate) fn make_folders(path: &Path, access: Access) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         make_folders(parent, access)?;
     }
+    keep(path);
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
         Err(error) => Err(error),
@@ -136,6 +150,7 @@ pub(crate) fn make_folders(path: &Path, access: Access) -> io::Result<()> {
 
 /// Removes a file, a link, or a folder with all that is in it.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    keep_all(path);
     if fs::symlink_metadata(path)?.is_dir() {
         fs::remove_dir_all(path)
     } else {

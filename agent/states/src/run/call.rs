@@ -1,13 +1,16 @@
 //! Calling one state: conditions, the function, `check_cmd`, retries, the return.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use time::OffsetDateTime;
 
 use super::conditions::{self, Verdict};
+use super::resume::{self, Entry, Past};
 use super::retry::Retry;
 use super::{Options, Runner};
+use crate::backup::{self, Recorder};
 use crate::chunk::Chunk;
 use crate::compile::Compiled;
 use crate::function::args::{mode, text, truth};
@@ -16,6 +19,7 @@ use crate::host::command::Cancel;
 use crate::host::{Host, umask};
 use crate::outcome::Outcome;
 use crate::report::{Name, StateReturn};
+use crate::secret::Secrets;
 use crate::session::Session;
 
 /// What every call of a state needs, on whatever thread.
@@ -25,6 +29,8 @@ pub(super) struct Caller<'a> {
     pub(super) host: &'a Host,
     pub(super) options: &'a Options,
     pub(super) session: &'a Session,
+    pub(super) secrets: &'a Secrets,
+    pub(super) recorder: Option<&'a Arc<Recorder>>,
 }
 
 /// What is to be done with a state.
@@ -52,11 +58,13 @@ impl Runner<'_, '_> {
     }
 
     pub(super) fn call_low(&mut self, low: &Chunk, dry: bool, watch: bool) -> StateReturn {
-        let tag = low.tag();
         let test = self.caller.options.test || dry;
-        if !test {
-            self.note(|journal| journal.begin(&tag));
+        let entry = self.journal.as_ref().filter(|_| !test).map(|_| Entry::of(low, watch));
+        let past = entry.as_ref().map_or(Past::Nothing, |entry| self.past(low, entry));
+        if let Past::Instead(outcome) = past {
+            return self.instead(low, outcome, entry.as_ref());
         }
+        self.begins(entry.as_ref());
         let started = time_of_day();
         let mut millis = 0.0;
         // As in Salt, naming `parallel` at all makes retrying the thread's own matter.
@@ -91,15 +99,42 @@ impl Runner<'_, '_> {
             attempt += 1;
         };
         outcome.comment.insert_str(0, &told);
-        if !test {
-            let changed = !outcome.changes.is_empty();
-            self.note(|journal| journal.end(&tag, outcome.result, changed));
+        if let Past::Changed(before) = past {
+            resume::complete(&mut outcome, before);
         }
-        let mut state = StateReturn::new(low, outcome, num);
+        self.caller.secrets.mask_outcome(&mut outcome);
+        self.ends(low, entry.as_ref(), &outcome);
+        let mut state = self.caller.returned(low, outcome, num);
         state.start_time = started;
         state.duration = millis;
         state.parallel = apart && !dry && !state.skip_watch;
         state
+    }
+
+    /// The return of a state that an interrupted run has settled.
+    pub(super) fn instead(
+        &mut self,
+        low: &Chunk,
+        outcome: Outcome,
+        entry: Option<&Entry>,
+    ) -> StateReturn {
+        self.ends(low, entry, &outcome);
+        let num = self.next_num();
+        let mut state = self.caller.returned(low, outcome, num);
+        state.start_time = time_of_day();
+        state
+    }
+
+    pub(super) fn begins(&mut self, entry: Option<&Entry>) {
+        if let Some(Entry { key, of, lasting }) = entry {
+            self.note(|journal| journal.begin(key, *of, *lasting));
+        }
+    }
+
+    pub(super) fn ends(&mut self, low: &Chunk, entry: Option<&Entry>, outcome: &Outcome) {
+        if let Some(Entry { key, of, .. }) = entry {
+            self.note(|journal| journal.end(key, *of, resume::kept(low, outcome)));
+        }
     }
 
     /// The return of a state that did not run.
@@ -107,6 +142,7 @@ impl Runner<'_, '_> {
         let num = self.next_num();
         let outcome = Outcome { result: Some(result), ..Outcome::fine(comment) };
         let mut state = StateReturn::shown(self.chunk_at(chunk), outcome, num);
+        self.caller.secrets.mask_name(&mut state.name);
         state.state_ran = Some(false);
         state.start_time = time_of_day();
         state
@@ -131,6 +167,16 @@ impl<'a> Caller<'a> {
         Context { chunk: low, compiled, host, session, cancel, test }
     }
 
+    /// What a report tells of a state.
+    pub(super) fn returned(&self, low: &Chunk, outcome: Outcome, num: u64) -> StateReturn {
+        let mut state = StateReturn::new(low, outcome, num);
+        self.secrets.mask_name(&mut state.name);
+        if let Some(tag) = &mut state.event {
+            self.secrets.mask(tag);
+        }
+        state
+    }
+
     /// Calls a state once, after its conditions.
     pub(super) fn once(&self, low: &Chunk, test: bool, how: How) -> Outcome {
         let mask = match low.args.get("umask").filter(|mask| !mask.is_null()).map(text) {
@@ -142,7 +188,7 @@ impl<'a> Caller<'a> {
         };
         let cancel = self.cancel(low);
         let ctx = self.context(low, &cancel, test);
-        umask::with(mask, || {
+        self.scoped(mask, || {
             let outcome = match conditions::check(&ctx) {
                 Verdict::Fail(comment) => return Outcome::failed(comment),
                 Verdict::Skip(comment) => Outcome { skip_watch: true, ..Outcome::fine(comment) },
@@ -156,6 +202,11 @@ impl<'a> Caller<'a> {
         })
     }
 
+    /// Does a state's work under its mask; what it changes is kept.
+    fn scoped<T>(&self, mask: Option<u32>, work: impl FnOnce() -> T) -> T {
+        umask::with(mask, || backup::with(self.recorder, work))
+    }
+
     /// Calls a state on a thread of its own: its conditions were judged, Salt leaves its
     /// `check_cmd` without effect, and each attempt after the first tells of itself.
     pub(super) fn apart(&self, low: &Chunk, how: How) -> Called {
@@ -164,7 +215,7 @@ impl<'a> Caller<'a> {
         let mask = low.args.get("umask").map(text).and_then(|digits| mode(&digits));
         let cancel = self.cancel(low);
         let ctx = self.context(low, &cancel, false);
-        let mut outcome = umask::with(mask, || called(&ctx, how));
+        let mut outcome = self.scoped(mask, || called(&ctx, how));
         let mut attempts = 1;
         if let Some(retry) = Retry::of(low) {
             while attempts <= retry.attempts && outcome.result != Some(retry.until) {
@@ -172,7 +223,7 @@ impl<'a> Caller<'a> {
                     break;
                 }
                 let before = std::mem::take(&mut outcome.comment);
-                outcome = umask::with(mask, || called(&ctx, how));
+                outcome = self.scoped(mask, || called(&ctx, how));
                 let told = match outcome.comment.is_empty() {
                     true => String::new(),
                     false => Retry::told(attempts, &outcome),
@@ -206,7 +257,7 @@ pub(super) fn truth_of(low: &Chunk, key: &str) -> bool {
 
 impl StateReturn {
     /// What came of a state, before its times are set.
-    pub(super) fn new(low: &Chunk, outcome: Outcome, run_num: u64) -> StateReturn {
+    fn new(low: &Chunk, outcome: Outcome, run_num: u64) -> StateReturn {
         let mut state = StateReturn::shown(low, outcome, run_num);
         if truth_of(low, "no_log") {
             state.name = match state.name {

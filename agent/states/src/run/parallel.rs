@@ -7,10 +7,9 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use super::Runner;
 use super::call::{Called, How, truth_of};
 use super::conditions::{self, Verdict};
+use super::resume::{self, Entry, Past};
 use crate::chunk::Chunk;
-use crate::journal::Journal;
 use crate::outcome::Outcome;
-use crate::report::StateReturn;
 
 /// States that run at a time, where nothing else is said.
 const PARALLEL_MAX: usize = 32;
@@ -29,6 +28,8 @@ pub(super) struct Parallel {
 struct Begun {
     low: Chunk,
     num: u64,
+    entry: Option<Entry>,
+    past: Past,
 }
 
 impl Parallel {
@@ -60,7 +61,8 @@ impl Runner<'_, '_> {
         };
         if let Some(outcome) = kept {
             let num = self.next_num();
-            self.finish(low.tag(), StateReturn::new(low, outcome, num));
+            let state = self.caller.returned(low, outcome, num);
+            self.finish(low.tag(), state);
             return true;
         }
         let most = caller.options.parallel_max.unwrap_or(PARALLEL_MAX).clamp(1, PARALLEL_MAX);
@@ -68,7 +70,14 @@ impl Runner<'_, '_> {
             self.next_ended();
         }
         let tag = low.tag();
-        self.note(|journal| journal.begin(&tag));
+        let entry = self.journal.as_ref().map(|_| Entry::of(low, false));
+        let past = entry.as_ref().map_or(Past::Nothing, |entry| self.past(low, entry));
+        if let Past::Instead(outcome) = past {
+            let state = self.instead(low, outcome, entry.as_ref());
+            self.finish(tag, state);
+            return true;
+        }
+        self.begins(entry.as_ref());
         let num = self.next_num();
         if watch {
             self.next_num();
@@ -83,13 +92,14 @@ impl Runner<'_, '_> {
         let thread = std::thread::Builder::new().name("state".to_owned()).stack_size(STACK_BYTES);
         if thread.spawn_scoped(self.scope, work).is_err() {
             let outcome = Outcome::failed("Parallel process failed to return: no thread is left");
-            self.finish(tag, StateReturn::new(low, outcome, num));
+            let state = self.caller.returned(low, outcome, num);
+            self.finish(tag, state);
             return true;
         }
         let comment = "Started in a separate process";
         let outcome = Outcome { result: None, ..Outcome::fine(comment) };
-        self.report.insert(tag.clone(), StateReturn::new(low, outcome, num));
-        self.parallel.running.insert(tag, Begun { low: low.clone(), num });
+        self.report.insert(tag.clone(), self.caller.returned(low, outcome, num));
+        self.parallel.running.insert(tag, Begun { low: low.clone(), num, entry, past });
         true
     }
 
@@ -124,10 +134,15 @@ impl Runner<'_, '_> {
     }
 
     fn take_in(&mut self, tag: String, called: Called) {
-        let Some(Begun { low, num }) = self.parallel.running.remove(&tag) else { return };
-        let (result, changed) = (called.outcome.result, !called.outcome.changes.is_empty());
-        self.note(|journal: &mut Journal| journal.end(&tag, result, changed));
-        let mut state = StateReturn::new(&low, called.outcome, num);
+        let Some(begun) = self.parallel.running.remove(&tag) else { return };
+        let Begun { low, num, entry, past } = begun;
+        let mut outcome = called.outcome;
+        if let Past::Changed(before) = past {
+            resume::complete(&mut outcome, before);
+        }
+        self.caller.secrets.mask_outcome(&mut outcome);
+        self.ends(&low, entry.as_ref(), &outcome);
+        let mut state = self.caller.returned(&low, outcome, num);
         state.start_time = called.started;
         state.duration = called.millis;
         // Salt forgets it of one that was tried again.

@@ -12,6 +12,7 @@ use crate::chunk::Chunk;
 use crate::function::file::source;
 use crate::function::{Context, Lint, Plan, StateFunction};
 use crate::host::command::{CommandError, Exec};
+use crate::host::files::TEMPORARY;
 use crate::outcome::{Changes, Outcome};
 
 const TAKES: &[&str] = &[
@@ -191,8 +192,9 @@ fn put(
         Some(cwd) => ctx.host.followed(&cwd),
         None => std::env::temp_dir(),
     };
+    ctx.host.makes_temp_in(&folder);
     let mut builder = tempfile::Builder::new();
-    let mut file = builder.prefix(".muster-").suffix(extension).tempfile_in(folder)?;
+    let mut file = builder.prefix(TEMPORARY).suffix(extension).tempfile_in(folder)?;
     file.write_all(data)?;
     let accounts = ctx.host.accounts();
     if let Some(uid) = exec.runas.as_ref().and_then(|user| accounts.uid(user)) {

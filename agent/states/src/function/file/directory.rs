@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::perms::Perms;
 use super::{WINDOWS, not_absolute, parent};
+use crate::backup::{keep, keep_all};
 use crate::function::{Context, Plan, StateFunction};
 use crate::host::files::{make_folders, remove};
 use crate::outcome::{Changes, Outcome};
@@ -113,6 +114,8 @@ fn make(ctx: &Context<'_>, name: &str, step: Step) -> std::io::Result<Outcome> {
         if place.symlink_metadata().is_ok() {
             remove(&place)?;
         }
+        keep_all(&path);
+        keep(&place);
         std::fs::rename(&path, place)?;
     } else if let Some(forced) = step.foreseen.get("forced").and_then(Value::as_str) {
         remove(&path)?;

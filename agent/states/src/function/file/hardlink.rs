@@ -5,8 +5,9 @@ use std::os::unix::fs::MetadataExt;
 
 use super::perms::{self, Perms};
 use super::{not_absolute, parent};
+use crate::backup::keep;
 use crate::function::{Context, Plan, StateFunction};
-use crate::host::files::{Access, make_folders};
+use crate::host::files::{Access, TEMPORARY, make_folders};
 use crate::outcome::{Changes, Outcome, change};
 
 pub(in crate::function) struct Hardlink;
@@ -143,9 +144,11 @@ fn link(ctx: &Context<'_>, target: &str, perms: &Perms) -> std::io::Result<Outco
         changes.insert("forced".to_owned(), told.into());
     }
     let folder = path.parent().unwrap_or(&path);
-    let holder = tempfile::Builder::new().prefix(".muster-").tempdir_in(folder)?;
+    ctx.host.makes_temp_in(folder);
+    let holder = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(folder)?;
     let temp = holder.path().join("link");
     fs::hard_link(ctx.host.followed(target), &temp)?;
+    keep(&path);
     fs::rename(&temp, &path)?;
     ctx.host.renamed_in(folder)?;
     changes.insert("new".to_owned(), name.into());

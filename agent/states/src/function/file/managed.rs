@@ -14,7 +14,7 @@ use crate::chunk::Chunk;
 use crate::function::args::show_mode;
 use crate::function::{Context, Lint, Plan, StateFunction};
 use crate::host::command::{Exec, run};
-use crate::host::files::{Access, make_folders, replace, replace_keeping};
+use crate::host::files::{Access, TEMPORARY, make_folders, replace, replace_keeping};
 use crate::host::umask;
 use crate::outcome::{Changes, Outcome, change};
 
@@ -253,8 +253,8 @@ fn accepted(ctx: &Context<'_>, data: &[u8]) -> Result<(), Outcome> {
     let fail =
         |error: std::io::Error| Outcome::failed(format!("Unable to check_cmd file: {error}"));
     let folder = ctx.host.path("/tmp");
-    let mut temp =
-        tempfile::Builder::new().prefix("muster-check-").tempfile_in(folder).map_err(fail)?;
+    ctx.host.makes_temp_in(&folder);
+    let mut temp = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder).map_err(fail)?;
     std::io::Write::write_all(&mut temp, data).map_err(fail)?;
     let line = format!("{command} {}", temp.path().display());
     let output = run(ctx.host, &Exec::shell("/bin/sh", &line), ctx.cancel)

@@ -82,6 +82,9 @@ impl Gone {
                 let time = fs::metadata(&place).and_then(|meta| meta.modified());
                 time.is_ok_and(|time| time < before)
             });
+            if old {
+                crate::backup::keep(&place);
+            }
             match old.then(|| fs::remove_dir(&place)) {
                 None => {}
                 Some(Ok(())) => gone.deleted.push(path.clone()),

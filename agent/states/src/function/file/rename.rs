@@ -5,6 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::{not_absolute, parent};
+use crate::backup::{keep, keep_all};
 use crate::function::{Context, Plan, StateFunction};
 use crate::host::files::{Access, copy_file, make_folders, remove};
 use crate::outcome::{Outcome, change};
@@ -66,6 +67,8 @@ fn moved(ctx: &Context<'_>, from: &Path, to: &Path) -> io::Result<()> {
     {
         remove(to)?;
     }
+    keep_all(from);
+    keep(to);
     match fs::rename(from, to) {
         Err(error) if error.kind() == io::ErrorKind::CrossesDevices => carried(ctx, from, to)?,
         other => other?,

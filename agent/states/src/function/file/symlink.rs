@@ -5,8 +5,9 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 
 use super::{WINDOWS, not_absolute, parent, perms};
+use crate::backup::{keep, keep_all};
 use crate::function::{Context, Plan, StateFunction};
-use crate::host::files::{Access, make_folders, remove, set_access};
+use crate::host::files::{Access, TEMPORARY, make_folders, remove, set_access};
 use crate::outcome::{Changes, Outcome, change};
 
 pub(in crate::function) struct Symlink;
@@ -166,10 +167,12 @@ fn make(ctx: &Context<'_>, target: &str, owner: &Owner) -> io::Result<Outcome> {
     }
     // Made beside it and renamed over it: the name never leads nowhere.
     let folder = path.parent().unwrap_or(&path);
-    let holder = tempfile::Builder::new().prefix(".muster-").tempdir_in(folder)?;
+    ctx.host.makes_temp_in(folder);
+    let holder = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(folder)?;
     let temp = holder.path().join("link");
     std::os::unix::fs::symlink(target, &temp)?;
     set_access(&temp, access)?;
+    keep(&path);
     fs::rename(&temp, &path)?;
     Ok(Outcome::changed(format!("Created new symlink {name} -> {target}"), change("new", name)))
 }
@@ -196,6 +199,8 @@ fn set_aside(ctx: &Context<'_>, path: &std::path::Path) -> io::Result<Option<Str
         }
         remove(&place)?;
     }
+    keep_all(path);
+    keep(&place);
     fs::rename(path, place)?;
     Ok(None)
 }

@@ -60,6 +60,7 @@ fn link_backup(ctx: &Context<'_>, ending: &str) -> io::Result<()> {
         name
     };
     let (target, link) = (with(target), with(path));
+    crate::backup::keep(std::path::Path::new(&link));
     match std::fs::remove_file(&link) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
         _ => {}

@@ -103,6 +103,7 @@ fn touch(ctx: &Context<'_>, there: bool) -> std::io::Result<()> {
     let file = if there {
         File::open(&place)?
     } else {
+        crate::backup::keep(&place);
         let file = File::create_new(&place)?;
         ctx.host.renamed_in(place.parent().unwrap_or(&place))?;
         file
