@@ -5,12 +5,18 @@
 
 pub(crate) mod args;
 mod cmd;
+mod cron;
 pub(crate) mod file;
 mod group;
+mod host;
 mod module;
+mod mount;
 mod pkg;
 mod pkgrepo;
 mod service;
+mod ssh_auth;
+mod ssh_known_hosts;
+mod sysctl;
 mod test;
 mod user;
 
@@ -149,6 +155,12 @@ static REGISTRY: &[&[Function]] = &[
     service::ALL,
     user::ALL,
     group::ALL,
+    cron::ALL,
+    host::ALL,
+    mount::ALL,
+    ssh_auth::ALL,
+    ssh_known_hosts::ALL,
+    sysctl::ALL,
     test::ALL,
     module::ALL,
 ];

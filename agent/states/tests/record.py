@@ -99,13 +99,20 @@ def lay(folder):
         elif file.name != ".keepdir":
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_bytes(file.read_bytes())
+            if "shadow" not in place.name and place.parts[1] != "proc":
+                place.chmod(0o644)
 
 
-def kept(paths):
+def kept(paths, tools):
     """What files hold, and what folders are, with today as a mark."""
     today = str(int(time.time()) // 86400)
     out = ""
     for path in paths:
+        if path.startswith("crontab:"):
+            listed = [shutil.which("crontab", path=tools), "-u", path.split(":")[1], "-l"]
+            done = subprocess.run(listed, capture_output=True, text=True, check=False)
+            out += f"== {path}\n{done.stdout}"
+            continue
         file = pathlib.Path(path)
         if not file.exists():
             out += f"== {path} is missing\n"
@@ -194,7 +201,7 @@ def record(case):
             (case / f"{stem}.json").write_text(json.dumps(returned, indent=1) + "\n")
             (case / f"{stem}.tree").write_text(listing(root))
             if spec.get("keeps"):
-                (case / f"{stem}.machine").write_text(kept(spec["keeps"]))
+                (case / f"{stem}.machine").write_text(kept(spec["keeps"], more["PATH"]))
     spec["salt"] = subprocess.run(
         [sys.executable, "-c", "import salt.version as v; print(v.__version__)"],
         capture_output=True, text=True, check=True,

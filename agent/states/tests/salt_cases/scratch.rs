@@ -111,6 +111,11 @@ pub(crate) fn kept(root: &Path, paths: &Value) -> String {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     let today = format!(":{}:", since.as_secs() / 86_400);
     for path in paths.as_array().into_iter().flatten().map(|path| path.as_str().unwrap()) {
+        if let Some(user) = path.strip_prefix("crontab:") {
+            let tab = fs::read_to_string(root.join("var/spool/cron/crontabs").join(user));
+            out.push_str(&format!("== {path}\n{}", tab.unwrap_or_default()));
+            continue;
+        }
         let place = root.join(path.trim_start_matches('/'));
         let Ok(meta) = fs::metadata(&place) else {
             out.push_str(&format!("== {path} is missing\n"));
