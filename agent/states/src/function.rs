@@ -7,6 +7,7 @@ pub(crate) mod args;
 mod cmd;
 mod cron;
 pub(crate) mod file;
+mod git;
 mod group;
 mod host;
 mod module;
@@ -149,6 +150,7 @@ fn run<F: StateFunction>(ctx: &Context<'_>) -> Outcome {
 /// Every state function, by the file that has its module.
 static REGISTRY: &[&[Function]] = &[
     file::ALL,
+    git::ALL,
     cmd::ALL,
     pkg::ALL,
     pkgrepo::ALL,

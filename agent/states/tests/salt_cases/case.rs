@@ -36,12 +36,12 @@ pub(crate) fn run_case(folder: &Path) -> Vec<String> {
     scratch::copy(&folder.join("fixture"), &root, &root);
     scratch::copy(&folder.join("salt"), &base.join("salt"), &root);
     scratch::copy(&folder.join("pillar"), &base.join("pillar"), &root);
-    let before = fs::read_to_string(folder.join("expected.test.tree")).unwrap_or_default();
-    scratch::shape(&root, &before);
     if folder.join("setup.sh").is_file() {
         let setup = Command::new("sh").arg(folder.join("setup.sh")).arg(&root).output().unwrap();
         assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
     }
+    let before = fs::read_to_string(folder.join("expected.test.tree")).unwrap_or_default();
+    scratch::shape(&root, &before);
     let mut facts = facts::collect(&Host::new());
     facts.set("id", spec["id"].as_str().unwrap());
     for (name, value) in spec["grains"].as_object().unwrap() {

@@ -83,7 +83,10 @@ fn walk(root: &Path, folder: &Path, out: &mut Vec<String>) {
         let owner = owner(&meta);
         if meta.is_dir() {
             out.push(format!("d {mode:04o} {owner} - {shown}"));
-            walk(root, &path, out);
+            // What git keeps has times in it, and no two versions pack alike.
+            if !path.to_string_lossy().ends_with(".git") {
+                walk(root, &path, out);
+            }
         } else if meta.is_symlink() {
             let target = fs::read_link(&path).unwrap();
             let target = target.to_str().unwrap().replace(root.to_str().unwrap(), "@R@");

@@ -1,0 +1,17 @@
+# Repositories whose commits are always the same, for the setup.sh of a case to source.
+export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_SYSTEM=/dev/null LC_ALL=C
+export GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.org GIT_AUTHOR_DATE=2020-01-01T00:00:00Z
+export GIT_COMMITTER_NAME=A GIT_COMMITTER_EMAIL=a@example.org
+export GIT_COMMITTER_DATE=2020-01-01T00:00:00Z
+
+# start FOLDER: an empty repository on the branch main
+start() {
+    git init -q -b main "$1"
+}
+
+# commit FOLDER FILE TEXT: a commit that writes one file
+commit() {
+    echo "$3" > "$1/$2"
+    git -C "$1" add -A
+    git -C "$1" commit -q -m "$3"
+}
