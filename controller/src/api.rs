@@ -7,6 +7,7 @@
 mod cluster;
 mod keys;
 mod pools;
+mod states;
 mod told;
 mod users;
 mod workers;
@@ -117,6 +118,7 @@ impl Api {
             ("pool", "mark") => by.told(call, async |q| self.mark_pool(&q).await).await,
             ("image", "list") => by.told(call, async |q| self.image_list(&q).await).await,
             ("image", "set") => by.told(call, async |q| self.image_set(&q).await).await,
+            ("states", "push") => by.told(call, async |q| self.states_push(&q).await).await,
             ("tail", "open") => by.told(call, async |q| self.tail(&user, &q).await).await,
             ("tail", "suspect") => {
                 by.told(call, async |q| self.tail_suspect(&user, &q).await).await

@@ -136,6 +136,10 @@ pub struct States {
     /// A worker that was broken into says what it likes, and would get the pillar of any other.
     #[serde(default)]
     pub facts: Vec<String>,
+    /// How often the folders are looked at for changes, which then go to the workers by themselves;
+    /// not at all if absent.
+    #[serde(default)]
+    pub watch_secs: Option<u32>,
 }
 
 /// One pool.

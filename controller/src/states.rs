@@ -1,6 +1,9 @@
 //! Publishes what an agent shall be: the state tree as blobs by hash, its manifest, and the agent's
 //! desired state, signed, with its pillar sealed.
 
+mod push;
+mod watch;
+
 use crate::config;
 use crate::keys::Keys;
 use crate::lifecycle::Refused;
@@ -18,12 +21,14 @@ use muster_protocol::seal::{self, Sealed};
 use muster_protocol::subject;
 use muster_protocol::wire;
 use muster_protocol::worker::{Phase, Worker};
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tokio::sync::Mutex;
+
+pub(crate) use push::takes_states;
 
 /// How deep folders of a tree may nest.
 const DEPTH_MAX: usize = 64;
@@ -81,6 +86,8 @@ pub struct States {
     registry: Arc<Registry>,
     /// Blobs known to be stored; held over an upload, so that each goes once.
     stored: Mutex<HashSet<Hash>>,
+    /// What this controller gave to each agent last: the hashes of manifest and pillar.
+    given: std::sync::Mutex<HashMap<AgentId, (Hash, Hash)>>,
 }
 
 impl States {
@@ -95,7 +102,8 @@ impl States {
         registry: Arc<Registry>,
     ) -> States {
         let stored = Mutex::new(HashSet::new());
-        States { config, bus, jetstream, desired, keys, registry, stored }
+        let given = std::sync::Mutex::default();
+        States { config, bus, jetstream, desired, keys, registry, stored, given }
     }
 
     /// Stores the tree as it is now. Returns its manifest's blob.
@@ -136,9 +144,22 @@ impl States {
         let manifest = self.publish_tree().await?;
         let worker = self.registry.agent(agent).ok_or_else(|| Error::NotEnrolled(agent.clone()))?;
         let pillar = self.pillar(&worker).await?;
+        self.give(&worker, manifest, &pillar, apply).await
+    }
+
+    /// Publishes a tree and a pillar as one agent's desired state.
+    async fn give(
+        &self,
+        worker: &Worker,
+        manifest: Blob,
+        pillar: &str,
+        apply: bool,
+    ) -> Result<u64, Error> {
+        let agent = &worker.agent_id;
+        let given = (manifest.hash.clone(), Hash::of(pillar.as_bytes()));
         let keys = worker.keys.as_ref().ok_or_else(|| Error::NotEnrolled(agent.clone()))?;
         let sealed = Sealed::seal(pillar.as_bytes(), self.keys.xkey(), &keys.xkey)?;
-        let worker = self.next_revision(&worker).await?;
+        let worker = self.next_revision(worker).await?;
         let desired = Desired {
             agent_id: agent.clone(),
             generation: worker.generation,
@@ -150,6 +171,7 @@ impl States {
         let signed = self.keys.signer().sign(agent.as_str(), &desired)?;
         self.desired.put(agent.as_str(), wire::encode(&signed)).await?;
         tracing::debug!(agent_id = %agent, revision = worker.revision, "desired state published");
+        self.given().insert(agent.clone(), given);
         Ok(worker.revision)
     }
 
@@ -158,7 +180,12 @@ impl States {
     /// # Errors
     /// When the bus fails.
     pub async fn forget(&self, agent: &AgentId) -> Result<(), Error> {
+        self.given().remove(agent);
         Ok(self.desired.remove(agent.as_str()).await?)
+    }
+
+    fn given(&self) -> std::sync::MutexGuard<'_, HashMap<AgentId, (Hash, Hash)>> {
+        self.given.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
     async fn next_revision(&self, worker: &Worker) -> Result<Worker, Error> {

@@ -42,6 +42,7 @@ pub const CALLS: &[Call] = &[
     call("pool", "mark", Role::Operator),
     call("image", "list", Role::Viewer),
     call("image", "set", Role::Operator),
+    call("states", "push", Role::Operator),
     call("tail", "open", Role::Viewer),
     call("tail", "suspect", Role::Viewer),
     call("stats", "show", Role::Viewer),
@@ -133,11 +134,13 @@ mod backup;
 mod images;
 mod keys;
 mod people;
+mod states;
 
 pub use backup::{BackupPart, ClusterBackup};
 pub use images::{ImageList, ImageSet, ImageView};
 pub use keys::*;
 pub use people::*;
+pub use states::{PushView, StatesPush};
 
 /// Which workers: `compute-*`, `a,b`, or all of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -252,6 +252,8 @@ pub enum Source {
     Slurm,
     /// A call of the API and what came of it.
     Api,
+    /// The state tree.
+    States,
 }
 
 impl Source {
@@ -267,6 +269,7 @@ impl Source {
             Source::Security => "security",
             Source::Slurm => "slurm",
             Source::Api => "api",
+            Source::States => "states",
         }
     }
 }

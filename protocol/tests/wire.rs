@@ -8,9 +8,9 @@
 use muster_protocol::api::{
     Answer, BackupPart, CloudShow, ClusterBackup, ClusterDestroy, ClusterShow, CommandRun,
     CommandStarted, ImageList, ImageSet, KeyKind, KeyState, KeyView, KeysDrop, KeysRotate,
-    KeysShow, KeysView, Mark, PoolList, PoolMark, PoolMarking, PoolScale, PoolView,
-    ReconcileConfirm, Refusal, RefusalKind, RevocationsView, Rotation, SeriesView, StatsShow,
-    TailOpen, TailSuspect, Target, WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild,
+    KeysShow, KeysView, Mark, PoolList, PoolMark, PoolMarking, PoolScale, PoolView, PushView,
+    ReconcileConfirm, Refusal, RefusalKind, RevocationsView, Rotation, SeriesView, StatesPush,
+    StatsShow, TailOpen, TailSuspect, Target, WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild,
     WorkerTerminate, WorkerView,
 };
 use muster_protocol::api::{
@@ -335,6 +335,10 @@ fn the_api_is_as_it_was() {
     check("api.pool.mark", &PoolMark { pool, mark: PoolMarking::Freeze });
     check("api.image.set", &ImageSet { pool: "compute".parse().unwrap(), image });
     check("api.image.list", &ImageList {});
+    check("api.states.push", &StatesPush { target: Some(target.clone()), apply: true });
+    let worker = "compute-0001".parse().unwrap();
+    let pushed = PushView { worker, revision: Some(7), error: None };
+    check("api.states.push.answer", &Answer::Ok(vec![pushed]));
     check("api.cluster.destroy", &ClusterDestroy {});
     check("api.cluster.confirm", &ReconcileConfirm {});
     let after = Some("POOLS/compute".to_owned());

@@ -3,6 +3,7 @@
 mod check;
 mod rendered;
 mod single;
+mod syntax;
 
 use std::fmt;
 
@@ -25,6 +26,7 @@ use crate::tree::Tree;
 
 pub use rendered::rendered;
 pub use single::single;
+pub use syntax::syntax;
 
 /// What to apply.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -41,7 +41,9 @@ mod version;
 mod yaml;
 
 pub use chunk::Chunk;
-pub use compile::{Compiled, Request, Selection, compile, compile_request, rendered, single};
+pub use compile::{
+    Compiled, Request, Selection, compile, compile_request, rendered, single, syntax,
+};
 pub use error::{At, Error, Kind};
 pub use facts::Facts;
 pub use function::names as function_names;

@@ -170,6 +170,11 @@ impl Renderer {
         })
     }
 
+    /// Whether `source`, which came from `file`, is a template at all; if not, where and why.
+    pub(crate) fn parses(&self, file: &str, source: &str) -> Result<(), (u32, String)> {
+        self.engine.parses(file, source)
+    }
+
     /// The source line of each line that `source` renders to; `None` if that cannot be told.
     pub(crate) fn source_lines(&self, file: &str, source: &str, vars: &Vars) -> Option<Vec<u32>> {
         let plain = self.render(file, source, vars.clone()).ok()?;

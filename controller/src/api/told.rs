@@ -30,9 +30,9 @@ const TRIES_MAX: u32 = 2;
 /// Kinds of calls of all people that are counted at once; one more is told by itself.
 const SERIES_MAX: usize = 4096;
 /// The fields of a question that an event tells; no other, so that none tells a secret.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "target", "pool", "size", "count", "mark", "image", "force", "name", "role", "days", "all",
-    "verb",
+    "verb", "apply",
 ];
 /// Characters that an event holds of one field, or of an error.
 const CHARS_MAX: usize = 500;

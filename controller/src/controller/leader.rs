@@ -79,6 +79,11 @@ async fn take_over(
     start_hooks(core, stop, tasks).await?;
     let done = Arc::clone(&core.stats).feed(stop.clone());
     tasks.spawn(async { ("sinks", done.await.map_err(Into::into)) });
+    let done = Arc::clone(&core.states).watch(stop.clone());
+    tasks.spawn(async {
+        done.await;
+        ("states", Ok(()))
+    });
     start_reconciler(core, stop, tasks);
     Ok(())
 }

@@ -5,8 +5,8 @@
 
 use muster_protocol::api::{
     Answer, CloudShow, ClusterDestroy, ClusterShow, CommandRun, ImageList, ImageSet, PoolList,
-    PoolMark, PoolScale, ReconcileConfirm, StatsShow, TailOpen, TailSuspect, WorkerLaunch,
-    WorkerList, WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
+    PoolMark, PoolScale, ReconcileConfirm, StatesPush, StatsShow, TailOpen, TailSuspect,
+    WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
 };
 use muster_protocol::bus::Caller;
 use muster_protocol::command::{Command, Reply, Seen};
@@ -82,6 +82,7 @@ pub fn messages(bytes: &[u8]) {
         Frame,
         ImageList,
         ImageSet,
+        StatesPush,
         Manifest,
         PoolList,
         PoolMark,

@@ -173,6 +173,15 @@ impl Engine {
         }
     }
 
+    /// Whether `source`, which came from `file`, is a template at all; if not, where and why.
+    pub(super) fn parses(&self, file: &str, source: &str) -> Result<(), (u32, String)> {
+        let (options, source, removed) = Options::of(source);
+        match self.parsed(file, &source, &options) {
+            Ok(_) => Ok(()),
+            Err(Syntax { line, reason }) => Err((line + removed, Failure::syntax(reason).words())),
+        }
+    }
+
     pub(super) fn env(&self) -> &Environment<'static> {
         &self.env
     }

@@ -2,6 +2,7 @@
 
 mod check;
 mod folder;
+mod push;
 
 use super::Caller;
 use crate::failure::{Exit, Failure, OrNext, Result};
@@ -24,6 +25,8 @@ pub(crate) enum Command {
     Render(RenderArgs),
     /// Show what a state tree compiles to
     Show(ShowArgs),
+    /// Let the controller read its tree and pillars anew, and give workers what has changed
+    Push(push::Args),
 }
 
 /// What to check.
@@ -88,6 +91,7 @@ pub(crate) async fn run(command: &Command, caller: &Caller) -> Result<Exit> {
         }
         Command::Render(args) => render(args, caller),
         Command::Show(args) => show(args, caller),
+        Command::Push(args) => push::run(args, caller).await,
     }
 }
 
