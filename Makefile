@@ -43,7 +43,7 @@ bench: tools ## Measure the figures (slow: optimised builds)
 	@cargo build --profile agent -p muster-agent
 	@cargo build --profile agent -p muster -p muster-controller
 	@MUSTER_BIN_DIR="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/agent"; export MUSTER_BIN_DIR; \
-		exec cargo bench -p muster-agent -p muster-reactors -p muster-tests --bench '*' $(ARGS)
+		exec cargo bench -p muster-states -p muster-agent -p muster-reactors -p muster-tests --bench '*' $(ARGS)
 
 # New inputs stay in tests/fuzz/target; what is worth keeping is merged by hand (CONTRIBUTING.md).
 # RUSTC_BOOTSTRAP lets a stable compiler take the flags that cargo-fuzz passes.

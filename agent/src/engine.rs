@@ -132,6 +132,9 @@ impl Engine {
         };
         let mut progress = |key: &str, state: &muster_states::StateReturn| {
             tracing::debug!(key, result = state.result, "a state ended");
+            if let Some(tag) = &state.event {
+                tracing::info!(tag, key, result = state.result, "a state's event");
+            }
         };
         match muster_states::run(&compiled, &host, &options, &mut progress) {
             Ok(report) => told(&report),

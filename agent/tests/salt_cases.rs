@@ -6,6 +6,7 @@
 #[path = "../states/tests/salt_cases/compare.rs"]
 #[allow(dead_code, reason = "only the comparison of returns is of use here")]
 mod compare;
+#[allow(dead_code, reason = "the engine's own tests use more of it")]
 #[path = "../states/tests/salt_cases/scratch.rs"]
 mod scratch;
 
@@ -63,7 +64,7 @@ fn run_case(folder: &Path) -> Vec<String> {
     scratch::copy(&folder.join("pillar"), &base.join("pillar"), &root);
     let before = fs::read_to_string(folder.join("expected.test.tree")).unwrap_or_default();
     scratch::shape(&root, &before);
-    let machine = (spec["users"] == true).then(|| scratch::accounts(&base));
+    let machine = (spec["users"] == true).then(|| scratch::machine(&base, folder));
     let case = Case { spec, base, root, machine };
     let mut problems = Vec::new();
     for (name, test) in [("expected.test", true), ("expected", false), ("expected2", false)] {

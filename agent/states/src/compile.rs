@@ -20,6 +20,7 @@ use crate::opts::Opts;
 use crate::order::graph::{Graph, circle_error};
 use crate::order::{self, Step};
 use crate::render::{Renderer, Worlds};
+use crate::secret::Secrets;
 use crate::sls;
 use crate::top;
 use crate::tree::Tree;
@@ -120,6 +121,8 @@ pub fn compile_request(request: &Request<'_>) -> Result<Compiled, Vec<Error>> {
         }
         Err(mut errors) => {
             sls::relocate(renderer, &mut errors);
+            let secrets = Secrets::of(&pillar);
+            errors.iter_mut().for_each(|error| secrets.mask(&mut error.reason));
             Err(errors)
         }
     }

@@ -40,6 +40,9 @@ pub struct Options {
     pub journal: Option<PathBuf>,
     /// Where to keep what files were before this run, if anywhere.
     pub backups: Option<Backups>,
+    /// What was written is left to the kernel: a power cut may lose it, and the journal does not
+    /// know. For measurements, and images that are thrown away when that happens.
+    pub unsynced: bool,
     /// Stops the run from another thread.
     pub cancel: Cancel,
     /// Stops at the first state that fails.
@@ -160,7 +163,8 @@ impl<'env> Runner<'_, 'env> {
             recorder.end();
         }
         // The journal's end says that all is on disk.
-        match self.caller.host.settle() {
+        let options = self.caller.options;
+        match if options.unsynced { Ok(()) } else { self.caller.host.settle() } {
             Ok(()) => self.note(Journal::done),
             Err(error) => tracing::warn!(%error, "what this run wrote may not be on disk yet"),
         }

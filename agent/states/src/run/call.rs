@@ -59,7 +59,9 @@ impl Runner<'_, '_> {
 
     pub(super) fn call_low(&mut self, low: &Chunk, dry: bool, watch: bool) -> StateReturn {
         let test = self.caller.options.test || dry;
-        let entry = self.journal.as_ref().filter(|_| !test).map(|_| Entry::of(low, watch));
+        let secrets = self.caller.secrets;
+        let journal = self.journal.as_ref().filter(|_| !test);
+        let entry = journal.map(|_| Entry::of(low, watch, secrets));
         let past = entry.as_ref().map_or(Past::Nothing, |entry| self.past(low, entry));
         if let Past::Instead(outcome) = past {
             return self.instead(low, outcome, entry.as_ref());

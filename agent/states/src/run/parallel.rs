@@ -70,7 +70,7 @@ impl Runner<'_, '_> {
             self.next_ended();
         }
         let tag = low.tag();
-        let entry = self.journal.as_ref().map(|_| Entry::of(low, false));
+        let entry = self.journal.as_ref().map(|_| Entry::of(low, false, caller.secrets));
         let past = entry.as_ref().map_or(Past::Nothing, |entry| self.past(low, entry));
         if let Past::Instead(outcome) = past {
             let state = self.instead(low, outcome, entry.as_ref());

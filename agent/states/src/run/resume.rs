@@ -12,6 +12,7 @@ use crate::compile::Compiled;
 use crate::function::args::truth;
 use crate::journal::{Kept, Seen};
 use crate::outcome::{Changes, Outcome, change};
+use crate::secret::Secrets;
 
 /// What the interrupted run means for a state.
 pub(super) enum Past {
@@ -33,9 +34,13 @@ pub(super) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn of(low: &Chunk, watch: bool) -> Entry {
-        let key = if watch { format!("{} (reacting)", low.tag()) } else { low.tag() };
-        Entry { key, of: fingerprint(low), lasting: is_once(low) && !is_guarded(low) }
+    pub(super) fn of(low: &Chunk, watch: bool, secrets: &Secrets) -> Entry {
+        let of = fingerprint(low);
+        let tag = low.tag();
+        // Two keys may be the same without their secrets.
+        let tag = secrets.masked(&tag).map_or(tag, |masked| format!("{masked} [{of:016x}]"));
+        let key = if watch { format!("{tag} (reacting)") } else { tag };
+        Entry { key, of, lasting: is_once(low) && !is_guarded(low) }
     }
 }
 

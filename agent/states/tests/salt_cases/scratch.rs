@@ -54,7 +54,11 @@ pub(crate) fn shape(root: &Path, listing: &str) {
 /// A folder that stands for a machine with a few accounts, and what the case lays over it.
 pub(crate) fn machine(base: &Path, folder: &Path) -> PathBuf {
     let root = base.join("host");
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/salt_cases/machine");
+    // The agent's tests read this file, too.
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let places = ["tests/salt_cases/machine", "states/tests/salt_cases/machine"];
+    let own = places.map(|place| package.join(place)).into_iter().find(|own| own.is_dir());
+    let own = own.unwrap();
     for from in [&own, &folder.join("machine")] {
         copy(from, &root, &base.join("root"));
     }

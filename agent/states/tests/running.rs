@@ -1,0 +1,128 @@
+//! Runs that are cancelled, that have secrets in their pillar, and that tell of events.
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, also where it is called from")]
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use muster_states::{Facts, Host, Options, Report, Selection, StateReturn, Tree, compile, run};
+use serde_json::{Value, json};
+
+fn apply(
+    sls: &str,
+    pillar: &Value,
+    root: &Path,
+    options: &Options,
+    progress: &mut dyn FnMut(&str, &StateReturn),
+) -> Report {
+    let tree = Tree::from_files([("a.sls", sls)]);
+    let host = Host::under(root);
+    let selection = Selection::Sls(vec!["a".into()]);
+    let compiled = compile(&tree, &Facts::default(), pillar, &selection, &host).unwrap();
+    run(&compiled, &host, options, progress).unwrap()
+}
+
+#[test]
+fn a_cancelled_run_kills_its_command_and_tells_what_did_not_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let sls = "one: {test.nop: []}\n\
+               apart: {cmd.run: [{name: sleep 601}, {parallel: true}]}\n\
+               two: {cmd.run: [{name: touch begun; sleep 600 & sleep 600}]}\n\
+               three: {test.succeed_with_changes: []}\n\
+               four: {test.nop: [{listen: [{test: three}]}]}\n";
+    let options = Options::default();
+    let cancel = options.cancel.clone();
+    let begin = Instant::now();
+    let begun = dir.path().join("begun");
+    let waits = std::thread::spawn(move || {
+        while !begun.exists() && begin.elapsed() < Duration::from_secs(60) {
+            std::thread::yield_now();
+        }
+        cancel.cancel();
+    });
+    let report = apply(sls, &json!({}), dir.path(), &options, &mut |_, _| {});
+    waits.join().unwrap();
+    assert!(begin.elapsed() < Duration::from_secs(60));
+    let told: Vec<(&str, Option<bool>, bool)> = report
+        .states()
+        .values()
+        .map(|state| (state.id.as_str(), state.result, state.comment.contains("was cancelled")))
+        .collect();
+    let failed = Some(false);
+    let expected = [
+        ("one", Some(true), false),
+        ("apart", failed, true),
+        ("two", failed, true),
+        ("three", failed, true),
+        ("four", failed, true),
+    ];
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_state_that_takes_too_long_is_ended_unless_it_has_a_timeout() {
+    let dir = tempfile::tempdir().unwrap();
+    let sls = "long: {cmd.run: [{name: sleep 600}]}\n\
+               own: {cmd.run: [{name: sleep 0.2; echo x, timeout: 60}]}\n";
+    let limit = Some(Duration::from_millis(100));
+    let options = Options { state_timeout: limit, ..Options::default() };
+    let report = apply(sls, &json!({}), dir.path(), &options, &mut |_, _| {});
+    let states: Vec<&StateReturn> = report.states().values().collect();
+    assert!(states[0].comment.contains("longer than"), "{}", states[0].comment);
+    assert_eq!((states[0].result, states[1].result), (Some(false), Some(true)));
+}
+
+#[test]
+fn no_text_of_a_report_or_a_journal_shows_a_secret_of_the_pillar() {
+    let dir = tempfile::tempdir().unwrap();
+    let sls = r#"{% set p = pillar.db.password %}
+/conf:
+  file.managed:
+    - contents: |
+        user = {{ pillar.db.user }}
+        password = {{ p }}
+login:
+  cmd.run:
+    - name: echo "login {{ p }}"; echo "{{ p }}" >&2
+    - fire_event: told/{{ p }}
+fails:
+  test.fail_without_changes:
+    - comment: wrong {{ p }}
+apart:
+  cmd.run:
+    - name: printf %s "{{ p }}" | base64
+    - parallel: true
+dry:
+  cmd.run:
+    - name: echo "{{ p }}" for {{ pillar.db.user }}
+"#;
+    let secret = "Tr0ub4dor&3-horse";
+    let pillar = json!({"db": {"user": "webapp", "password": secret}});
+    for test in [true, false] {
+        std::fs::write(dir.path().join("conf"), "user = webapp\npassword = old\n").unwrap();
+        let journal = Some(dir.path().join("journal"));
+        let options = Options { test, journal, ..Options::default() };
+        let mut told = String::new();
+        let report = apply(sls, &pillar, dir.path(), &options, &mut |key, state| {
+            told += &format!("{key} {:?}\n", state);
+        });
+        told += &serde_json::to_string(&report).unwrap();
+        told += &std::fs::read_to_string(dir.path().join("journal")).unwrap_or_default();
+        assert!(!told.contains("Tr0ub4dor") && !told.contains("VHIwdWI0ZG9y"), "{told}");
+        assert!(told.contains("**********") && told.contains("webapp"), "{told}");
+        assert_eq!(report.states().len(), 5);
+    }
+    let conf = std::fs::read_to_string(dir.path().join("conf")).unwrap();
+    assert!(conf.contains(secret), "the file itself has it");
+}
+
+#[test]
+fn a_state_that_fires_an_event_names_its_tag() {
+    let dir = tempfile::tempdir().unwrap();
+    let sls = "a: {test.nop: [{fire_event: true}]}\nb: {test.nop: [{fire_event: my/tag}]}\n\
+               c: {test.nop: []}\n";
+    let mut events = Vec::new();
+    apply(sls, &json!({}), dir.path(), &Options::default(), &mut |_, state| {
+        events.push(state.event.clone());
+    });
+    assert_eq!(events, [Some("a".to_owned()), Some("my/tag".to_owned()), None]);
+}
