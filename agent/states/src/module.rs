@@ -38,7 +38,7 @@ use minijinja::value::Value;
 use minijinja::{Environment, Error};
 
 use crate::render::Scope;
-pub(crate) use call::{Call, Signature, is_invalid};
+pub(crate) use call::{Call, Signature, is_invalid, is_salts};
 pub(crate) use known::is_module;
 pub(crate) use loader::{salt, unsupported};
 
@@ -127,6 +127,7 @@ impl Function {
 #[derive(Debug)]
 pub(crate) struct Returned {
     pub(crate) value: Value,
-    /// Salt's `__context__['retcode']`: not 0 if the function told of a failure beside its value.
-    pub(crate) retcode: i32,
+    /// Salt's `__context__['retcode']`, if the function set it: not 0 tells of a failure beside the
+    /// value.
+    pub(crate) retcode: Option<i32>,
 }

@@ -21,6 +21,8 @@ pub(crate) struct Session {
     pub(crate) changed: Shared<HashSet<String>>,
     /// Keys of the states that have run.
     pub(crate) done: Shared<HashSet<String>>,
+    /// What the last function or command of a condition left in Salt's `__context__['retcode']`.
+    pub(crate) retcode: Shared<i32>,
 }
 
 /// A value that one state may leave for another. Nobody borrows it twice at a time.

@@ -39,7 +39,7 @@ impl StateFunction for Run {
     }
 
     fn watch(ctx: &Context<'_>) -> Outcome {
-        super::run::<Run>(ctx)
+        watched(ctx)
     }
 }
 
@@ -65,7 +65,7 @@ impl StateFunction for Wait {
     }
 
     fn watch(ctx: &Context<'_>) -> Outcome {
-        super::run::<Run>(ctx)
+        watched(ctx)
     }
 }
 
@@ -92,8 +92,20 @@ impl StateFunction for Watch {
     }
 
     fn watch(ctx: &Context<'_>) -> Outcome {
-        super::run::<Run>(ctx)
+        watched(ctx)
     }
+}
+
+/// Calls it for a watched state's change. Salt's return then names two of its own arguments, too.
+fn watched(ctx: &Context<'_>) -> Outcome {
+    let mut outcome = super::run::<Run>(ctx);
+    if let Some(names) = outcome.names.take() {
+        let listener = ctx.chunk.id.starts_with("listener_");
+        let own: &[&str] = if listener { &["sfun"] } else { &["sfun", "__reqs__"] };
+        let names = names.into_iter().chain(own.iter().map(|name| (*name).to_owned()));
+        outcome.names = Some(names.collect());
+    }
+    outcome
 }
 
 /// What a state calls.

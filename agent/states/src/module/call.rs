@@ -52,7 +52,12 @@ impl Signature {
 /// Marks an error that Salt itself raises: templates tell of it in other words than of Python's.
 #[derive(Debug, thiserror::Error)]
 #[error("a salt function failed")]
-pub(crate) struct Problem;
+struct Problem;
+
+/// Whether Salt itself raises an error, not Python.
+pub(crate) fn is_salts(error: &Error) -> bool {
+    std::error::Error::source(error).is_some_and(|cause| cause.is::<Problem>())
+}
 
 /// Whether a call failed for its arguments, which `module.run` tells in other words.
 pub(crate) fn is_invalid(error: &Error) -> bool {
@@ -67,7 +72,7 @@ pub(crate) struct Call<'a> {
     takes: Signature,
     args: Vec<Value>,
     kwargs: Vec<(String, Value)>,
-    retcode: Cell<i32>,
+    retcode: Cell<Option<i32>>,
 }
 
 impl<'a> Call<'a> {
@@ -80,7 +85,7 @@ impl<'a> Call<'a> {
     ) -> Result<Call<'a>, Error> {
         let Function { name, takes, .. } = *function;
         let call =
-            Call { scope: site.scope, site, name, takes, args, kwargs, retcode: Cell::new(0) };
+            Call { scope: site.scope, site, name, takes, args, kwargs, retcode: Cell::new(None) };
         call.judge().map_err(|problem| {
             Error::new(ErrorKind::MissingArgument, format!("{}() {problem}", call.short()))
         })?;
@@ -215,10 +220,10 @@ impl<'a> Call<'a> {
 
     /// Notes a failure that the return value does not tell.
     pub(super) fn set_retcode(&self, code: i32) {
-        self.retcode.set(code);
+        self.retcode.set(Some(code));
     }
 
-    pub(super) fn retcode(&self) -> i32 {
+    pub(super) fn retcode(&self) -> Option<i32> {
         self.retcode.get()
     }
 }

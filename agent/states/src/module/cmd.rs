@@ -105,9 +105,7 @@ fn execute(call: &Call<'_>, shell: Option<bool>, redirect: bool) -> Result<Outpu
     {
         output.code = 0;
     }
-    if !call.flag("ignore_retcode", false) {
-        call.set_retcode(output.code);
-    }
+    call.set_retcode(if call.flag("ignore_retcode", false) { 0 } else { output.code });
     Ok(output)
 }
 

@@ -145,6 +145,10 @@ fn command(ctx: &Context<'_>, line: &str, broken: i32) -> Result<i32, String> {
     };
     match run(ctx.host, &exec, ctx.cancel) {
         Ok(output) => {
+            // Salt runs it with `ignore_retcode`, which takes back what a function left.
+            if !output.timed_out {
+                *ctx.session.retcode.borrow_mut() = 0;
+            }
             let good = ctx.list("success_retcodes").contains(&output.code.to_string());
             Ok(if good { 0 } else { output.code })
         }
@@ -220,8 +224,13 @@ fn function(ctx: &Context<'_>, map: &Map<String, Value>) -> Result<Gave, String>
     let named = named.map(|(key, value)| (key.clone(), from_json(value))).collect();
     let called = function.call(ctx.renderer().site(), args, named);
     let returned = called.map_err(|error| error.detail().unwrap_or_default().to_owned())?;
-    if returned.retcode != 0 {
-        return Ok(Gave::Code(returned.retcode));
+    // As in Salt, a code stays until another function or command sets one, also for later states.
+    if let Some(code) = returned.retcode {
+        *ctx.session.retcode.borrow_mut() = code;
+    }
+    let code = *ctx.session.retcode.borrow();
+    if code != 0 {
+        return Ok(Gave::Code(code));
     }
     let result = to_json(&returned.value);
     let Some(key) = map.get("get_return").filter(|key| truth(key)).map(text) else {
@@ -248,6 +257,7 @@ pub(super) fn check_cmd(ctx: &Context<'_>, outcome: Outcome) -> Outcome {
     for line in commands.iter().map(text) {
         let exec = Exec { cwd: home(ctx, None), ..Exec::shell(&shell(ctx), &line) };
         let output = run(ctx.host, &exec, ctx.cancel);
+        *ctx.session.retcode.borrow_mut() = 0;
         if !output.is_ok_and(|output| output.code == 0) {
             let comment = "check_cmd determined the state failed".to_owned();
             return Outcome { result: Some(false), comment, ..outcome };

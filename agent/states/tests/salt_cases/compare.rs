@@ -67,6 +67,12 @@ fn normal(changes: &Value) -> Value {
     if let Some(pid) = changes.get_mut("pid") {
         *pid = "<pid>".into();
     }
+    // A `module.run` has what a command gave one level deeper.
+    for returned in changes.as_object_mut().into_iter().flat_map(|map| map.values_mut()) {
+        if let Some(pid) = returned.get_mut("pid") {
+            *pid = "<pid>".into();
+        }
+    }
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     if let Some(day) = changes.get_mut("lstchg").filter(|day| **day == since.as_secs() / 86_400) {
         *day = "<day>".into();

@@ -137,11 +137,7 @@ impl Run<'_> {
         args.plain.iter().chain(named).try_for_each(undefined::refuse)?;
         self.step(100)?;
         let found = function.call(&mut self.state, &args.into_values());
-        let found = found.map_err(|error| {
-            let function = error.kind() == ErrorKind::InvalidOperation;
-            let failure = Failure::from(error);
-            if function { failure.of_function() } else { failure }
-        })?;
+        let found = found.map_err(Failure::from)?;
         self.charge(&found)?;
         Ok(found)
     }

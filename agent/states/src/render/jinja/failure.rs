@@ -2,6 +2,8 @@
 
 use minijinja::{Error, ErrorKind};
 
+use crate::module;
+
 /// Which words Salt puts before a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::render) enum Class {
@@ -26,14 +28,6 @@ impl Failure {
         Failure { class: Class::Syntax, reason: reason.into() }
     }
 
-    /// The same, if it was no other class before, as a salt function's.
-    pub(super) fn of_function(self) -> Failure {
-        match self.class {
-            Class::Other => Failure { class: Class::Function, ..self },
-            Class::Undefined | Class::Syntax | Class::Function => self,
-        }
-    }
-
     /// What Salt says of it, but for the place.
     pub(in crate::render) fn words(&self) -> String {
         let reason = &self.reason;
@@ -56,6 +50,7 @@ impl From<Error> for Failure {
                 Class::Syntax
             }
             ErrorKind::BadSerialization => Class::Function,
+            _ if module::is_salts(&error) => Class::Function,
             _ => Class::Other,
         };
         let reason = error.detail().map_or_else(|| error.kind().to_string(), str::to_owned);

@@ -12,9 +12,6 @@ with_m:
 missing:
   module.run:
     - name: test.echo
-missing_two:
-  module.run:
-    - name: file.copy
 unknown:
   module.run:
     - name: no.such
@@ -38,7 +35,7 @@ raises:
   module.run:
     - name: test.exception
     - message: boo
-false:
+gives_false:
   module.run:
     - name: test.false
     - order: 1

@@ -22,7 +22,7 @@ named:
   module.run:
     - name: ignored
     - test.echo: [q]
-false:
+gives_false:
   module.run:
     - test.false:
     - test.true:

@@ -23,7 +23,7 @@ watches:
     - name: test.ping
     - watch:
       - file: file
-on:
+by_change:
   module.run:
     - test.echo: [changed]
     - onchanges:
