@@ -8,6 +8,7 @@ mod cmd;
 mod cron;
 pub(crate) mod file;
 mod git;
+mod grains;
 mod group;
 mod host;
 mod module;
@@ -157,6 +158,7 @@ static REGISTRY: &[&[Function]] = &[
     service::ALL,
     user::ALL,
     group::ALL,
+    grains::ALL,
     cron::ALL,
     host::ALL,
     mount::ALL,

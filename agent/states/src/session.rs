@@ -17,6 +17,8 @@ pub(crate) struct Session {
     pub(crate) packages: Shared<BTreeMap<String, Brought>>,
     /// What `file.accumulated` states gathered, for states that come later.
     pub(crate) accumulated: Shared<Accumulated>,
+    /// Names of the facts that a state took out.
+    pub(crate) grains_gone: Shared<HashSet<String>>,
     /// Keys of the states that changed something.
     pub(crate) changed: Shared<HashSet<String>>,
     /// Keys of the states that have run.

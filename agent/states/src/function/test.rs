@@ -1,5 +1,9 @@
 //! Salt's `test`: states that do nothing but tell what they are told to.
 
+mod pillar;
+
+use std::hash::{BuildHasher, Hasher, RandomState};
+
 use serde_json::{Value, json};
 
 use super::args::text;
@@ -16,6 +20,7 @@ pub(super) const ALL: &[Function] = &[
     Function::of::<FailWithChanges>(),
     Function::of::<ConfigurableTestState>(),
     Function::of::<ShowNotification>(),
+    Function::of::<pillar::CheckPillar>(),
 ];
 
 fn pretended() -> Changes {
@@ -58,7 +63,13 @@ fn fired(ctx: &Context<'_>) -> Outcome {
         .filter(|chunk| changed.contains(&chunk.tag()))
         .map(|chunk| format!("{}: {}", chunk.state, chunk.id))
         .collect();
-    Outcome::changed("Watch statement fired.", change("Requisites with changes", names))
+    let changes = match ctx.value("changes") {
+        Some(Value::Object(changes)) => changes.clone(),
+        Some(_) | None => change("Requisites with changes", names),
+    };
+    let comment = ctx.text("comment").unwrap_or_else(|| "Watch statement fired.".to_owned());
+    let result = Some(ctx.flag("result", true));
+    Outcome { result, ..Outcome::changed(comment, changes) }
 }
 
 pub(super) struct SucceedWithoutChanges;
@@ -114,9 +125,10 @@ impl StateFunction for FailWithoutChanges {
     type Step = ();
 
     fn check(ctx: &Context<'_>) -> Plan<()> {
-        let usual =
-            if ctx.test { "If we weren't testing, this would be a failure!" } else { "Failure!" };
-        Plan::failed(ctx.text("comment").unwrap_or_else(|| usual.to_owned()))
+        if ctx.test {
+            return Plan::failed("If we weren't testing, this would be a failure!");
+        }
+        Plan::failed(ctx.text("comment").unwrap_or_else(|| "Failure!".to_owned()))
     }
 
     fn apply(_: &Context<'_>, (): ()) -> Outcome {
@@ -162,30 +174,26 @@ impl StateFunction for ConfigurableTestState {
     type Step = Outcome;
 
     fn check(ctx: &Context<'_>) -> Plan<Outcome> {
-        let changes = match ctx.value("changes") {
-            Some(Value::Bool(false)) => Changes::new(),
-            None | Some(Value::Bool(true)) => pretended(),
-            Some(other) => {
-                let text = text(other);
-                return Plan::failed(random_refused("changes", &text));
-            }
+        let none = ctx.value("changes").is_some_and(|value| *value == Value::Bool(false));
+        let changes = match chosen(ctx, "changes") {
+            Ok(true) => pretended(),
+            Ok(false) => Changes::new(),
+            Err(problem) => return Plan::failed(problem),
         };
-        let result = match ctx.value("result") {
-            None | Some(Value::Bool(true)) => true,
-            Some(Value::Bool(false)) => false,
-            Some(other) => return Plan::failed(random_refused("result", &text(other))),
+        let result = match chosen(ctx, "result") {
+            Ok(result) => result,
+            Err(problem) => return Plan::failed(problem),
         };
         let comment = ctx.text("comment").unwrap_or_default();
         let real = Outcome { result: Some(result), ..Outcome::changed(comment.clone(), changes) };
-        if ctx.flag("allow_test_mode_failure", false) && !result {
-            return Plan::Done(real);
-        }
-        let told = if comment.is_empty() { "This is a test".to_owned() } else { comment };
-        let foreseen = Outcome {
-            result: if real.changes.is_empty() { Some(result) } else { None },
-            comment: told,
-            ..real.clone()
+        let failing = ctx.value("result").is_some_and(|value| *value == Value::Bool(false));
+        let told = if failing && ctx.flag("allow_test_mode_failure", false) {
+            Some(false)
+        } else {
+            none.then_some(true)
         };
+        let comment = if comment.is_empty() { "This is a test".to_owned() } else { comment };
+        let foreseen = Outcome { result: told, comment, ..real.clone() };
         Plan::Change { foreseen, step: real }
     }
 
@@ -198,11 +206,19 @@ impl StateFunction for ConfigurableTestState {
     }
 }
 
-fn random_refused(name: &str, value: &str) -> String {
-    format!(
-        "You have specified the state option '{name}' with invalid arguments. It must be either \
-         True, False, or 'Random' ('Random' is not supported here), not {value}"
-    )
+/// `True`, `False`, or `Random`: which of them is then drawn.
+fn chosen(ctx: &Context<'_>, name: &str) -> Result<bool, String> {
+    match ctx.value(name) {
+        None => Ok(true),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(other) if text(other).to_lowercase() == "random" => {
+            Ok(RandomState::new().build_hasher().finish().is_multiple_of(2))
+        }
+        Some(_) => Err(format!(
+            "You have specified the state option '{name}' with invalid arguments. It must be \
+             either True, False, or 'Random'"
+        )),
+    }
 }
 
 pub(super) struct ShowNotification;
