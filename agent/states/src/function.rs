@@ -3,6 +3,7 @@
 //! A function checks (reads only) and says what it would do; applying does just that. A dry run
 //! is the check alone. Each Salt module is one file here; each function in it has the same shape.
 
+mod archive;
 pub(crate) mod args;
 mod cmd;
 mod cron;
@@ -151,6 +152,7 @@ fn run<F: StateFunction>(ctx: &Context<'_>) -> Outcome {
 /// Every state function, by the file that has its module.
 static REGISTRY: &[&[Function]] = &[
     file::ALL,
+    archive::ALL,
     git::ALL,
     cmd::ALL,
     pkg::ALL,

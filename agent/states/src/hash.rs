@@ -17,6 +17,7 @@ pub(crate) fn to_hex(bytes: &[u8]) -> String {
 pub(crate) fn digest(algorithm: &str, data: &[u8]) -> Option<String> {
     Some(match algorithm {
         "md5" => md5_hex(data),
+        "sha1" => sha1_hex(data),
         "sha224" => to_hex(&Sha224::digest(data)),
         "sha256" => to_hex(&Sha256::digest(data)),
         "sha384" => to_hex(&Sha384::digest(data)),
@@ -45,6 +46,44 @@ pub(crate) fn algorithm_of(digest: &str) -> Option<&'static str> {
         128 => "sha512",
         _ => return None,
     })
+}
+
+/// SHA-1 (RFC 3174), for old checksum files only; it protects against accidents, not attackers.
+fn sha1_hex(data: &[u8]) -> String {
+    let mut state: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
+    let mut message = data.to_vec();
+    message.push(0x80);
+    while message.len() % 64 != 56 {
+        message.push(0);
+    }
+    message.extend_from_slice(&(data.len() as u64).wrapping_mul(8).to_be_bytes());
+    for block in message.chunks_exact(64) {
+        let mut words = [0_u32; 80];
+        for (word, bytes) in words.iter_mut().zip(block.chunks_exact(4)) {
+            *word = u32::from_be_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]);
+        }
+        for at in 16..80 {
+            let mixed = words[at - 3] ^ words[at - 8] ^ words[at - 14] ^ words[at - 16];
+            words[at] = mixed.rotate_left(1);
+        }
+        let [mut a, mut b, mut c, mut d, mut e] = state;
+        for (at, word) in words.iter().enumerate() {
+            let (mix, add) = match at / 20 {
+                0 => ((b & c) | (!b & d), 0x5a82_7999),
+                1 => (b ^ c ^ d, 0x6ed9_eba1),
+                2 => ((b & c) | (b & d) | (c & d), 0x8f1b_bcdc),
+                _ => (b ^ c ^ d, 0xca62_c1d6_u32),
+            };
+            let sum = a.rotate_left(5).wrapping_add(mix).wrapping_add(e);
+            let sum = sum.wrapping_add(add).wrapping_add(*word);
+            (e, d, c, b, a) = (d, c, b.rotate_left(30), a, sum);
+        }
+        for (word, add) in state.iter_mut().zip([a, b, c, d, e]) {
+            *word = word.wrapping_add(add);
+        }
+    }
+    let bytes: Vec<u8> = state.iter().flat_map(|word| word.to_be_bytes()).collect();
+    to_hex(&bytes)
 }
 
 /// MD5 (RFC 1321), for old checksum files only; it protects against accidents, not attackers.

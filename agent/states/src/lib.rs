@@ -19,6 +19,7 @@ pub mod fuzzing;
 mod hash;
 mod high;
 mod host;
+mod http;
 mod journal;
 mod low;
 mod module;

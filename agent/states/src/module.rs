@@ -41,6 +41,7 @@ use crate::render::Scope;
 pub(crate) use call::{Call, Signature, is_invalid, is_salts};
 pub(crate) use known::is_module;
 pub(crate) use loader::{salt, unsupported};
+pub(crate) use tidy::words;
 
 /// What a function does.
 type Body = fn(&Call<'_>) -> Result<Value, Error>;

@@ -69,11 +69,11 @@ fn faults_name_the_line_of_the_source_not_of_the_rendering() {
 fn every_fault_is_told_at_once() {
     let sls = "a:\n  file.nope: []\nb:\n  test.nop:\n    - require: [{test: zzz}]\nc:\n  \
                    file.managed:\n\
-               \x20   - name: /x\n    - selinux: {seuser: x}\n    - nonsense: 1\n";
+               \x20   - name: /x\n    - signature: true\n    - nonsense: 1\n";
     let found = faults(sls);
     assert_eq!(found.len(), 3, "{found:?}");
     assert!(found[0].starts_with("1: State 'file.nope' was not found"), "{found:?}");
-    assert!(found[1].starts_with("9: the argument 'selinux'"), "{found:?}");
+    assert!(found[1].starts_with("9: the argument 'signature'"), "{found:?}");
     assert!(found[2].starts_with("5: Referenced state"), "{found:?}");
 }
 
@@ -99,7 +99,7 @@ fn what_cannot_be_run_is_refused_with_its_line_and_what_to_do() {
         let found = faults(&format!("a:\n  {args}\n"));
         assert!(found.iter().any(|fault| fault.starts_with(expected)), "{found:?}");
     };
-    check("file.managed:\n    - source: https://x/y", "3: sources outside the state tree");
+    check("file.managed:\n    - source: ftp://x/y", "3: the source 'ftp://x/y'");
     check(
         "file.managed:\n    - contents: x\n    - template: mako",
         "4: the template engine 'mako'",

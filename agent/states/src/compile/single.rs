@@ -156,7 +156,7 @@ mod tests {
         );
         let int = said("test.nop", json!({"name": 5}));
         assert_eq!(int, "ID '5' is not formed as a string, but is a int");
-        let refused = said("file.managed", json!({"name": "/x", "selinux": {"seuser": "x"}}));
-        assert!(refused.starts_with("the argument 'selinux'"), "{refused}");
+        let refused = said("file.managed", json!({"name": "/x", "signature": true}));
+        assert!(refused.starts_with("the argument 'signature'"), "{refused}");
     }
 }

@@ -39,6 +39,7 @@ pub(crate) fn replace(host: &Host, path: &Path, data: &[u8], access: Access) -> 
     let mut temp = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
     temp.write_all(data)?;
     let mode = access.mode.unwrap_or_else(umask::new_file);
+    keep_attributes(path, temp.path());
     own(temp.as_file(), temp.path(), access, mode)?;
     if is_vital(host, path) {
         temp.as_file().sync_all()?;
@@ -102,6 +103,37 @@ fn is_vital(host: &Host, path: &Path) -> bool {
         "/etc/ld.so.preload",
     ];
     VITAL.iter().any(|vital| host.path(vital) == path)
+}
+
+/// The SELinux label of a file, if its filesystem has one.
+pub(crate) fn security_label(path: &Path) -> Option<String> {
+    let mut label = vec![0; 256];
+    let len = rustix::fs::getxattr(path, LABEL, &mut label).ok()?;
+    label.truncate(len);
+    Some(String::from_utf8_lossy(&label).trim_end_matches('\0').to_owned())
+}
+
+/// Gives a file a SELinux label.
+pub(crate) fn set_security_label(path: &Path, label: &str) -> io::Result<()> {
+    let flags = rustix::fs::XattrFlags::empty();
+    rustix::fs::setxattr(path, LABEL, label.as_bytes(), flags).map_err(io::Error::from)
+}
+
+const LABEL: &str = "security.selinux";
+
+/// Gives a new file the extended attributes of the one that it replaces: labels, lists of rights,
+/// capabilities. A filesystem that has none, or takes none, is let be.
+fn keep_attributes(old: &Path, new: &Path) {
+    let mut names = vec![0_u8; 4096];
+    let Ok(len) = rustix::fs::llistxattr(old, &mut names) else { return };
+    for name in names[..len].split(|byte| *byte == 0).filter(|name| !name.is_empty()) {
+        let mut value = vec![0_u8; 64 << 10];
+        let Ok(len) = rustix::fs::lgetxattr(old, name, &mut value) else { continue };
+        let flags = rustix::fs::XattrFlags::empty();
+        if let Err(error) = rustix::fs::lsetxattr(new, name, &value[..len], flags) {
+            tracing::debug!(%error, "an extended attribute is not kept");
+        }
+    }
 }
 
 fn own(file: &File, path: &Path, access: Access, mode: u32) -> io::Result<()> {

@@ -80,7 +80,7 @@ pub(super) fn folder(path: &str) -> String {
 }
 
 /// Words of a command line as `shlex.split` cuts them; `None` if a quote is left open.
-pub(super) fn words(line: &str) -> Option<Vec<String>> {
+pub(crate) fn words(line: &str) -> Option<Vec<String>> {
     let mut out = Vec::new();
     let mut word: Option<String> = None;
     let mut chars = line.chars();

@@ -18,7 +18,9 @@ pub(crate) fn copy(from: &Path, to: &Path, root: &Path) {
         if name == ".keepdir" {
             continue;
         }
-        if entry.file_type().unwrap().is_dir() {
+        if entry.file_type().unwrap().is_symlink() {
+            symlink(fs::read_link(entry.path()).unwrap(), to.join(name)).unwrap();
+        } else if entry.file_type().unwrap().is_dir() {
             copy(&entry.path(), &to.join(name), root);
         } else {
             let data = fs::read(entry.path()).unwrap();

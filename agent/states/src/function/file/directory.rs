@@ -55,20 +55,32 @@ impl StateFunction for Directory {
         let mut changes = Changes::new();
         match in_the_way(ctx, name) {
             Ok(Some((key, value))) => {
+                let backed = key == "backup";
                 changes.insert(key.to_owned(), Value::from(value));
-                changes.insert(name.to_owned(), json!({"directory": "new"}));
-                let comment = plan::comment(changes.iter().filter(|(key, _)| *key == name));
-                return Plan::change(comment, changes.clone(), Step { wanted, foreseen: changes });
+                if ctx.test && backed {
+                    let comment =
+                        format!("{name} would be backed up and replaced with a new directory");
+                    changes.insert(name.to_owned(), json!({"directory": "new"}));
+                    return Plan::change(
+                        comment,
+                        changes.clone(),
+                        Step { wanted, foreseen: changes },
+                    );
+                }
             }
             Ok(None) => {}
             Err(problem) => return Plan::failed(problem),
         }
+        let way = changes.len();
         match plan::differences(ctx, name, &wanted) {
             Ok(found) => changes.extend(found),
             Err(error) => return Plan::failed(format!("Failed to read {name}: {error}")),
         }
-        if changes.is_empty() {
-            return Plan::fine(format!("The directory {name} is in the correct state"));
+        if changes.len() == way {
+            let comment = format!("The directory {name} is in the correct state");
+            if ctx.test || changes.is_empty() {
+                return Plan::Done(Outcome { changes, ..Outcome::fine(comment) });
+            }
         }
         let comment = plan::comment(changes.iter());
         Plan::change(comment, changes.clone(), Step { wanted, foreseen: changes })
@@ -124,18 +136,19 @@ fn make(ctx: &Context<'_>, name: &str, step: Step) -> std::io::Result<Outcome> {
     if !ctx.host.stat(name).is_some_and(|meta| meta.is_dir()) {
         return create(ctx, name, &step.wanted.dir, changes);
     }
-    for key in ["forced", "backup"] {
-        let _told: Option<&Value> = step.foreseen.get(key);
-    }
     changes.extend(step.foreseen);
     if !step.wanted.children_only {
         changes.extend(step.wanted.dir.set(ctx.host, name, step.wanted.follow)?);
     }
-    for (path, perms) in plan::children(ctx, name, &step.wanted)? {
-        perms.set(ctx.host, &path, step.wanted.follow)?;
-    }
     if step.wanted.silent {
         changes = crate::outcome::change("recursion", "Changes silenced");
+    }
+    for (path, perms) in plan::children(ctx, name, &step.wanted)? {
+        // Salt tells the last owner and mode that it set beside those of each path.
+        changes.extend(perms.set(ctx.host, &path, step.wanted.follow)?);
+    }
+    if let Some(fault) = step.wanted.fault {
+        return Ok(Outcome { changes, ..Outcome::failed(fault) });
     }
     let mut comment = format!("Directory {name} updated");
     if step.wanted.children_only {
@@ -161,6 +174,7 @@ fn create(
     if !ctx.host.stat(parent(name)).is_some_and(|meta| meta.is_dir()) {
         if !ctx.flag("makedirs", false) {
             let problem = format!("No directory to create {name} in");
+            changes.insert(name.to_owned(), json!({"directory": "new"}));
             return Ok(Outcome { changes, ..Outcome::failed(problem) });
         }
         make_folders(&ctx.host.followed(parent(name)), access)?;

@@ -73,6 +73,11 @@ impl Perms {
         if problem.is_empty() || ctx.test { Ok(perms) } else { Err(problem) }
     }
 
+    /// A name as a report shows it: a number stays one.
+    pub(super) fn shown(name: &str) -> Value {
+        name.parse::<u32>().map_or_else(|_| Value::from(name), Value::from)
+    }
+
     /// As numbers.
     pub(super) fn access(&self, host: &Host) -> Access {
         let accounts = host.accounts();
@@ -88,10 +93,10 @@ impl Perms {
         let wanted = self.access(host);
         let mut changes = Changes::new();
         if let Some(user) = self.user.as_ref().filter(|_| wanted.uid != Some(meta.uid())) {
-            changes.insert("user".to_owned(), Value::from(user.as_str()));
+            changes.insert("user".to_owned(), Perms::shown(user));
         }
         if let Some(group) = self.group.as_ref().filter(|_| wanted.gid != Some(meta.gid())) {
-            changes.insert("group".to_owned(), Value::from(group.as_str()));
+            changes.insert("group".to_owned(), Perms::shown(group));
         }
         if let Some(mode) = self.mode.filter(|mode| *mode != meta.mode() & 0o7777)
             && !meta.is_symlink()

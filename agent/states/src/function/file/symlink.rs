@@ -22,8 +22,18 @@ pub(in crate::function) struct Owner {
 impl StateFunction for Symlink {
     const MODULE: &'static str = "file";
     const NAME: &'static str = "symlink";
-    const TAKES: &'static [&'static str] =
-        &["target", "force", "makedirs", "user", "owner", "group", "mode", "atomic", "backupname"];
+    const TAKES: &'static [&'static str] = &[
+        "target",
+        "force",
+        "makedirs",
+        "user",
+        "owner",
+        "group",
+        "mode",
+        "atomic",
+        "backupname",
+        "inherit_user_and_group",
+    ];
     const NEEDS: &'static [&'static str] = &["target"];
     const TOLERATES: &'static [&'static str] = &[
         "disallow_copy_and_unlink",
@@ -34,7 +44,6 @@ impl StateFunction for Symlink {
         WINDOWS[3],
         WINDOWS[4],
     ];
-    const REFUSES: &'static [&'static str] = &["inherit_user_and_group"];
     type Step = Owner;
 
     fn check(ctx: &Context<'_>) -> Plan<Owner> {
@@ -69,7 +78,17 @@ impl StateFunction for Symlink {
 }
 
 fn owner(ctx: &Context<'_>) -> Result<Owner, String> {
-    let (perms, mut problems) = perms::default_owner(ctx);
+    let (mut perms, mut problems) = perms::default_owner(ctx);
+    let meta = ctx.host.lstat(ctx.name()).filter(fs::Metadata::is_symlink);
+    if let Some(meta) = meta.filter(|_| ctx.flag("inherit_user_and_group", false)) {
+        let accounts = ctx.host.accounts();
+        if ctx.value("user").or(ctx.value("owner")).is_none() {
+            perms.user = Some(accounts.user_name(meta.uid()));
+        }
+        if ctx.value("group").is_none() {
+            perms.group = Some(accounts.group_name(meta.gid()));
+        }
+    }
     problems.extend(not_absolute(ctx.name()));
     let access = perms.access(ctx.host);
     match (access.uid, access.gid, problems.as_slice()) {
@@ -162,7 +181,12 @@ fn make(ctx: &Context<'_>, target: &str, owner: &Owner) -> io::Result<Outcome> {
             return Ok(Outcome::failed(problem));
         }
         if meta.is_dir() && path.symlink_metadata().is_ok() {
-            remove(&path)?;
+            // Salt takes no folder away for a link: what is in it could be anything.
+            let name = ctx.name();
+            return Ok(Outcome::failed(format!(
+                "Unable to create new symlink {name} -> {target}: [Errno 21] Is a directory: \
+                 '{name}'"
+            )));
         }
     }
     // Made beside it and renamed over it: the name never leads nowhere.

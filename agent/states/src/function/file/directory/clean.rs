@@ -42,6 +42,11 @@ impl Keep {
         }
     }
 
+    /// Whether a path stays, or its name is a part of one that does: so Salt's dry run asks.
+    pub(crate) fn mentions(&self, path: &str) -> bool {
+        self.0.iter().any(|kept| kept.contains(path))
+    }
+
     pub(crate) fn has(&self, path: &str) -> bool {
         self.0.contains(path)
     }

@@ -22,6 +22,8 @@ pub(super) struct Wanted {
     files: bool,
     dirs: bool,
     depth: usize,
+    /// What is wrong with `recurse`: told once the folder is there.
+    pub(super) fault: Option<String>,
     pub(super) silent: bool,
     pub(super) children_only: bool,
     pub(super) follow: bool,
@@ -46,22 +48,25 @@ pub(super) fn wanted(ctx: &Context<'_>) -> Result<Wanted, String> {
     let recurse = ctx.list("recurse");
     let has = |word: &str| recurse.iter().any(|own| own == word);
     const KNOWN: [&str; 6] = ["user", "group", "mode", "ignore_files", "ignore_dirs", "silent"];
-    if let Some(unknown) = recurse.iter().find(|word| !KNOWN.contains(&word.as_str())) {
-        return Err(format!(
-            "Types for \"recurse\" limited to \"user\", \"group\", \"mode\", \"ignore_files\", \
-             \"ignore_dirs\" and \"silent\", not \"{unknown}\""
-        ));
-    }
-    if has("user") && dir.user.is_none() {
-        return Err("user not specified, but configured as a target for recursive ownership \
-                    management"
+    if recurse.iter().any(|word| !KNOWN.contains(&word.as_str())) {
+        return Err("Types for \"recurse\" limited to \"user\", \"group\", \"mode\", \
+                    \"ignore_files\", \"ignore_dirs\", \"silent\"."
             .to_owned());
     }
-    if has("group") && dir.group.is_none() {
-        return Err("group not specified, but configured as a target for recursive ownership \
-                    management"
+    if has("ignore_files") && has("ignore_dirs") {
+        return Err("Must not specify \"recurse\" options \"ignore_files\" and \"ignore_dirs\" \
+                    at the same time."
             .to_owned());
     }
+    let unowned = |word: &str, own: &Option<String>| {
+        (has(word) && own.is_none()).then(|| {
+            format!(
+                "{word} not specified, but configured as a target for recursive ownership \
+                     management"
+            )
+        })
+    };
+    let fault = unowned("user", &dir.user).or_else(|| unowned("group", &dir.group));
     let inner = |mode: Option<u32>| Perms {
         user: dir.user.clone().filter(|_| has("user")),
         group: dir.group.clone().filter(|_| has("group")),
@@ -74,6 +79,7 @@ pub(super) fn wanted(ctx: &Context<'_>) -> Result<Wanted, String> {
         files: !has("ignore_files"),
         dirs: !has("ignore_dirs"),
         depth: depth.unwrap_or(usize::MAX),
+        fault,
         silent: has("silent"),
         children_only: ctx.flag("children_only", false),
         follow: ctx.flag("follow_symlinks", false),
@@ -104,7 +110,7 @@ pub(super) fn differences(ctx: &Context<'_>, name: &str, wanted: &Wanted) -> io:
         let (keep, exclude) = (Keep::of(ctx, name), ctx.list("exclude_pat"));
         for path in paths_below(ctx, name)? {
             let relative = path.strip_prefix(name).unwrap_or(&path).trim_start_matches('/');
-            if !keep.has(&path) && patterns::wanted(relative, &[], &exclude) {
+            if !keep.mentions(&path) && patterns::wanted(relative, &[], &exclude) {
                 changes.insert(path, json!({"removed": "Removed due to clean"}));
             }
         }
@@ -130,10 +136,13 @@ pub(super) fn children(
 ) -> io::Result<Vec<(String, Perms)>> {
     let Some((dirs, files)) = &wanted.below else { return Ok(Vec::new()) };
     let mut out = Vec::new();
-    for path in paths_below(ctx, name)? {
+    let mut paths = paths_below(ctx, name)?;
+    // A folder's files, then its folders, then what is in them: as Python walks.
+    paths.sort_by_cached_key(|path| walked(ctx, name, path));
+    for path in paths {
         let relative = path[name.len()..].trim_start_matches('/');
         let Some(meta) = ctx.host.lstat(&path) else { continue };
-        if relative.matches('/').count() > wanted.depth {
+        if relative.matches('/').count() >= wanted.depth {
             continue;
         }
         match meta.is_dir() {
@@ -143,6 +152,13 @@ pub(super) fn children(
         }
     }
     Ok(out)
+}
+
+/// Sorts a path below `name`: the folder it is in, then files before folders, then by name.
+fn walked(ctx: &Context<'_>, name: &str, path: &str) -> (String, bool, String) {
+    let folder = crate::function::file::parent(path);
+    let is_dir = ctx.host.lstat(path).is_some_and(|meta| meta.is_dir());
+    (folder[name.len().min(folder.len())..].to_owned(), is_dir, path.to_owned())
 }
 
 /// Salt's list of what will change.

@@ -70,7 +70,8 @@ fn found(ctx: &Context<'_>, key: &str) -> Result<Value, String> {
     };
     match &value {
         Value::Array(paths) => {
-            paths.iter().map(look).collect::<Result<Vec<_>, _>>().map(Value::from)
+            let texts = paths.iter().map(|path| look(path).map(|value| text(&value)));
+            Ok(Value::from(texts.collect::<Result<Vec<_>, _>>()?.join("\n")))
         }
         path => look(path),
     }

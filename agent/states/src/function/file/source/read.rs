@@ -1,0 +1,203 @@
+//! The contents of a source: read, fetched, rendered.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use minijinja::Value as Jinja;
+use serde_json::Value;
+use tempfile::NamedTempFile;
+
+use super::{Source, Sum, entry, find, redacted};
+use crate::function::Context;
+use crate::function::file::accumulated;
+use crate::http;
+use crate::render::python::from_json;
+use crate::render::{Vars, file_vars};
+
+/// A source as a file: the host's own, or a temporary copy.
+pub(crate) enum Fetched {
+    Own(PathBuf),
+    Copy(NamedTempFile),
+}
+
+impl Fetched {
+    pub(crate) fn path(&self) -> &Path {
+        match self {
+            Fetched::Own(path) => path,
+            Fetched::Copy(file) => file.path(),
+        }
+    }
+}
+
+/// A source as a file; what is fetched must hash to `sum`, if there is one.
+pub(crate) fn file(
+    ctx: &Context<'_>,
+    source: &Source,
+    sum: Option<&Sum>,
+) -> Result<Fetched, String> {
+    let local = |error: std::io::Error| format!("cannot keep a source: {error}");
+    match source {
+        Source::Local(path) => Ok(Fetched::Own(ctx.host.followed(path))),
+        Source::Tree { .. } => {
+            let copy = NamedTempFile::new().map_err(local)?;
+            fs::write(copy.path(), plain(ctx, source)?).map_err(local)?;
+            Ok(Fetched::Copy(copy))
+        }
+        Source::Remote(url) => {
+            if sum.is_none() && !ctx.flag("skip_verify", false) && !ctx.flag("use_etag", false) {
+                return Err(format!(
+                    "Unable to verify upstream hash of source file {}, please set source_hash or \
+                     set skip_verify or use_etag to True",
+                    redacted(url)
+                ));
+            }
+            let mut copy = NamedTempFile::new().map_err(local)?;
+            http::get(url, &mut copy, ctx.cancel)
+                .map_err(|error| format!("Failed to cache {}: {error}", redacted(url)))?;
+            match sum {
+                Some(sum) if !sum.matches(copy.path()) && !ctx.flag("skip_verify", false) => {
+                    let data = fs::read(copy.path()).map_err(local)?;
+                    Err(format!(
+                        "File is cached, but the hash ({}) does not match the specified hash ({})",
+                        sum.of(&data),
+                        sum.digest
+                    ))
+                }
+                _ => Ok(Fetched::Copy(copy)),
+            }
+        }
+    }
+}
+
+/// The bytes of a source as they are.
+pub(in crate::function::file) fn plain(
+    ctx: &Context<'_>,
+    source: &Source,
+) -> Result<Vec<u8>, String> {
+    match source {
+        Source::Tree { path, env } => {
+            let found = ctx.compiled.renderer(env).scope().tree.read(path);
+            let data = found.ok_or_else(|| format!("Source file salt://{path} not found"))?;
+            data.map_err(|error| error.to_string())
+        }
+        Source::Local(path) => fs::read(ctx.host.followed(path)).map_err(|error| error.to_string()),
+        Source::Remote(url) => {
+            let mut data = Vec::new();
+            http::get(url, &mut data, ctx.cancel)
+                .map_err(|error| format!("Failed to cache {}: {error}", redacted(url)))?;
+            Ok(data)
+        }
+    }
+}
+
+/// The text of a file of sums.
+pub(in crate::function::file) fn fetched_text(
+    ctx: &Context<'_>,
+    source: &str,
+) -> Result<String, String> {
+    let data = plain(ctx, &super::one(ctx, source)?)?;
+    Ok(String::from_utf8_lossy(&data).into_owned())
+}
+
+/// The contents of a source, rendered if `template` is set.
+pub(in crate::function) fn read(ctx: &Context<'_>, source: &Source) -> Result<Vec<u8>, String> {
+    let data = plain(ctx, source)?;
+    rendered(ctx, source, data, ctx.text("template").as_deref())
+}
+
+/// Compares a source with `source_hash`; `Err` tells how it differs.
+pub(in crate::function) fn verify(ctx: &Context<'_>, data: &[u8]) -> Result<(), String> {
+    let Some(given) = ctx.text("source_hash").filter(|given| !given.is_empty()) else {
+        return Ok(());
+    };
+    let sum = super::sum(ctx, ctx.name(), &given)?;
+    let actual = sum.of(data);
+    if actual == sum.digest {
+        return Ok(());
+    }
+    Err(format!(
+        "Specified {} checksum for {} ({}) does not match actual checksum ({actual})",
+        sum.algorithm,
+        ctx.name(),
+        sum.digest
+    ))
+}
+
+/// Bytes of a source, rendered by a template engine if one is named.
+pub(in crate::function::file) fn rendered(
+    ctx: &Context<'_>,
+    source: &Source,
+    data: Vec<u8>,
+    engine: Option<&str>,
+) -> Result<Vec<u8>, String> {
+    let (Source::Tree { path: file, .. } | Source::Local(file) | Source::Remote(file)) = source;
+    match engine {
+        None => Ok(data),
+        Some("jinja") => {
+            let text = String::from_utf8(data).map_err(|_| format!("{file} is not UTF-8"))?;
+            render(ctx, file, &text).map(String::into_bytes)
+        }
+        Some(engine) => Err(format!("Specified template format {engine} is not supported")),
+    }
+}
+
+/// The texts of `source` or `sources`, rendered; `None` if there are neither.
+pub(in crate::function::file) fn texts(ctx: &Context<'_>) -> Result<Option<Vec<String>>, String> {
+    let given = ctx.value("source").or_else(|| ctx.value("sources"));
+    let sources: Vec<Value> = match given.filter(|value| crate::function::args::truth(value)) {
+        None => return Ok(None),
+        Some(Value::Array(items)) => items.clone(),
+        Some(one) => vec![one.clone()],
+    };
+    let mut out = Vec::new();
+    for source in &sources {
+        let shown = entry(source);
+        let engine = ctx.text("template").unwrap_or_else(|| "jinja".to_owned());
+        let missing = |_| format!("Failed to load template file {shown}");
+        let found = find(ctx, source).map_err(missing)?;
+        let data = plain(ctx, &found)
+            .and_then(|data| rendered(ctx, &found, data, Some(&engine)))
+            .map_err(|problem| format!("Failed to load template file {shown}: {problem}"))?;
+        let text = String::from_utf8(data).map_err(|_| format!("{shown} is not UTF-8"))?;
+        if text.is_empty() {
+            return Err(format!("Failed to read rendered template file {shown}"));
+        }
+        out.push(text);
+    }
+    Ok(Some(out))
+}
+
+/// Renders a template with `defaults`, then `context` over them.
+pub(in crate::function::file) fn render(
+    ctx: &Context<'_>,
+    file: &str,
+    text: &str,
+) -> Result<String, String> {
+    let mut vars: Vars = file_vars(file);
+    let set = |vars: &mut Vars, key: &str, value: Jinja| {
+        vars.insert(key.to_owned(), value);
+    };
+    set(&mut vars, "name", Jinja::from(ctx.name()));
+    set(&mut vars, "source", Jinja::from(format!("salt://{file}")));
+    for key in ["user", "group", "mode"] {
+        let value = ctx.text(key).map_or_else(|| Jinja::from(()), Jinja::from);
+        set(&mut vars, key, value);
+    }
+    for key in ["defaults", "context"] {
+        match ctx.value(key) {
+            None => {}
+            Some(Value::Object(map)) => {
+                vars.extend(map.iter().map(|(name, value)| (name.clone(), from_json(value))));
+            }
+            Some(_) if key == "context" => {
+                return Err("Context must be formed as a dict".to_owned());
+            }
+            Some(_) => return Err("Defaults must be formed as a dict".to_owned()),
+        }
+    }
+    if let Some(gathered) = accumulated::for_template(ctx) {
+        vars.insert("accumulator".to_owned(), from_json(&gathered));
+    }
+    let rendered = ctx.renderer().render(file, text, vars);
+    rendered.map_err(|error| format!("{}: {error}", error.file))
+}
