@@ -19,6 +19,13 @@ FETCH_211 := nats-server-2.11
 endif
 export MUSTER_NATS_SERVER MUSTER_NATS_SERVER_211
 
+# Labs and bench compare with Salt; MUSTER_SALT_PYTHON names a Python that has it.
+ifeq ($(origin MUSTER_SALT_PYTHON),undefined)
+MUSTER_SALT_PYTHON := $(CURDIR)/.tools/salt/bin/python
+FETCH_SALT := salt
+endif
+export MUSTER_SALT_PYTHON
+
 help: ## Show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | while IFS='	' read -r target what; do \
 		printf '  make %-10s %s\n' "$$target" "$$what"; done
@@ -33,6 +40,7 @@ test: tools build ## Run all tests (some: ARGS="-p muster-protocol")
 
 test-labs: tools build ## Run the tests on a real OpenStack, VMs, packet filter, carbon-cache (as root on Debian)
 	@packaging/tools/labs
+	@$(if $(FETCH_SALT),packaging/tools/install $(FETCH_SALT))
 	@$(if $(ARGS),,MUSTER_LABS=1 cargo test -p muster-controller --test hooks namespace::)
 	@$(if $(ARGS),,MUSTER_LABS=1 cargo test -p muster-states --test machine_cases)
 	@status=0; cargo test -p muster-tests --features labs $(or $(ARGS),$(LABS)) || status=$$?; \
@@ -40,6 +48,7 @@ test-labs: tools build ## Run the tests on a real OpenStack, VMs, packet filter,
 
 # The agent is built alone, so that it has only the features it asks for.
 bench: tools ## Measure the figures (slow: optimised builds)
+	@$(if $(FETCH_SALT),packaging/tools/install $(FETCH_SALT))
 	@cargo build --profile agent -p muster-agent
 	@cargo build --profile agent -p muster -p muster-controller
 	@MUSTER_BIN_DIR="$${CARGO_TARGET_DIR:-$(CURDIR)/target}/agent"; export MUSTER_BIN_DIR; \

@@ -48,7 +48,7 @@ fn answer(root: &Root, states: &States) -> anyhow::Result<Answer> {
             let shown = json!({ "_errors": errors.iter().map(|_| MASK).collect::<Vec<_>>() });
             return Ok(Answer::broken(shown, errors));
         }
-        Err(errors) => return Ok(Answer::broken(pillar_failed(&errors), errors)),
+        Err(errors) => return Ok(Answer::broken(world.pillar_failed(&errors), errors)),
     };
     Ok(match &states.verb {
         Verb::Pillar if states.unmask => Answer::Data(pillar),
@@ -57,23 +57,6 @@ fn answer(root: &Root, states: &States) -> anyhow::Result<Answer> {
         Verb::Single { function, args } => single(root, &world, states, &pillar, function, args)?,
         Verb::Apply(names) => apply(root, &world, states, &pillar, names)?,
     })
-}
-
-/// Salt's words, which hide what is wrong; file, line and reason are told beside them.
-fn pillar_failed(errors: &[Error]) -> Value {
-    let first = "Pillar failed to render with the following messages:".to_owned();
-    let told = errors.iter().map(|error| match sls_of(error) {
-        Some(sls) => format!("Rendering SLS '{sls}' failed. Please see master log for details."),
-        None => error.reason.clone(),
-    });
-    std::iter::once(first).chain(told).collect()
-}
-
-/// The SLS that did not render.
-fn sls_of(error: &Error) -> Option<String> {
-    let file = error.at.as_ref().filter(|_| error.kind == Kind::Render)?.file.as_ref();
-    let name = file.strip_suffix(".sls")?;
-    Some(name.strip_suffix("/init").unwrap_or(name).replace('/', "."))
 }
 
 /// The same keys, with a mask for each value.
@@ -90,12 +73,13 @@ fn selection(names: &[String]) -> Selection {
 }
 
 fn show(world: &World, pillar: &Value, stage: Stage, names: &[String]) -> Answer {
-    match world.compile(pillar, &selection(names)) {
-        Ok(compiled) => Answer::Data(match stage {
-            Stage::Top => json!({ "base": compiled.selected() }),
-            Stage::Sls | Stage::High => compiled.high(),
-            Stage::Low => compiled.low(),
-        }),
+    let shown = world.show(pillar, &selection(names), |request| match stage {
+        Stage::Top => muster_states::show_top(request),
+        Stage::Sls | Stage::High => muster_states::show_high(request),
+        Stage::Low => muster_states::show_low(request),
+    });
+    match shown {
+        Ok(shown) => Answer::Data(shown),
         Err(errors) if nothing(&errors).is_some() => Answer::Data(match stage {
             Stage::Top | Stage::Sls | Stage::High => json!({}),
             Stage::Low => json!([]),

@@ -19,6 +19,8 @@ use serde_json::Value;
 /// A case laid out in a scratch folder.
 struct Case {
     spec: Value,
+    /// The options that name the folders of states and pillar.
+    roots: Vec<String>,
     base: PathBuf,
     root: PathBuf,
     /// The folder that stands for the machine, if the case changes accounts.
@@ -54,18 +56,37 @@ fn read(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
+/// Lays out `salt` (or `pillar`), which is base, and `salt-dev`, which is the environment dev.
+fn roots(folder: &Path, base: &Path, kind: &str) -> Vec<String> {
+    let option = if kind == "salt" { "--file-root" } else { "--pillar-root" };
+    let mut names = vec![kind.to_owned()];
+    let mut others: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with(&format!("{kind}-")))
+        .collect();
+    others.sort();
+    names.extend(others);
+    let mut options = Vec::new();
+    for name in names {
+        scratch::copy(&folder.join(&name), &base.join(&name), &base.join("root"));
+        let env = name.strip_prefix(&format!("{kind}-")).unwrap_or("base");
+        options.push(format!("{option}={env}={}", base.join(&name).display()));
+    }
+    options
+}
+
 fn run_case(folder: &Path) -> Vec<String> {
     let spec = read(&folder.join("case.json"));
     let dir = tempfile::tempdir().unwrap();
     let base = dir.path().canonicalize().unwrap();
     let root = base.join("root");
     scratch::copy(&folder.join("fixture"), &root, &root);
-    scratch::copy(&folder.join("salt"), &base.join("salt"), &root);
-    scratch::copy(&folder.join("pillar"), &base.join("pillar"), &root);
+    let roots = ["salt", "pillar"].map(|kind| roots(folder, &base, kind)).concat();
     let before = fs::read_to_string(folder.join("expected.test.tree")).unwrap_or_default();
     scratch::shape(&root, &before);
     let machine = (spec["users"] == true).then(|| scratch::machine(&base, folder));
-    let case = Case { spec, base, root, machine };
+    let case = Case { spec, roots, base, root, machine };
     let mut problems = Vec::new();
     for (name, test) in [("expected.test", true), ("expected", false), ("expected2", false)] {
         let expected = read(&folder.join(format!("{name}.json")));
@@ -92,6 +113,10 @@ impl Case {
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster-agent"));
         let args = call["args"].as_array().unwrap().iter().map(|arg| match arg {
             Value::String(text) => text.clone(),
+            // Several SLS are one argument of Salt's.
+            Value::Array(items) => {
+                items.iter().map(|item| item.as_str().unwrap()).collect::<Vec<_>>().join(",")
+            }
             other => other.to_string(),
         });
         let words: &[&str] = match call["fun"].as_str().unwrap() {
@@ -127,9 +152,7 @@ impl Case {
         if test && may_be_dry && call["kwargs"].get("test") != Some(&Value::Bool(false)) {
             command.arg("--test");
         }
-        for (option, folder) in [("--file-root", "salt"), ("--pillar-root", "pillar")] {
-            command.arg(option).arg(self.base.join(folder));
-        }
+        command.args(&self.roots);
         command.args(["--grains", &self.spec["grains"].to_string()]);
         command.args(["--opts", &Value::Object(opts).to_string()]);
         command.args(["--id", self.spec["id"].as_str().unwrap()]).env_remove("MUSTER_ROOT");

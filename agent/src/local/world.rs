@@ -4,7 +4,7 @@ use crate::args::{Data, States};
 use crate::files;
 use crate::paths::Root;
 use anyhow::Context;
-use muster_states::{Compiled, Error, Facts, Host, Opts, Request, Selection, Tree};
+use muster_states::{Compiled, Error, Facts, Host, Opts, Request, Selection, Tree, pillar};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
@@ -54,10 +54,20 @@ impl World {
 impl World {
     /// The pillar of this worker, with what the command line lays over it.
     pub(super) fn pillar(&self) -> Result<Value, Vec<Error>> {
-        let mut pillar =
-            muster_states::pillar::render_tree(&self.pillar_tree, self.facts.id(), &self.facts)?;
-        merge(&mut pillar, &Value::Object(self.over.clone()));
-        Ok(pillar)
+        pillar::render_request(&pillar::Request {
+            tree: &self.pillar_tree,
+            id: self.facts.id(),
+            facts: &self.facts,
+            opts: &self.opts,
+            over: Some(&self.over),
+            pillarenv: None,
+            local: Some(&self.host),
+        })
+    }
+
+    /// Salt's words, which hide what is wrong; file, line and reason are told beside them.
+    pub(super) fn pillar_failed(&self, errors: &[Error]) -> Value {
+        pillar::messages(errors, &self.opts).into()
     }
 
     fn request<'a>(&'a self, pillar: &'a Value, selection: &'a Selection) -> Request<'a> {
@@ -81,6 +91,16 @@ impl World {
         muster_states::compile_request(&self.request(pillar, selection))
     }
 
+    /// Shows a stage of the compilation.
+    pub(super) fn show(
+        &self,
+        pillar: &Value,
+        selection: &Selection,
+        stage: impl FnOnce(&Request<'_>) -> Result<Value, Vec<Error>>,
+    ) -> Result<Value, Vec<Error>> {
+        stage(&self.request(pillar, selection))
+    }
+
     /// Compiles one state function with its arguments.
     pub(super) fn single(
         &self,
@@ -94,18 +114,6 @@ impl World {
     /// Whether an option of Salt's is on.
     pub(super) fn flag(&self, option: &str) -> bool {
         self.opts.flag(option)
-    }
-}
-
-/// Lays one value over another: maps into maps.
-fn merge(base: &mut Value, over: &Value) {
-    match (base, over) {
-        (Value::Object(base), Value::Object(over)) => {
-            for (key, value) in over {
-                merge(base.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (base, over) => *base = over.clone(),
     }
 }
 

@@ -2,30 +2,33 @@
 
 mod check;
 mod rendered;
+mod show;
 mod single;
 mod syntax;
 
 use std::fmt;
 
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use crate::chunk::Chunk;
 use crate::error::{Error, Kind};
 use crate::facts::Facts;
-use crate::function;
-use crate::high::{self, High, extend, requisite_in};
+use crate::high::{self, extend, requisite_in};
 use crate::host::Host;
 use crate::low;
 use crate::opts::Opts;
 use crate::order::graph::{Graph, circle_error};
-use crate::order::{self, Step};
+use crate::order::{self, Sorted, Step};
 use crate::render::{Renderer, Worlds};
+use crate::requisite;
 use crate::secret::Secrets;
 use crate::sls;
-use crate::top;
-use crate::tree::Tree;
+use crate::target::Subject;
+use crate::top::{self, Matches};
+use crate::tree::{BASE, Tree};
 
 pub use rendered::rendered;
+pub use show::{show_high, show_low, show_top};
 pub use single::single;
 pub use syntax::syntax;
 
@@ -65,8 +68,8 @@ pub struct Compiled {
     pub(crate) graph: Graph,
     pub(crate) steps: Vec<Step>,
     chunks: Vec<Chunk>,
-    high: High,
-    selected: Vec<String>,
+    orders: Vec<f64>,
+    selected: Matches,
     warnings: Vec<Error>,
 }
 
@@ -96,31 +99,27 @@ pub fn compile(
 /// # Errors
 /// All faults of the tree that were found, before anything ran.
 pub fn compile_request(request: &Request<'_>) -> Result<Compiled, Vec<Error>> {
-    let Request { tree, facts, opts, selection, host, .. } = *request;
-    let refused = opts.check();
-    if !refused.is_empty() {
-        return Err(refused);
-    }
-    let null = request.pillar.is_null();
-    let pillar = if null { json!({}) } else { request.pillar.clone() };
-    let worlds = Worlds::new(Renderer::new(tree, facts, &pillar, host, opts));
-    let renderer = worlds.base();
-    let selected = match selection {
-        Selection::Sls(names) => names.clone(),
-        Selection::Highstate => match top::selected(renderer, facts, &pillar)? {
-            Some(names) if !names.is_empty() => names,
-            Some(_) | None => return Err(vec![nothing()]),
-        },
-    };
-    let top = *selection == Selection::Highstate;
-    match stages(renderer, &selected, top) {
-        Ok(Stages { high, chunks, graph, steps, mut warnings }) => {
-            sls::relocate(renderer, &mut warnings);
-            let facts = facts.clone();
-            Ok(Compiled { facts, pillar, worlds, graph, steps, chunks, high, selected, warnings })
+    let selected = Selected::of(request)?;
+    let stages = stages(&selected, request, true);
+    let Selected { worlds, pillar, matches, warnings: mut more } = selected;
+    match stages {
+        Ok(Stages { chunks, graph, steps, orders, mut warnings }) => {
+            sls::relocate(&worlds, &mut warnings);
+            more.extend(warnings);
+            Ok(Compiled {
+                facts: request.facts.clone(),
+                pillar,
+                worlds,
+                graph,
+                steps,
+                chunks,
+                orders,
+                selected: matches,
+                warnings: more,
+            })
         }
         Err(mut errors) => {
-            sls::relocate(renderer, &mut errors);
+            sls::relocate(&worlds, &mut errors);
             let secrets = Secrets::of(&pillar);
             errors.iter_mut().for_each(|error| secrets.mask(&mut error.reason));
             Err(errors)
@@ -128,47 +127,161 @@ pub fn compile_request(request: &Request<'_>) -> Result<Compiled, Vec<Error>> {
     }
 }
 
-/// What the stages come to.
-struct Stages {
-    high: High,
-    chunks: Vec<Chunk>,
-    graph: Graph,
-    steps: Vec<Step>,
+/// What was selected, and what renders it.
+struct Selected {
+    worlds: Worlds,
+    pillar: Value,
+    matches: Matches,
     warnings: Vec<Error>,
 }
 
-fn stages(renderer: &Renderer, selected: &[String], top: bool) -> Result<Stages, Vec<Error>> {
-    let (mut high, mut errors) = high::build(renderer, selected, top);
+impl Selected {
+    fn of(request: &Request<'_>) -> Result<Selected, Vec<Error>> {
+        let Request { tree, facts, opts, selection, host, .. } = *request;
+        let refused = opts.check();
+        if !refused.is_empty() {
+            return Err(refused);
+        }
+        let null = request.pillar.is_null();
+        let pillar = if null { json!({}) } else { request.pillar.clone() };
+        let mut opts = opts.clone();
+        if matches!(selection, Selection::Sls(_)) && opts.saltenv().is_none() {
+            opts.set("saltenv", BASE);
+        }
+        let worlds = Worlds::new(Renderer::new(tree, facts, &pillar, host, &opts));
+        let (matches, warnings) = match selection {
+            Selection::Sls(names) => {
+                let named = |name: &String| top::Selected { sls: name.clone(), at: None };
+                let saltenv = opts.saltenv().unwrap_or(BASE).to_owned();
+                (Matches::from([(saltenv, names.iter().map(named).collect())]), Vec::new())
+            }
+            Selection::Highstate => {
+                let nodegroups = opts.get("nodegroups");
+                let subject = Subject { id: facts.id(), facts, pillar: &pillar, nodegroups };
+                let found = top::selected(&worlds, &subject, &opts)?;
+                if found.matches.is_empty() {
+                    return Err(vec![nothing(
+                        "No Top file or master_tops data matches found. Please see master log for \
+                         details.",
+                    )]);
+                }
+                (found.matches, found.warnings)
+            }
+        };
+        Ok(Selected { worlds, pillar, matches, warnings })
+    }
+
+    /// The names of the SLS by environment.
+    fn to_json(&self) -> Value {
+        let names = |list: &Vec<top::Selected>| list.iter().map(|one| json!(one.sls)).collect();
+        let envs = self.matches.iter().map(|(env, list)| (env.clone(), names(list)));
+        Value::Object(envs.collect())
+    }
+}
+
+/// What the stages come to.
+struct Stages {
+    chunks: Vec<Chunk>,
+    graph: Graph,
+    steps: Vec<Step>,
+    orders: Vec<f64>,
+    warnings: Vec<Error>,
+}
+
+/// As far as the stages got, and why no further.
+#[derive(Default)]
+struct Draft {
+    /// SLS that were rendered, as `env:name`.
+    rendered: Vec<String>,
+    chunks: Vec<Chunk>,
+    sorted: Option<(Graph, Sorted)>,
+    errors: Vec<Error>,
+    warnings: Vec<Error>,
+}
+
+/// From what was selected to steps in order; `runnable` if it is to be run by this engine.
+fn stages(
+    selected: &Selected,
+    request: &Request<'_>,
+    runnable: bool,
+) -> Result<Stages, Vec<Error>> {
+    let Draft { chunks, sorted, errors, warnings, .. } = draft(selected, request, runnable);
+    match sorted {
+        Some((graph, Sorted { steps, orders })) if errors.is_empty() => {
+            Ok(Stages { chunks, graph, steps, orders, warnings })
+        }
+        Some(_) | None => Err(errors),
+    }
+}
+
+fn draft(selected: &Selected, request: &Request<'_>, runnable: bool) -> Draft {
+    let built = high::build(&selected.worlds, &selected.matches, request.opts);
+    let (mut high, mut errors) = (built.high, built.errors);
+    let mut draft = Draft { rendered: built.rendered, ..Draft::default() };
+    draft.warnings = std::mem::take(&mut high.warnings);
+    errors.append(&mut high.malformed);
+    // What was not read would be missed by everything that names it.
+    if !errors.is_empty() {
+        return Draft { errors, ..draft };
+    }
+    if high.is_empty() && *request.selection == Selection::Highstate && runnable {
+        return Draft { errors: vec![nothing("No states found for this minion")], ..draft };
+    }
     let extends = std::mem::take(&mut high.extends);
     errors.extend(extend::apply(&mut high, extends, false));
     let (extends, faults) = requisite_in::extensions(&high);
     errors.extend(faults);
     errors.extend(extend::apply(&mut high, extends, true));
-    high.apply_excludes();
-    if !errors.is_empty() {
-        return Err(errors);
+    high.apply_excludes(request.exclude);
+    let reached = errors.is_empty();
+    let (chunks, faults) = low::chunks(&high, requisite::watches);
+    draft.chunks = chunks;
+    if !reached {
+        return Draft { errors, ..draft };
     }
-    let (chunks, errors) = low::chunks(&high);
-    let (warnings, faults) = check::check(&chunks);
-    let errors = [errors, faults].concat();
-    let (graph, faults) = Graph::build(&chunks, &high.rendered, function::watches);
-    let mut errors = [errors, faults].concat();
-    let steps = order::sort(&graph, &chunks);
-    if steps.is_none() {
-        errors.push(circle_error(&graph, &chunks));
+    errors.extend(faults);
+    if runnable {
+        let (more, faults) = check::check(&draft.chunks);
+        draft.warnings.extend(more);
+        errors.extend(faults);
     }
-    match steps {
-        Some(steps) if errors.is_empty() => Ok(Stages { high, chunks, graph, steps, warnings }),
-        _ => Err(errors),
+    let (graph, faults) = Graph::build(&draft.chunks);
+    errors.extend(faults);
+    let sorted = order::sort(&graph, &draft.chunks);
+    if sorted.is_none() {
+        errors.push(circle_error(&graph, &draft.chunks));
     }
+    Draft { sorted: sorted.map(|sorted| (graph, sorted)), errors, ..draft }
 }
 
-fn nothing() -> Error {
-    Error::new(
-        Kind::Nothing,
-        None,
-        "No Top file or master_tops data matches found. Please see master log for details.",
-    )
+/// What a tree comes to for one worker, whether it can be run or not.
+pub(crate) struct Inspected {
+    pub(crate) rendered: Vec<String>,
+    pub(crate) chunks: Vec<Chunk>,
+    pub(crate) errors: Vec<Error>,
+    pub(crate) warnings: Vec<Error>,
+}
+
+/// Compiles as far as it goes; lines are those of the sources.
+pub(crate) fn inspect(request: &Request<'_>) -> Inspected {
+    let selected = match Selected::of(request) {
+        Ok(selected) => selected,
+        Err(errors) => {
+            let (rendered, chunks, warnings) = (Vec::new(), Vec::new(), Vec::new());
+            return Inspected { rendered, chunks, errors, warnings };
+        }
+    };
+    let Draft { rendered, mut chunks, mut errors, mut warnings, .. } =
+        draft(&selected, request, true);
+    warnings.extend(selected.warnings);
+    sls::relocate(&selected.worlds, &mut errors);
+    sls::relocate(&selected.worlds, &mut warnings);
+    sls::relocate_chunks(&selected.worlds, &mut chunks);
+    Inspected { rendered, chunks, errors, warnings }
+}
+
+fn nothing(reason: &str) -> Error {
+    Error::new(Kind::Nothing, None, reason)
 }
 
 impl Compiled {
@@ -178,8 +291,8 @@ impl Compiled {
     }
 
     /// The SLS that were selected, as the top file or the caller named them.
-    pub fn selected(&self) -> &[String] {
-        &self.selected
+    pub fn selected(&self) -> impl Iterator<Item = &str> {
+        self.selected.values().flatten().map(|selected| selected.sls.as_str())
     }
 
     /// All states, in the order of their declaration.
@@ -196,27 +309,5 @@ impl Compiled {
     /// What does no harm but has no effect either, e.g. an argument that no function knows.
     pub fn warnings(&self) -> &[Error] {
         &self.warnings
-    }
-
-    /// The high data after `extend`, `exclude` and requisites, as `state.show_highstate` shows it.
-    pub fn high(&self) -> Value {
-        self.high.to_json()
-    }
-
-    /// The low data in run order, as `state.show_lowstate` shows them.
-    pub fn low(&self) -> Value {
-        let low = |chunk: &Chunk| {
-            let mut map = Map::from_iter([
-                ("state".to_owned(), Value::from(chunk.state.as_str())),
-                ("name".to_owned(), Value::from(chunk.name.as_str())),
-                ("__sls__".to_owned(), Value::from(chunk.sls.as_str())),
-                ("__env__".to_owned(), Value::from(chunk.saltenv.as_str())),
-                ("__id__".to_owned(), Value::from(chunk.id.as_str())),
-                ("fun".to_owned(), Value::from(chunk.fun.as_str())),
-            ]);
-            map.extend(chunk.args.clone());
-            Value::Object(map)
-        };
-        self.ordered().map(low).collect()
     }
 }

@@ -180,6 +180,11 @@ pub(crate) fn find(module: &str, name: &str) -> Option<&'static Function> {
     registry().find(|function| function.module == module && function.name == name)
 }
 
+/// Whether this engine has functions of a module.
+pub(crate) fn has_module(module: &str) -> bool {
+    registry().any(|function| function.module == module)
+}
+
 /// Whether a module reacts to watched states.
 pub(crate) fn watches(module: &str) -> bool {
     registry().any(|function| function.module == module && function.watches)

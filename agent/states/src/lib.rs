@@ -21,6 +21,7 @@ mod high;
 mod host;
 mod http;
 mod journal;
+mod lint;
 mod low;
 mod module;
 mod opts;
@@ -43,7 +44,8 @@ mod yaml;
 
 pub use chunk::Chunk;
 pub use compile::{
-    Compiled, Request, Selection, compile, compile_request, rendered, single, syntax,
+    Compiled, Request, Selection, compile, compile_request, rendered, show_high, show_low,
+    show_top, single, syntax,
 };
 pub use error::{At, Error, Kind};
 pub use facts::Facts;
@@ -51,6 +53,7 @@ pub use function::names as function_names;
 pub use host::Host;
 pub use host::command::Cancel;
 pub use journal::{Interrupted, JournalError, interrupted};
+pub use lint::{Lint, lint};
 pub use opts::Opts;
 pub use report::{Name, Report, StateReturn, Summary};
 pub use run::{Options, run};

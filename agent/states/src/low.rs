@@ -6,81 +6,120 @@ use serde_json::{Map, Value};
 
 use crate::chunk::Chunk;
 use crate::error::{Error, Kind};
-use crate::high::{Arg, Body, High};
+use crate::high::{Arg, Body, High, Pair};
 
 /// Every state of the high data as a chunk, in its order.
-pub(crate) fn chunks(high: &High) -> (Vec<Chunk>, Vec<Error>) {
-    let mut out = Vec::new();
-    let mut errors = Vec::new();
+///
+/// `watches` says whether a module reacts to changes: elsewhere, watching is a plain requirement.
+pub(crate) fn chunks(high: &High, watches: impl Fn(&str) -> bool) -> (Vec<Chunk>, Vec<Error>) {
+    let mut out = Chunks { list: Vec::new(), by_tag: HashMap::new(), errors: Vec::new() };
     for (id, body) in &high.bodies {
         for (state, args) in &body.states {
-            expand(id, body, state, args, &mut out, &mut errors);
+            let mut base = chunk(id, body, state, args);
+            if !watches(state) {
+                without_watch(&mut base.args);
+            }
+            out.expand(base, args);
         }
     }
-    (out, errors)
+    (out.list, out.errors)
 }
 
-fn expand(
-    id: &str,
-    body: &Body,
-    state: &str,
-    args: &[Arg],
-    out: &mut Vec<Chunk>,
-    errors: &mut Vec<Error>,
-) {
-    let mut base = Chunk {
+/// The chunk of a state, but for `names`.
+fn chunk(id: &str, body: &Body, state: &str, args: &[Arg]) -> Chunk {
+    let mut chunk = Chunk {
         state: state.to_owned(),
         fun: String::new(),
         id: id.to_owned(),
         name: id.to_owned(),
         sls: body.sls.clone(),
-        saltenv: "base".to_owned(),
+        saltenv: body.saltenv.clone(),
         at: body.at.clone(),
         args: Map::new(),
         included_from: body.included_from.clone(),
         name_order: 0,
         lines: HashMap::new(),
     };
-    let mut names: Vec<Value> = Vec::new();
     for arg in args {
         match arg {
-            Arg::Fun(fun) => base.fun.clone_from(fun),
-            Arg::Set(key, value, line) => {
-                if *line > 0 {
-                    base.lines.insert(key.clone(), *line);
-                }
-                match (key.as_str(), value) {
-                    ("names", Value::Array(items)) => {
-                        items
-                            .iter()
-                            .filter(|item| !names.contains(item))
-                            .cloned()
-                            .collect::<Vec<_>>()
-                            .into_iter()
-                            .for_each(|item| names.push(item));
-                    }
-                    ("state" | "fun", _) => {}
-                    ("name", Value::String(name)) => base.name.clone_from(name),
-                    ("name", _) => {}
-                    _ => {
-                        base.args.insert(key.clone(), value.clone());
-                    }
+            Arg::Fun(fun) => chunk.fun.clone_from(fun),
+            Arg::Set(pairs) => pairs.iter().for_each(|pair| set(&mut chunk, pair)),
+            Arg::Other(_) => {}
+        }
+    }
+    chunk
+}
+
+fn set(chunk: &mut Chunk, pair: &Pair) {
+    if pair.line > 0 {
+        chunk.lines.insert(pair.key.clone(), pair.line);
+    }
+    match (pair.key.as_str(), &pair.value) {
+        ("state" | "fun" | "names", _) => {}
+        ("name", Value::String(name)) => chunk.name.clone_from(name),
+        ("name", _) => chunk.name.clone_from(&chunk.id),
+        (key, value) => {
+            chunk.args.insert(key.to_owned(), value.clone());
+        }
+    }
+}
+
+/// Puts `watch` behind `require`, as Salt does for a module that cannot react.
+fn without_watch(args: &mut Map<String, Value>) {
+    for (watch, require) in [("watch", "require"), ("watch_any", "require_any")] {
+        let Some(Value::Array(more)) = args.remove(watch) else { continue };
+        match args.entry(require).or_insert_with(|| Value::Array(Vec::new())) {
+            Value::Array(items) => items.extend(more),
+            other => *other = Value::Array(more),
+        }
+    }
+}
+
+struct Chunks {
+    list: Vec<Chunk>,
+    by_tag: HashMap<String, usize>,
+    errors: Vec<Error>,
+}
+
+impl Chunks {
+    fn expand(&mut self, base: Chunk, args: &[Arg]) {
+        let pairs = args.iter().filter_map(|arg| match arg {
+            Arg::Set(pairs) => Some(pairs),
+            Arg::Fun(_) | Arg::Other(_) => None,
+        });
+        let lists = pairs.flatten().filter(|pair| pair.key == "names");
+        let mut names: Vec<&Value> = Vec::new();
+        for item in lists.filter_map(|pair| pair.value.as_array()).flatten() {
+            if !names.contains(&item) {
+                names.push(item);
+            }
+        }
+        if names.is_empty() {
+            return self.push(base);
+        }
+        for (place, item) in (1..).zip(names) {
+            match named(&base, item, place) {
+                Some(chunk) => self.push(chunk),
+                None => {
+                    let reason = format!(
+                        "an item of 'names' in state '{}' in SLS '{}' is neither a name nor a name \
+                         with a list of arguments",
+                        base.id, base.sls
+                    );
+                    self.errors.push(Error::new(Kind::Shape, Some(base.at_arg("names")), reason));
                 }
             }
         }
     }
-    if names.is_empty() {
-        out.push(base);
-        return;
-    }
-    for (place, item) in (1..).zip(&names) {
-        match named(&base, item, place) {
-            Some(chunk) => out.push(chunk),
-            None => errors.push(Error::new(
-                Kind::Shape,
-                Some(base.at_arg("names")),
-                format!("an item of 'names' in state '{id}' in SLS '{}' is not a name", body.sls),
-            )),
+
+    /// Of two chunks with the same key, the later one counts, in the earlier one's place.
+    fn push(&mut self, chunk: Chunk) {
+        match self.by_tag.get(&chunk.tag()) {
+            Some(at) => self.list[*at] = chunk,
+            None => {
+                self.by_tag.insert(chunk.tag(), self.list.len());
+                self.list.push(chunk);
+            }
         }
     }
 }
@@ -95,12 +134,7 @@ fn named(base: &Chunk, item: &Value, place: u32) -> Option<Chunk> {
             chunk.name.clone_from(name);
             for over in own.as_array()? {
                 for (key, value) in over.as_object()? {
-                    match (key.as_str(), value) {
-                        ("name", Value::String(name)) => chunk.name.clone_from(name),
-                        _ => {
-                            chunk.args.insert(key.clone(), value.clone());
-                        }
-                    }
+                    set(&mut chunk, &Pair::new(key.as_str(), value.clone(), 0));
                 }
             }
         }

@@ -22,8 +22,15 @@ pub(crate) struct Step {
     pub(crate) prereq_test: bool,
 }
 
+/// The steps of a run, and the order of each chunk as Salt's low data show it.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Sorted {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) orders: Vec<f64>,
+}
+
 /// Sorts the nodes of a graph; `None` if it has a circle.
-pub(crate) fn sort(graph: &Graph, chunks: &[Chunk]) -> Option<Vec<Step>> {
+pub(crate) fn sort(graph: &Graph, chunks: &[Chunk]) -> Option<Sorted> {
     let mut orders = Orders::new(chunks);
     let mut missing: Vec<usize> = graph.nodes.iter().map(|node| node.incoming.len()).collect();
     let mut heap = BinaryHeap::new();
@@ -43,7 +50,7 @@ pub(crate) fn sort(graph: &Graph, chunks: &[Chunk]) -> Option<Vec<Step>> {
             }
         }
     }
-    (steps.len() == graph.nodes.len()).then_some(steps)
+    (steps.len() == graph.nodes.len()).then_some(Sorted { steps, orders: orders.own })
 }
 
 #[derive(Debug, PartialEq)]
@@ -88,7 +95,7 @@ impl Orders {
     fn new(chunks: &[Chunk]) -> Orders {
         let mut cap = 1.0_f64;
         for chunk in chunks {
-            if let Some(order) = chunk.args.get("order").and_then(Value::as_i64).map(to_float)
+            if let Some(order) = chunk.args.get("order").and_then(whole).map(to_float)
                 && order > cap - 1.0
                 && order > 0.0
             {
@@ -132,10 +139,16 @@ impl Orders {
     }
 }
 
+/// A whole number; Python counts its booleans among them.
+fn whole(value: &Value) -> Option<i64> {
+    value.as_i64().or_else(|| value.as_bool().map(i64::from))
+}
+
 /// The order as written: a number, `first`, `last`, or else the common cap.
 fn raw(chunk: &Chunk, cap: f64) -> f64 {
     match chunk.args.get("order") {
         Some(Value::Number(number)) => number.as_f64().unwrap_or(cap),
+        Some(Value::Bool(flag)) => f64::from(u8::from(*flag)),
         Some(Value::String(word)) if word == "last" => cap + LAST,
         Some(Value::String(word)) if word == "first" => 0.0,
         _ => cap,
@@ -149,13 +162,14 @@ fn to_float(order: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::{HashMap, HashSet};
+    use std::collections::HashMap;
 
     use proptest::prelude::*;
     use serde_json::{Map, json};
 
     use super::*;
     use crate::error::At;
+    use crate::requisite::Kind;
 
     fn chunk(name: &str, args: Value) -> Chunk {
         Chunk {
@@ -174,9 +188,9 @@ mod tests {
     }
 
     fn sorted(chunks: &[Chunk]) -> Option<Vec<Step>> {
-        let (graph, errors) = Graph::build(chunks, &HashSet::new(), |_| true);
+        let (graph, errors) = Graph::build(chunks);
         assert!(errors.is_empty(), "{errors:?}");
-        sort(&graph, chunks)
+        sort(&graph, chunks).map(|sorted| sorted.steps)
     }
 
     fn names(chunks: &[Chunk]) -> Vec<String> {
@@ -238,7 +252,69 @@ mod tests {
         })
     }
 
+    /// Salt's rule, read off plainly: of all states whose requisites have run, the one goes next
+    /// whose order is least; a state that others wait for counts with the least of the orders of
+    /// those that wait for it by the strongest kind of requisite.
+    fn plain_order(chunks: &[Chunk]) -> Vec<usize> {
+        let cap = chunks.iter().fold(1.0, |cap: f64, chunk| {
+            let order = chunk.args.get("order").and_then(Value::as_f64).unwrap_or(0.0);
+            if order > cap - 1.0 && order > 0.0 { order + 100.0 } else { cap }
+        });
+        let written =
+            |chunk: &Chunk| chunk.args.get("order").and_then(Value::as_f64).unwrap_or(cap);
+        let own = |chunk: &Chunk| {
+            let order = written(chunk);
+            if order < 0.0 { order + cap + 1_000_000.0 } else { order }
+        };
+        // (who waits, for whom, how), in the order in which Salt reads them.
+        let mut waits: Vec<(usize, usize, Kind)> = Vec::new();
+        for (who, chunk) in chunks.iter().enumerate() {
+            for kind in Kind::READ {
+                let list = chunk.args.get(kind.name()).and_then(Value::as_array);
+                for item in list.into_iter().flatten() {
+                    let name = item["test"].as_str().unwrap();
+                    let whom = chunks.iter().position(|other| other.id == name).unwrap();
+                    if !waits.contains(&(who, whom, kind)) {
+                        waits.push((who, whom, kind));
+                    }
+                }
+            }
+        }
+        let counts_with = |at: usize| {
+            let mut least = f64::INFINITY;
+            let mut strongest = Kind::Onfail;
+            for (who, _, kind) in waits.iter().filter(|(_, whom, _)| *whom == at) {
+                if *kind >= strongest {
+                    strongest = *kind;
+                    least = least.min(written(&chunks[*who]));
+                }
+            }
+            least.min(own(&chunks[at]))
+        };
+        let mut done: Vec<usize> = Vec::new();
+        while done.len() < chunks.len() {
+            let ready = |at: &usize| {
+                let mut asked = waits.iter().filter(|(who, ..)| who == at);
+                !done.contains(at) && asked.all(|(_, whom, _)| done.contains(whom))
+            };
+            let key = |at: &usize| (counts_with(*at), own(&chunks[*at]), chunks[*at].tag());
+            let next = (0..chunks.len()).filter(ready).min_by(|a, b| {
+                let (a, b) = (key(a), key(b));
+                a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1)).then(a.2.cmp(&b.2))
+            });
+            done.push(next.unwrap());
+        }
+        done
+    }
+
     proptest! {
+        #[test]
+        fn the_order_is_that_of_the_plain_rule(chunks in acyclic()) {
+            let steps = sorted(&chunks).unwrap();
+            let found: Vec<usize> = steps.iter().map(|step| step.chunk).collect();
+            prop_assert_eq!(found, plain_order(&chunks));
+        }
+
         #[test]
         fn every_state_runs_once_after_all_it_depends_on(chunks in acyclic()) {
             let steps = sorted(&chunks).unwrap();
@@ -267,7 +343,7 @@ mod tests {
                     chunk(&format!("s{at}"), json!({"require": [{"test": format!("s{next}")}]}))
                 })
                 .collect();
-            let (graph, _) = Graph::build(&chunks, &HashSet::new(), |_| true);
+            let (graph, _) = Graph::build(&chunks);
             prop_assert!(sort(&graph, &chunks).is_none());
             prop_assert_eq!(graph.circle().len(), count);
         }

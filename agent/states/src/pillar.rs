@@ -1,21 +1,45 @@
-//! The pillar tree: per-worker data, rendered on the controller from `top.sls` and pillar SLS.
+//! The pillar tree: per-worker data, rendered from its `top.sls` and SLS.
+//!
+//! The controller renders it for each worker; a machine without a controller renders its own.
 
-use std::collections::HashSet;
+mod includes;
+mod merging;
+
+use std::collections::HashMap;
 use std::path::Path;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
-use crate::data::merge;
 use crate::error::{At, Error, Kind};
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::opts::Opts;
-use crate::render::python::from_json;
-use crate::render::{Renderer, Vars};
+use crate::render::{Renderer, Vars, Worlds};
 use crate::sls;
-use crate::top;
-use crate::tree::Tree;
-use crate::yaml::Node;
+use crate::target::{Subject, glob};
+use crate::top::{self, Matches};
+use crate::tree::{BASE, Tree};
+use merging::Merging;
+
+/// What a pillar is rendered from.
+#[derive(Debug, Clone, Copy)]
+pub struct Request<'a> {
+    /// The pillar tree.
+    pub tree: &'a Tree,
+    /// The worker's name.
+    pub id: &'a str,
+    /// What the worker is.
+    pub facts: &'a Facts,
+    /// Salt's options, as far as they differ from the defaults.
+    pub opts: &'a Opts,
+    /// Values that the caller puts over those of the tree, by the same merging strategy.
+    pub over: Option<&'a Map<String, Value>>,
+    /// The pillar environment that this one call asks for, over what the options say.
+    pub pillarenv: Option<&'a str>,
+    /// On a machine that renders its own, SLS see the pillar that they make as `pillar` and may
+    /// look at the machine, as Salt's do without a master; elsewhere it is empty.
+    pub local: Option<&'a Host>,
+}
 
 /// Renders the pillar of the worker `id` from the tree at `root`.
 ///
@@ -31,44 +55,201 @@ pub fn render(root: impl AsRef<Path>, id: &str, facts: &Facts) -> Result<Value, 
 
 /// As [`render`], for a tree that was read already.
 pub fn render_tree(tree: &Tree, id: &str, facts: &Facts) -> Result<Value, Vec<Error>> {
-    let mut facts = facts.clone();
-    facts.set("id", id);
-    let empty = Value::Object(Map::new());
-    // Pillar SLS may look at the controller's files no more than at any other machine's.
-    let renderer = Renderer::new(tree, &facts, &empty, &Host::new(), &Opts::default());
-    let names = top::selected(&renderer, &facts, &empty)?.unwrap_or_default();
-    let mut state = Pillar { renderer: &renderer, tree, seen: HashSet::new(), errors: Vec::new() };
-    let mut pillar = empty;
-    for name in names {
-        if let Some(data) = state.sls(&name, Vars::new(), None) {
-            merge(&mut pillar, &data, false);
-        }
-    }
-    if state.errors.is_empty() { Ok(pillar) } else { Err(state.errors) }
+    let opts = &Opts::default();
+    render_request(&Request { tree, id, facts, opts, over: None, pillarenv: None, local: None })
 }
 
-struct Pillar<'a> {
-    renderer: &'a Renderer,
-    tree: &'a Tree,
-    seen: HashSet<String>,
+/// As [`render`], with everything that can be asked for.
+///
+/// # Errors
+/// All faults of the tree that were found.
+pub fn render_request(request: &Request<'_>) -> Result<Value, Vec<Error>> {
+    let refused = request.opts.check();
+    if !refused.is_empty() {
+        return Err(refused);
+    }
+    let mut data = match request.local {
+        Some(_) => twice(request)?,
+        None => Pass::new(request, json!({}), request.pillarenv).render()?,
+    };
+    if request.opts.flag("pillar_opts") {
+        let mut opts = request.opts.for_templates(request.id);
+        if let Some(opts) = opts.as_object_mut() {
+            opts.insert("saltversion".to_owned(), Value::from("3008.5"));
+        }
+        data.insert("master".to_owned(), opts);
+    }
+    if let Some(over) = request.over {
+        data = Merging::of(request.opts).merge(data, over.clone());
+    }
+    Ok(Value::Object(data))
+}
+
+/// Renders as a minion without a master does: once when it starts, and again for a call, whose
+/// pillar goes over the first one key by key.
+fn twice(request: &Request<'_>) -> Result<Map<String, Value>, Vec<Error>> {
+    let mut pass = Pass::new(request, json!({}), None);
+    let mut data = pass.render()?;
+    if pass.looks_at_itself || request.pillarenv.is_some() {
+        let seen = Value::Object(data.clone());
+        data.extend(Pass::new(request, seen, request.pillarenv).render()?);
+    }
+    Ok(data)
+}
+
+/// What Salt says of a pillar that did not render, where its state would have been applied.
+///
+/// The causes are left out as Salt leaves them out, unless `pillar_safe_render_error` is false.
+pub fn messages(errors: &[Error], opts: &Opts) -> Vec<String> {
+    let is_safe = opts.get("pillar_safe_render_error").is_none_or(|safe| *safe != json!(false));
+    let told = |error: &Error| match error.reason.split_once(" failed, render error:\n") {
+        Some((what, _)) if is_safe => {
+            format!("{what} failed. Please see master log for details.")
+        }
+        Some(_) | None => error.reason.clone(),
+    };
+    let head = "Pillar failed to render with the following messages:".to_owned();
+    std::iter::once(head).chain(errors.iter().map(told)).collect()
+}
+
+/// One rendering of the whole tree, with a pillar that its SLS see.
+struct Pass<'a> {
+    opts: &'a Opts,
+    /// The one environment that counts, if it is not all.
+    only: Option<&'a str>,
+    facts: Facts,
+    seen: Value,
+    worlds: Worlds,
+    merging: Merging,
+    /// What was rendered, by name; for the environment in hand.
+    done: HashMap<String, Map<String, Value>>,
+    /// SLS that may be missing, by environment.
+    optional: HashMap<String, Vec<String>>,
+    looks_at_itself: bool,
     errors: Vec<Error>,
 }
 
-impl Pillar<'_> {
-    fn sls(&mut self, name: &str, vars: Vars, at: Option<At>) -> Option<Value> {
-        if !self.seen.insert(name.to_owned()) {
-            return None;
+impl<'a> Pass<'a> {
+    fn new(request: &Request<'a>, seen: Value, pillarenv: Option<&'a str>) -> Pass<'a> {
+        let mut facts = request.facts.clone();
+        facts.set("id", request.id);
+        // Pillar SLS may look at the controller's files no more than at any other machine's.
+        let host = request.local.cloned().unwrap_or_default();
+        let renderer = Renderer::new(request.tree, &facts, &seen, &host, request.opts);
+        Pass {
+            opts: request.opts,
+            only: pillarenv.or_else(|| request.opts.pillarenv()),
+            facts,
+            seen,
+            worlds: Worlds::new(renderer),
+            merging: Merging::of(request.opts),
+            done: HashMap::new(),
+            optional: HashMap::new(),
+            looks_at_itself: false,
+            errors: Vec::new(),
         }
-        let Some(file) = sls::file_of(self.tree, name) else {
-            let reason = format!(
-                "Specified SLS '{name}' in environment 'base' is not available on the salt master"
+    }
+
+    fn render(&mut self) -> Result<Map<String, Value>, Vec<Error>> {
+        let matches = self.matches()?;
+        let mut data = Map::new();
+        let first =
+            self.opts.texts("env_order").into_iter().filter(|env| matches.contains_key(*env));
+        let mut envs: Vec<&str> = first.collect();
+        for env in matches.keys() {
+            if !envs.contains(&env.as_str()) {
+                envs.push(env);
+            }
+        }
+        for env in envs {
+            self.done.clear();
+            for name in self.names(env, &matches) {
+                if let Some(more) = self.sls(&name.sls, env, &Vars::new(), name.at) {
+                    data = self.merging.merge(data, more);
+                }
+            }
+        }
+        sls::relocate(&self.worlds, &mut self.errors);
+        let errors = std::mem::take(&mut self.errors);
+        if errors.is_empty() { Ok(data) } else { Err(errors) }
+    }
+
+    /// The SLS that the top files give to the worker, by environment.
+    fn matches(&mut self) -> Result<Matches, Vec<Error>> {
+        let envs = self.environments();
+        let tops = top::tops(&self.worlds, &envs, self.opts)?;
+        let top = top::pillar_targets(tops);
+        self.optional = top::optional(&top);
+        let (facts, pillar) = (&self.facts, &self.seen);
+        let nodegroups = self.opts.get("nodegroups");
+        let subject = Subject { id: facts.id(), facts, pillar, nodegroups };
+        Ok(top::pillar_matches(&top, &subject, self.only)?.matches)
+    }
+
+    fn environments(&self) -> Vec<String> {
+        let known = |env: &str| self.worlds.get(env).map(|_| env.to_owned()).into_iter().collect();
+        if let Some(only) = self.only {
+            return known(only);
+        }
+        match self.opts.text("pillar_source_merging_strategy") {
+            Some("none") => known(self.opts.saltenv().unwrap_or(BASE)),
+            Some(_) | None => self.worlds.envs().map(str::to_owned).collect(),
+        }
+    }
+
+    /// The selected SLS of an environment, with patterns filled in.
+    fn names(&mut self, env: &str, matches: &Matches) -> Vec<top::Selected> {
+        let mut out = Vec::new();
+        let known = self.worlds.get(env).map(|renderer| sls::names(&renderer.scope().tree));
+        for selected in matches.get(env).into_iter().flatten() {
+            let Some(known) = &known else {
+                let reason =
+                    format!("No matching pillar environment for environment '{env}' found");
+                self.errors.push(Error::new(Kind::Missing, selected.at.clone(), reason));
+                continue;
+            };
+            let found: Vec<_> = known.iter().filter(|name| glob(&selected.sls, name)).collect();
+            if found.is_empty() {
+                out.push(selected.clone());
+            }
+            let at = &selected.at;
+            out.extend(
+                found.into_iter().map(|sls| top::Selected { sls: sls.clone(), at: at.clone() }),
             );
-            self.errors.push(Error::new(Kind::Missing, at, reason));
+        }
+        out
+    }
+
+    /// One SLS with what it includes; `None` if it is missing, empty or at fault.
+    fn sls(
+        &mut self,
+        name: &str,
+        env: &str,
+        vars: &Vars,
+        at: Option<At>,
+    ) -> Option<Map<String, Value>> {
+        let renderer = self.worlds.get(env)?;
+        let tree = &renderer.scope().tree;
+        let Some(file) = sls::file_of(tree, name) else {
+            if !self.optional.get(env).is_some_and(|names| names.iter().any(|own| own == name)) {
+                let reason = format!(
+                    "Specified SLS '{name}' in environment '{env}' is not available on the salt \
+                     master"
+                );
+                self.errors.push(Error::new(Kind::Missing, at, reason));
+            }
             return None;
         };
-        let loaded = match sls::load(self.renderer, name, &file, vars) {
+        // A look through the text, lest every pillar be rendered twice.
+        let is_word = |data: &[u8]| data.windows(6).any(|word| word == b"pillar");
+        self.looks_at_itself |= tree.read(&file).and_then(Result::ok).is_some_and(|d| is_word(&d));
+        let loaded = match sls::load(renderer, name, &file, vars.clone()) {
             Ok(loaded) => loaded,
-            Err(error) => {
+            Err(mut error) => {
+                let words = format!("Rendering SLS '{env}:{name}' failed: ");
+                if let Some(cause) = error.reason.strip_prefix(&words) {
+                    error.reason = format!("Rendering SLS '{name}' failed, render error:\n{cause}");
+                }
                 self.errors.push(error);
                 return None;
             }
@@ -79,86 +260,24 @@ impl Pillar<'_> {
         }
         let Some(pairs) = root.as_map() else {
             let reason = format!("SLS '{name}' does not render to a dictionary");
-            self.errors.push(Error::shape(&At::new(file, root.line), reason));
+            self.errors.push(Error::shape(&At::new(loaded.place.as_str(), root.line), reason));
             return None;
         };
-        let mut data = Value::Object(Map::new());
-        let mut own = Map::new();
-        for (key, value) in pairs {
-            match key.key_text().as_str() {
-                "include" => self.includes(name, &file, value, &mut data),
-                key => {
-                    own.insert(key.to_owned(), value.to_json());
-                }
-            }
-        }
-        merge(&mut data, &Value::Object(own), false);
-        Some(data)
-    }
-
-    fn includes(&mut self, name: &str, file: &str, list: &Node, data: &mut Value) {
-        let Some(items) = list.as_seq() else {
-            let reason = format!("Include Declaration in SLS '{name}' is not formed as a list");
-            self.errors.push(Error::shape(&At::new(file, list.line), reason));
-            return;
-        };
-        for item in items {
-            let (included, key, defaults) = include(item);
-            let base = file.ends_with("/init.sls");
-            let included = absolute(&included, name, base);
-            let at = Some(At::new(file, item.line));
-            let patterns: Vec<String> = sls::names(self.tree)
-                .into_iter()
-                .filter(|known| crate::target::glob(&included, known))
-                .collect();
-            let found = if patterns.is_empty() { vec![included] } else { patterns };
-            for one in found {
-                if let Some(inner) = self.sls(&one, defaults.clone(), at.clone()) {
-                    merge(data, &under(key.as_deref(), inner), false);
-                }
-            }
+        let is_include = |pair: &&(crate::yaml::Node, _)| pair.0.as_str() == Some("include");
+        let own = pairs.iter().filter(|pair| !is_include(pair));
+        let own: Map<String, Value> =
+            own.map(|(key, value)| (key.key_text(), value.to_json())).collect();
+        self.done.insert(name.to_owned(), own.clone());
+        match pairs.iter().find(is_include) {
+            Some((_, list)) => Some(self.with_includes(own, list, &loaded, env, vars)),
+            None => Some(own),
         }
     }
-}
-
-/// An include: its SLS, the key to put it under, and variables for it.
-fn include(item: &Node) -> (String, Option<String>, Vars) {
-    let Some([(sls, options), ..]) = item.as_map() else {
-        return (item.key_text(), None, Vars::new());
-    };
-    let options = options.to_json();
-    let key = options.get("key").and_then(Value::as_str).map(str::to_owned);
-    let defaults = options.get("defaults").and_then(Value::as_object);
-    let vars = defaults.into_iter().flatten().map(|(name, value)| (name.clone(), from_json(value)));
-    (sls.key_text(), key, vars.collect())
-}
-
-/// Resolves `.x` against the including SLS.
-fn absolute(included: &str, from: &str, init: bool) -> String {
-    let levels = included.chars().take_while(|c| *c == '.').count();
-    if levels == 0 {
-        return included.to_owned();
-    }
-    let mut parts: Vec<&str> = from.split('.').collect();
-    if init {
-        parts.push("init");
-    }
-    parts.truncate(parts.len().saturating_sub(levels));
-    parts.push(&included[levels..]);
-    parts.join(".")
-}
-
-/// Nests data under `a:b`.
-fn under(key: Option<&str>, data: Value) -> Value {
-    let Some(key) = key else { return data };
-    key.rsplit(':')
-        .fold(data, |inner, part| Value::Object(Map::from_iter([(part.to_owned(), inner)])))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn pillar(files: &[(&str, &str)], id: &str) -> Result<Value, Vec<Error>> {
         let tree = Tree::from_files(files.iter().map(|(path, text)| (*path, *text)));

@@ -80,6 +80,11 @@ impl Worlds {
         &self.base
     }
 
+    /// The names of all environments, `base` first.
+    pub(crate) fn envs(&self) -> impl Iterator<Item = &str> {
+        self.base.scope.tree.envs()
+    }
+
     pub(crate) fn get(&self, saltenv: &str) -> Option<&Renderer> {
         let mut all = std::iter::once(&self.base).chain(&self.others);
         all.find(|renderer| renderer.scope.tree.saltenv() == saltenv)

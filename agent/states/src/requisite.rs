@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::function;
+
 /// Requisites between states, weakest first: the order decides whose order counts (Salt 3008).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Kind {
@@ -62,32 +64,51 @@ impl Kind {
     }
 }
 
-/// Every argument that names other states.
-const KEYWORDS: [&str; 19] = [
-    "onchanges",
-    "onchanges_any",
-    "onchanges_in",
+/// Requisites whose shape Salt verifies.
+const VERIFIED: [&str; 13] = [
     "onfail",
     "onfail_any",
     "onfail_all",
-    "onfail_in",
-    "onfail_stop",
-    "prereq",
-    "prereq_in",
-    "watch",
-    "watch_any",
-    "watch_in",
     "require",
     "require_any",
-    "require_in",
+    "onchanges",
+    "onchanges_any",
+    "watch",
+    "watch_any",
+    "prereq",
+    "prerequired",
     "listen",
-    "listen_in",
-    "use",
+    "onfail_stop",
 ];
+
+/// What turns a requisite around.
+const TURNED: [&str; 7] =
+    ["require_in", "watch_in", "onfail_in", "onchanges_in", "use", "use_in", "prereq_in"];
+
+/// Whether Salt verifies the shape of this requisite, and joins it when a state is extended.
+pub(crate) fn is_verified(name: &str) -> bool {
+    VERIFIED.contains(&name)
+}
+
+/// Whether an argument turns a requisite around, or copies arguments.
+pub(crate) fn is_turned(name: &str) -> bool {
+    TURNED.contains(&name)
+}
 
 /// Whether an argument names other states.
 pub(crate) fn is_keyword(name: &str) -> bool {
-    KEYWORDS.contains(&name) || name == "use_in"
+    is_verified(name) || is_turned(name) || name == "listen_in"
+}
+
+/// Salt's modules that react to a watched state, for those that this engine does not have.
+const REACTING: [&str; 6] = ["at", "etcd", "event", "module", "mount", "pkg"];
+
+/// Whether a module reacts to a watched state.
+pub(crate) fn watches(module: &str) -> bool {
+    match function::has_module(module) {
+        true => function::watches(module),
+        false => REACTING.contains(&module),
+    }
 }
 
 /// Arguments that the runner takes, whatever the function.

@@ -1,18 +1,22 @@
 //! One SLS: its file, its renderers, its data with lines.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use crate::chunk::Chunk;
 use crate::error::{At, Error, Kind};
-use crate::render::{RenderError, Renderer, Vars, sls_vars};
-use crate::tree::Tree;
+use crate::render::{Renderer, Vars, Worlds, sls_vars};
+use crate::tree::{BASE, Tree};
 use crate::yaml::{self, Node};
 
 /// One rendered SLS.
 #[derive(Debug)]
 pub(crate) struct Sls {
     pub(crate) name: String,
+    pub(crate) saltenv: String,
     pub(crate) file: String,
+    /// The file as faults name it: of `base` its path, of others with `?saltenv=` behind.
+    pub(crate) place: String,
     pub(crate) root: Node,
 }
 
@@ -22,30 +26,44 @@ pub(crate) fn file_of(tree: &Tree, sls: &str) -> Option<String> {
     [format!("{path}.sls"), format!("{path}/init.sls")].into_iter().find(|file| tree.has(file))
 }
 
-/// The names of all SLS in a tree.
+/// How faults name a file of a tree's environment.
+pub(crate) fn place(tree: &Tree, file: &str) -> String {
+    match tree.saltenv() {
+        BASE => file.to_owned(),
+        saltenv => format!("{file}?saltenv={saltenv}"),
+    }
+}
+
+/// The names of all SLS in a tree, sorted.
 pub(crate) fn names(tree: &Tree) -> Vec<String> {
     let name = |path: &str| {
         let stem = path.strip_suffix(".sls")?;
         let stem = stem.strip_suffix("/init").unwrap_or(stem);
         Some(stem.replace('/', "."))
     };
-    tree.paths().filter_map(name).collect()
+    let names: BTreeSet<String> = tree.paths().filter_map(name).collect();
+    names.into_iter().collect()
 }
 
 /// Renders and parses the SLS `name` in `file`; `more` are variables beside the usual.
 pub(crate) fn load(renderer: &Renderer, name: &str, file: &str, more: Vars) -> Result<Sls, Error> {
     let tree = &renderer.scope().tree;
-    let at = |line| At::new(file, line);
-    let read = tree.read(file).ok_or_else(|| missing(name))?;
+    let (saltenv, place) = (tree.saltenv(), place(tree, file));
+    let failed = |reason: &str| failed(saltenv, name, reason);
+    let at = |line| At::new(place.as_str(), line);
+    let read = tree.read(file).ok_or_else(|| missing(name, saltenv))?;
     let data = read.map_err(|error| Error::new(Kind::Missing, Some(at(0)), error.to_string()))?;
     let source = String::from_utf8(data)
-        .map_err(|_| Error::new(Kind::Render, Some(at(0)), failed(name, "it is not UTF-8")))?;
+        .map_err(|_| Error::new(Kind::Render, Some(at(0)), failed("it is not UTF-8")))?;
     let (jinja, json) = renderers(&source, &at(1))?;
     let mut vars = sls_vars(name, file);
     vars.extend(more);
     let text = if jinja {
         let rendered = renderer.render(file, &source, vars.clone());
-        rendered.map_err(|error| render_error(name, &error))?
+        rendered.map_err(|error| {
+            let at = At::new(crate::sls::place(tree, &error.file), error.line);
+            Error::new(Kind::Render, Some(at), failed(&error.to_string()))
+        })?
     } else {
         source.clone()
     };
@@ -53,9 +71,10 @@ pub(crate) fn load(renderer: &Renderer, name: &str, file: &str, more: Vars) -> R
     let root = root.map_err(|error| {
         let lines = if jinja { renderer.source_lines(file, &source, &vars) } else { None };
         let line = source_line(lines.as_deref(), error.line);
-        Error::new(Kind::Render, Some(at(line)), failed(name, &error.reason))
+        Error::new(Kind::Render, Some(at(line)), failed(&error.reason))
     })?;
-    Ok(Sls { name: name.to_owned(), file: file.to_owned(), root })
+    let (name, saltenv, file) = (name.to_owned(), saltenv.to_owned(), file.to_owned());
+    Ok(Sls { name, saltenv, file, place, root })
 }
 
 fn source_line(lines: Option<&[u32]>, rendered: u32) -> u32 {
@@ -63,44 +82,64 @@ fn source_line(lines: Option<&[u32]>, rendered: u32) -> u32 {
     lines.and_then(|lines| lines.get(at.checked_sub(1)?).copied()).unwrap_or(rendered)
 }
 
-/// Turns the rendered lines that faults name into those of the sources.
-pub(crate) fn relocate(renderer: &Renderer, errors: &mut [Error]) {
-    let tree = &renderer.scope().tree;
-    let mut known: HashMap<Arc<str>, Option<Vec<u32>>> = HashMap::new();
-    for error in errors {
-        // Faults of rendering name source lines already.
-        let Some(at) = error.at.as_mut().filter(|_| error.kind != Kind::Render) else { continue };
-        let lines = known.entry(Arc::clone(&at.file)).or_insert_with_key(|file| {
-            let name = file.strip_suffix(".sls")?;
-            let name = name.strip_suffix("/init").unwrap_or(name).replace('/', ".");
-            let source = String::from_utf8(tree.read(file)?.ok()?).ok()?;
-            let (jinja, _) = renderers(&source, at).ok()?;
-            if !jinja || !(source.contains("{%") || source.contains("{{") || source.contains("{#"))
-            {
-                return None;
-            }
-            renderer.source_lines(file, &source, &sls_vars(&name, file))
-        });
-        at.line = source_line(lines.as_deref(), at.line);
+/// Turns the rendered lines of chunks and their arguments into those of the sources.
+pub(crate) fn relocate_chunks(worlds: &Worlds, chunks: &mut [Chunk]) {
+    let mut known = HashMap::new();
+    for chunk in chunks {
+        let Some(lines) = lines_of(worlds, &chunk.at, &mut known) else { continue };
+        chunk.at.line = source_line(Some(lines), chunk.at.line);
+        for line in chunk.lines.values_mut() {
+            *line = source_line(Some(lines), *line);
+        }
     }
 }
 
+/// Turns the rendered lines that faults name into those of the sources.
+pub(crate) fn relocate(worlds: &Worlds, errors: &mut [Error]) {
+    let mut known = HashMap::new();
+    for error in errors {
+        // Faults of rendering name source lines already.
+        let Some(at) = error.at.as_mut().filter(|_| error.kind != Kind::Render) else { continue };
+        if let Some(lines) = lines_of(worlds, at, &mut known) {
+            at.line = source_line(Some(lines), at.line);
+        }
+    }
+}
+
+/// The source lines of the file of a place; `None` where they are those of the rendering.
+fn lines_of<'a>(
+    worlds: &Worlds,
+    at: &At,
+    known: &'a mut HashMap<Arc<str>, Option<Vec<u32>>>,
+) -> Option<&'a [u32]> {
+    let lines = known.entry(Arc::clone(&at.file)).or_insert_with_key(|file| {
+        let (file, saltenv) = file.split_once("?saltenv=").unwrap_or((file, BASE));
+        let renderer = worlds.get(saltenv)?;
+        let tree = &renderer.scope().tree;
+        let name = file.strip_suffix(".sls")?;
+        let name = name.strip_suffix("/init").unwrap_or(name).replace('/', ".");
+        let source = String::from_utf8(tree.read(file)?.ok()?).ok()?;
+        let (jinja, _) = renderers(&source, at).ok()?;
+        if !jinja || !(source.contains("{%") || source.contains("{{") || source.contains("{#")) {
+            return None;
+        }
+        renderer.source_lines(file, &source, &sls_vars(&name, file))
+    });
+    lines.as_deref()
+}
+
 /// Salt's words for an SLS that is not in the tree.
-pub(crate) fn missing(name: &str) -> Error {
+pub(crate) fn missing(name: &str, saltenv: &str) -> Error {
     let reason = format!(
-        "Specified SLS {name} in saltenv base is not available on the salt master or through a \
-         configured fileserver"
+        "Specified SLS {name} in saltenv {saltenv} is not available on the salt master or through \
+         a configured fileserver"
     );
     Error::new(Kind::Missing, None, reason)
 }
 
-pub(crate) fn failed(name: &str, reason: &str) -> String {
-    format!("Rendering SLS 'base:{name}' failed: {reason}")
-}
-
-pub(crate) fn render_error(name: &str, error: &RenderError) -> Error {
-    let at = At::new(error.file.as_str(), error.line);
-    Error::new(Kind::Render, Some(at), failed(name, &error.to_string()))
+/// Salt's words for an SLS that does not render.
+pub(crate) fn failed(saltenv: &str, name: &str, reason: &str) -> String {
+    format!("Rendering SLS '{saltenv}:{name}' failed: {reason}")
 }
 
 /// Whether the `#!` line asks for Jinja, and for JSON instead of YAML.

@@ -1,18 +1,24 @@
 //! Which worker a target means: Salt's top-file matchers, and operators' `compute-*` or `a,b`.
 
+mod compound;
+mod subdict;
+
 use std::net::IpAddr;
 
 use serde_json::Value;
 
-use crate::data::traverse;
 use crate::facts::Facts;
 use crate::regex::python_regex;
+use subdict::subdict;
 
 /// Why a target could not be judged.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
     /// Salt has this matcher, this engine does not.
-    #[error("the matcher '{0}' is not supported: use glob, list, pcre, grain, pillar or compound")]
+    #[error(
+        "the matcher '{0}' is not supported: use glob, list, pcre, grain, pillar, ipcidr, \
+         nodegroup or compound"
+    )]
     Unsupported(String),
     /// The expression does not parse.
     #[error("the target '{expression}' is not valid: {reason}")]
@@ -82,6 +88,19 @@ fn set(pattern: &[char], c: char) -> Option<usize> {
     (found != negated).then_some(first + 1 + len + 1)
 }
 
+/// What is known of a worker, for Salt's matchers to judge.
+#[derive(Debug, Clone, Copy)]
+pub struct Subject<'a> {
+    /// Its name.
+    pub id: &'a str,
+    /// What it is.
+    pub facts: &'a Facts,
+    /// Its data.
+    pub pillar: &'a Value,
+    /// Salt's option of that name: expressions by name.
+    pub nodegroups: Option<&'a Value>,
+}
+
 /// Whether `expression` of the matcher `kind` (Salt's names) means this worker.
 pub fn matches(
     kind: &str,
@@ -90,92 +109,94 @@ pub fn matches(
     facts: &Facts,
     pillar: &Value,
 ) -> Result<bool, TargetError> {
-    let grains = || Value::Object(facts.as_map().clone());
-    let regex = |pattern: &str| compiled(pattern, expression);
-    Ok(match kind {
-        "glob" => glob(expression, id),
-        "list" => expression.split(',').any(|name| name.trim() == id),
-        "pcre" => regex(expression)?.is_match(id),
-        "grain" => subdict(&grains(), expression, &|pattern, text| Ok(fold_glob(pattern, text)))?,
-        "grain_pcre" => subdict(&grains(), expression, &|pattern, text| {
-            Ok(compiled(&pattern.to_lowercase(), expression)?.is_match(&text.to_lowercase()))
-        })?,
-        "pillar" => subdict(pillar, expression, &|pattern, text| Ok(fold_glob(pattern, text)))?,
-        "pillar_pcre" => subdict(pillar, expression, &|pattern, text| {
-            Ok(compiled(&pattern.to_lowercase(), expression)?.is_match(&text.to_lowercase()))
-        })?,
-        "pillar_exact" => subdict(pillar, expression, &|pattern, text| {
-            Ok(pattern.to_lowercase() == text.to_lowercase())
-        })?,
-        "ipcidr" => in_network(expression, facts)?,
-        "compound" => compound(expression, id, facts, pillar)?,
-        other => return Err(TargetError::Unsupported(other.to_owned())),
-    })
+    Subject { id, facts, pillar, nodegroups: None }.matches(kind, expression)
 }
 
-fn fold_glob(pattern: &str, text: &str) -> bool {
-    glob(&pattern.to_lowercase(), &text.to_lowercase())
-}
+impl Subject<'_> {
+    /// Whether `expression` of the matcher `kind` (Salt's names) means this worker.
+    ///
+    /// # Errors
+    /// When the matcher is not known, or the expression does not parse; Salt lets the second mean
+    /// nobody.
+    pub fn matches(&self, kind: &str, expression: &str) -> Result<bool, TargetError> {
+        self.matches_by(kind, expression, ":")
+    }
 
-fn invalid(expression: &str, reason: impl Into<String>) -> TargetError {
-    TargetError::Invalid { expression: expression.to_owned(), reason: reason.into() }
-}
-
-fn compiled(pattern: &str, expression: &str) -> Result<crate::regex::Regex, TargetError> {
-    // Salt matches from the start, not to the end.
-    python_regex(&format!("^(?:{pattern})"), false, false, false)
-        .map_err(|error| invalid(expression, error.to_string()))
-}
-
-type Compare<'a> = &'a dyn Fn(&str, &str) -> Result<bool, TargetError>;
-
-/// `a:b:pattern`: tries every border between key and pattern.
-fn subdict(data: &Value, expression: &str, same: Compare<'_>) -> Result<bool, TargetError> {
-    let parts: Vec<&str> = expression.split(':').collect();
-    for border in 1..=parts.len() {
-        let (key, pattern) = (parts[..border].join(":"), parts[border..].join(":"));
-        let Some(found) = traverse(data, &key, ":") else { continue };
-        let hit = match found {
-            Value::Object(_) => pattern == "*",
-            Value::Array(items) => {
-                let mut hit = false;
-                for item in items {
-                    hit |= same(&pattern, &plain(item))?;
-                }
-                hit
-            }
-            scalar => same(&pattern, &plain(scalar))?,
+    fn matches_by(&self, kind: &str, expression: &str, by: &str) -> Result<bool, TargetError> {
+        let same = |pattern: &str, text: &str| glob(&pattern.to_lowercase(), &text.to_lowercase());
+        let exact = |pattern: &str, text: &str| pattern.to_lowercase() == text.to_lowercase();
+        let regex = |pattern: &str, text: &str| {
+            let compiled = start_regex(&pattern.to_lowercase());
+            compiled.is_ok_and(|regex| regex.is_match(&text.to_lowercase()))
         };
-        if hit {
-            return Ok(true);
+        let (facts, pillar) = (self.facts.as_map(), self.pillar.as_object());
+        let in_pillar = |same: subdict::Same<'_>| {
+            pillar.is_some_and(|pillar| subdict(pillar, expression, by, same))
+        };
+        Ok(match kind {
+            "glob" => glob(expression, self.id),
+            "list" => self.in_list(expression),
+            "pcre" => start_regex(expression)
+                .map_err(|error| invalid(expression, error.to_string()))?
+                .is_match(self.id),
+            "grain" => subdict(facts, expression, by, &same),
+            "grain_pcre" => subdict(facts, expression, by, &regex),
+            "pillar" => in_pillar(&same),
+            "pillar_pcre" => in_pillar(&regex),
+            "pillar_exact" => in_pillar(&exact),
+            "ipcidr" => self.in_network(expression)?,
+            "compound" => {
+                let words = expression.split_whitespace().map(str::to_owned).collect();
+                compound::matches(self, expression, words)?
+            }
+            "nodegroup" => match compound::nodegroup(expression, self.nodegroups) {
+                Some(words) => compound::matches(self, expression, words)?,
+                None => false,
+            },
+            other => return Err(TargetError::Unsupported(other.to_owned())),
+        })
+    }
+
+    /// Commas part the names; blanks are part of them.
+    fn in_list(&self, expression: &str) -> bool {
+        expression.split(',').any(|name| name == self.id)
+    }
+
+    fn in_network(&self, expression: &str) -> Result<bool, TargetError> {
+        let (base, bits) = match expression.split_once('/') {
+            Some((base, bits)) => (base, Some(bits)),
+            None => (expression, None),
+        };
+        let base: IpAddr = base.parse().map_err(|_| invalid(expression, "not an address"))?;
+        let (name, width) = if base.is_ipv4() { ("ipv4", 32) } else { ("ipv6", 128) };
+        let shift = match bits {
+            None => 0,
+            Some(bits) => width_of(bits, base)
+                .and_then(|bits| u32::checked_sub(width, bits))
+                .ok_or_else(|| invalid(expression, "not a prefix length"))?,
+        };
+        let cut = |ip: IpAddr| number(ip).checked_shr(shift).unwrap_or(0);
+        if cut(base).checked_shl(shift).unwrap_or(0) != number(base) {
+            return Err(invalid(expression, "the address has host bits set"));
         }
-    }
-    Ok(false)
-}
-
-fn plain(value: &Value) -> String {
-    match value {
-        Value::String(text) => text.clone(),
-        Value::Bool(true) => "True".to_owned(),
-        Value::Bool(false) => "False".to_owned(),
-        Value::Null => "None".to_owned(),
-        other => other.to_string(),
+        let own = self.facts.get(name).and_then(Value::as_array).into_iter().flatten();
+        let mut own = own.filter_map(|address| address.as_str()?.parse::<IpAddr>().ok());
+        Ok(own.any(|address| address.is_ipv4() == base.is_ipv4() && cut(address) == cut(base)))
     }
 }
 
-fn in_network(expression: &str, facts: &Facts) -> Result<bool, TargetError> {
-    let (base, bits) = expression.split_once('/').unwrap_or((expression, ""));
-    let base: IpAddr = base.parse().map_err(|_| invalid(expression, "not an address"))?;
-    let (name, width) = if base.is_ipv4() { ("ipv4", 32) } else { ("ipv6", 128) };
-    let bits: u32 = match bits {
-        "" => width,
-        bits => bits.parse().map_err(|_| invalid(expression, "not a prefix length"))?,
-    };
-    let shift = width.checked_sub(bits).ok_or_else(|| invalid(expression, "prefix too long"))?;
-    let cut = |ip: IpAddr| number(ip).checked_shr(shift).unwrap_or(0);
-    let own = facts.get(name).and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let own = own.iter().filter_map(|address| address.as_str()?.parse::<IpAddr>().ok());
-    Ok(own.into_iter().any(|address| cut(address) == cut(base)))
+/// Bits of `24`, or of `255.255.255.0`.
+fn width_of(bits: &str, base: IpAddr) -> Option<u32> {
+    if let Ok(bits) = bits.parse() {
+        return Some(bits);
+    }
+    match (base, bits.parse().ok()?) {
+        (IpAddr::V4(_), IpAddr::V4(mask)) => {
+            let mask = u32::from(mask);
+            (mask.leading_ones() + mask.trailing_zeros() >= 32).then(|| mask.leading_ones())
+        }
+        (IpAddr::V4(_) | IpAddr::V6(_), _) => None,
+    }
 }
 
 fn number(ip: IpAddr) -> u128 {
@@ -185,83 +206,13 @@ fn number(ip: IpAddr) -> u128 {
     }
 }
 
-/// `G@os:Debian and not web* or ( L@a,b )`; `not` binds first, then `and`, then `or`.
-fn compound(
-    expression: &str,
-    id: &str,
-    facts: &Facts,
-    pillar: &Value,
-) -> Result<bool, TargetError> {
-    let words: Vec<&str> = expression.split_whitespace().collect();
-    let mut parser = Compound { words: &words, at: 0, expression, id, facts, pillar };
-    let value = parser.any()?;
-    if parser.at < words.len() {
-        return Err(invalid(expression, format!("unexpected '{}'", words[parser.at])));
-    }
-    Ok(value)
+fn invalid(expression: &str, reason: impl Into<String>) -> TargetError {
+    TargetError::Invalid { expression: expression.to_owned(), reason: reason.into() }
 }
 
-struct Compound<'a> {
-    words: &'a [&'a str],
-    at: usize,
-    expression: &'a str,
-    id: &'a str,
-    facts: &'a Facts,
-    pillar: &'a Value,
-}
-
-impl Compound<'_> {
-    fn next_is(&mut self, word: &str) -> bool {
-        let yes = self.words.get(self.at) == Some(&word);
-        self.at += usize::from(yes);
-        yes
-    }
-
-    fn any(&mut self) -> Result<bool, TargetError> {
-        let mut value = self.all()?;
-        while self.next_is("or") {
-            value |= self.all()?;
-        }
-        Ok(value)
-    }
-
-    fn all(&mut self) -> Result<bool, TargetError> {
-        let mut value = self.one()?;
-        while self.next_is("and") {
-            value &= self.one()?;
-        }
-        Ok(value)
-    }
-
-    fn one(&mut self) -> Result<bool, TargetError> {
-        if self.next_is("not") {
-            return Ok(!self.one()?);
-        }
-        if self.next_is("(") {
-            let value = self.any()?;
-            return if self.next_is(")") {
-                Ok(value)
-            } else {
-                Err(invalid(self.expression, "a ')' is missing"))
-            };
-        }
-        let Some(word) = self.words.get(self.at) else {
-            return Err(invalid(self.expression, "it ends too early"));
-        };
-        self.at += 1;
-        let (kind, expression) = match word.split_once('@') {
-            Some(("G", rest)) => ("grain", rest),
-            Some(("P", rest)) => ("grain_pcre", rest),
-            Some(("I", rest)) => ("pillar", rest),
-            Some(("J", rest)) => ("pillar_pcre", rest),
-            Some(("L", rest)) => ("list", rest),
-            Some(("E", rest)) => ("pcre", rest),
-            Some(("S", rest)) => ("ipcidr", rest),
-            Some((letter, _)) => return Err(TargetError::Unsupported(format!("{letter}@"))),
-            None => ("glob", *word),
-        };
-        matches(kind, expression, self.id, self.facts, self.pillar)
-    }
+/// Salt matches from the start, not to the end.
+fn start_regex(pattern: &str) -> Result<crate::regex::Regex, crate::regex::RegexError> {
+    python_regex(&format!("^(?:{pattern})"), false, false, false)
 }
 
 #[cfg(test)]
@@ -319,12 +270,20 @@ mod tests {
         check("pillar", "env:prod", true);
         check("pcre", "w\\d", true);
         check("pcre", "1", false);
-        check("list", "a, w1", true);
+        check("list", "a,w1", true);
+        check("list", "a, w1", false);
         check("ipcidr", "10.0.0.0/8", true);
         check("ipcidr", "10.1.2.4", false);
         check("compound", "G@os:Debian and not L@a,b or web*", true);
         check("compound", "not ( w* or x )", false);
-        assert!(matches("nodegroup", "x", "w1", &facts, &pillar).is_err());
+        check("compound", "web not x", false);
+        check("compound", "w1 not x", true);
+        check("compound", "G|@os|Debian and P@role:c.* and I@env:prod", true);
+        check("compound", "Q@x or w1", true);
+        check("ipcidr", "10.1.0.0/255.255.0.0", true);
+        check("nodegroup", "x", false);
+        assert!(matches("data", "x", "w1", &facts, &pillar).is_err());
+        assert!(matches("ipcidr", "10.1.2.3/8", "w1", &facts, &pillar).is_err());
         assert!(matches("compound", "( w1", "w1", &facts, &pillar).is_err());
     }
 }

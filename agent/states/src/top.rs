@@ -1,88 +1,144 @@
-//! `top.sls`: which SLS a worker gets, for states and for pillar.
+//! `top.sls`: which SLS a worker gets, for states and for pillar, in which environments.
 
-use serde_json::Value;
+mod matching;
+mod merging;
+
+use indexmap::IndexMap;
 
 use crate::error::{At, Error, Kind};
-use crate::facts::Facts;
-use crate::render::{Renderer, Vars};
+use crate::opts::Opts;
+use crate::render::{Renderer, Vars, Worlds};
 use crate::sls;
-use crate::target;
+use crate::target::{Subject, glob};
 use crate::yaml::Node;
 
-const TOP: &str = "top.sls";
+pub(crate) use matching::pillar_matches;
+pub(crate) use merging::{optional, pillar_targets};
 
-/// The SLS names that the top file gives to this worker, in its order.
-///
-/// `None` if there is no top file.
+/// One SLS that was selected, and where.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Selected {
+    pub(crate) sls: String,
+    pub(crate) at: Option<At>,
+}
+
+/// The SLS that a worker gets, by environment, in the order of the top files.
+pub(crate) type Matches = IndexMap<String, Vec<Selected>>;
+
+/// What one top file says: targets by environment.
+pub(crate) type Sections = IndexMap<String, Targets>;
+
+/// Targets as written, and what stands under each.
+pub(crate) type Targets = IndexMap<String, (Node, At)>;
+
+/// What a top file comes to for one worker.
+#[derive(Debug, Default)]
+pub(crate) struct Selection {
+    pub(crate) matches: Matches,
+    /// Targets that mean nobody because they do not parse.
+    pub(crate) warnings: Vec<Error>,
+}
+
+/// What the top files give to a worker; errors of the kind `Nothing` mean that Salt reports no
+/// states.
 pub(crate) fn selected(
-    renderer: &Renderer,
-    facts: &Facts,
-    pillar: &Value,
-) -> Result<Option<Vec<String>>, Vec<Error>> {
-    if !renderer.scope().tree.has(TOP) {
-        return Ok(None);
+    worlds: &Worlds,
+    subject: &Subject<'_>,
+    opts: &Opts,
+) -> Result<Selection, Vec<Error>> {
+    let tops = tops(worlds, &environments(worlds, opts), opts)?;
+    let top = merging::merge(tops, opts)?;
+    let errors = merging::verify(&top);
+    if !errors.is_empty() {
+        return Err(errors);
     }
-    let top = sls::load(renderer, "top", TOP, Vars::new()).map_err(|error| vec![error])?;
-    let mut names = Vec::new();
-    let mut errors = Vec::new();
-    let Some(envs) = top.root.as_map() else {
-        return if top.root.is_null() { Ok(Some(names)) } else { Err(vec![shape(&top.root)]) };
-    };
-    for (env, targets) in envs {
-        let env = env.key_text();
-        for (target, body) in targets.as_map().unwrap_or_default() {
-            match one_target(&target.key_text(), body, facts, pillar) {
-                Ok(None) => {}
-                Ok(Some(more)) if env == "base" => names.extend(more),
-                Ok(Some(_)) => errors.push(Error::new(
-                    Kind::Unsupported,
-                    Some(At::new(TOP, target.line)),
-                    format!("the environment '{env}' is not supported: only 'base' is"),
-                )),
-                Err(error) => errors.push(error),
-            }
+    let known: Vec<String> = worlds.envs().map(str::to_owned).collect();
+    matching::state_matches(&top, subject, opts.saltenv(), &known)
+}
+
+/// The environments whose top files count, in order.
+fn environments(worlds: &Worlds, opts: &Opts) -> Vec<String> {
+    if let Some(only) = opts.saltenv().or_else(|| opts.text("state_top_saltenv")) {
+        return vec![only.to_owned()];
+    }
+    let mut order: Vec<String> = Vec::new();
+    for env in opts.texts("env_order") {
+        if worlds.get(env).is_some() && !order.iter().any(|known| known == env) {
+            order.push(env.to_owned());
         }
     }
-    if errors.is_empty() { Ok(Some(names)) } else { Err(errors) }
+    if order.is_empty() { worlds.envs().map(str::to_owned).collect() } else { order }
 }
 
-fn shape(node: &Node) -> Error {
-    Error::shape(&At::new(TOP, node.line), "the top file is not a map of environments")
-}
-
-/// The SLS of one target, if it means this worker.
-fn one_target(
-    target: &str,
-    body: &Node,
-    facts: &Facts,
-    pillar: &Value,
-) -> Result<Option<Vec<String>>, Error> {
-    let at = At::new(TOP, body.line);
-    let Some(items) = body.as_seq() else {
-        return Err(Error::shape(&at, format!("the target '{target}' has no list of SLS")));
-    };
-    let mut kind = "compound".to_owned();
-    let mut names = Vec::new();
-    for item in items {
-        match (item.as_str(), item.as_map()) {
-            (Some(name), _) => names.push(name.to_owned()),
-            (None, Some(pairs)) => {
-                for (key, value) in pairs {
-                    match key.key_text().as_str() {
-                        "match" => kind = value.key_text(),
-                        // Salt reads `order` and sorts by it, but its result does not change.
-                        "order" => {}
-                        other => {
-                            let reason = format!("the top file option '{other}' is not supported");
-                            return Err(Error::new(Kind::Unsupported, Some(at), reason));
-                        }
+/// All top files of some environments, with those that they include.
+pub(crate) fn tops(
+    worlds: &Worlds,
+    envs: &[String],
+    opts: &Opts,
+) -> Result<IndexMap<String, Vec<Sections>>, Vec<Error>> {
+    let mut tops = IndexMap::new();
+    for env in envs {
+        let mut files = Vec::new();
+        if let Some(renderer) = worlds.get(env)
+            && renderer.scope().tree.has(opts.top_file())
+        {
+            let tree = &renderer.scope().tree;
+            let loaded = load(renderer, "top", opts.top_file())?;
+            files.push(loaded.sections);
+            let names = sls::names(tree);
+            let mut done: Vec<&String> = Vec::new();
+            for pattern in loaded.includes {
+                for name in names.iter().filter(|name| glob(&pattern, name)) {
+                    if let Some(file) = sls::file_of(tree, name)
+                        && !done.contains(&name)
+                    {
+                        done.push(name);
+                        files.push(load(renderer, name, &file)?.sections);
                     }
                 }
             }
-            (None, None) => names.push(item.key_text()),
+        }
+        tops.insert(env.clone(), files);
+    }
+    Ok(tops)
+}
+
+/// A top file, read.
+struct Loaded {
+    sections: Sections,
+    includes: Vec<String>,
+}
+
+/// Renders one top file and reads its sections.
+fn load(renderer: &Renderer, name: &str, file: &str) -> Result<Loaded, Vec<Error>> {
+    let mut loaded = Loaded { sections: Sections::new(), includes: Vec::new() };
+    let top = sls::load(renderer, name, file, Vars::new()).map_err(|error| vec![error])?;
+    let Some(sections) = top.root.as_map() else {
+        let at = At::new(top.place.as_str(), top.root.line);
+        let fault = || Error::shape(&at, "the top file is not a map of environments");
+        return if top.root.is_null() { Ok(loaded) } else { Err(vec![fault()]) };
+    };
+    for (env, targets) in sections {
+        let at = At::new(top.place.as_str(), env.line);
+        if env.as_str() == Some("include") {
+            let items = targets.as_seq().unwrap_or_default();
+            loaded.includes.extend(items.iter().map(Node::key_text));
+            continue;
+        }
+        if env.as_str().is_none() {
+            let shown = env.key_text();
+            let reason = format!("Environment {shown} in top file is not formed as a string");
+            return Err(vec![Error::shape(&at, reason)]);
+        }
+        let Some(targets) = targets.as_map() else {
+            let reason = "Unable to render top file: Unable to render top file. No targets found.";
+            return Err(vec![Error::new(Kind::Nothing, Some(at), reason)]);
+        };
+        let section = loaded.sections.entry(env.key_text()).or_default();
+        for (target, body) in targets {
+            let at = At::new(top.place.as_str(), target.line);
+            section.insert(target.key_text(), (body.clone(), at));
         }
     }
-    let hit = target::matches(&kind, target, facts.id(), facts, pillar)
-        .map_err(|error| Error::new(Kind::Unsupported, Some(at), error.to_string()))?;
-    Ok(hit.then_some(names))
+    Ok(loaded)
 }

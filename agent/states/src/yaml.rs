@@ -67,6 +67,19 @@ pub(crate) fn parse(text: &str) -> Result<Node, YamlError> {
 }
 
 impl Node {
+    /// What Python calls a value of this shape.
+    pub(crate) fn python_type(&self) -> &'static str {
+        match self.data {
+            Data::Null => "NoneType",
+            Data::Bool(_) => "bool",
+            Data::Int(_) => "int",
+            Data::Float(_) => "float",
+            Data::Str(_) => "str",
+            Data::Seq(_) => "list",
+            Data::Map(_) => "dict",
+        }
+    }
+
     /// The node as JSON; keys become strings, as Salt makes them.
     pub(crate) fn to_json(&self) -> Value {
         match &self.data {

@@ -150,16 +150,23 @@ def normal(value, root):
 def call_salt(base, spec, test):
     """Makes the calls of a case in this process; prints their returns."""
     import salt.config
+    import salt.exceptions
     import salt.minion
+
+    def roots(kind):
+        """The case's own folder is base, `salt-dev` is the environment dev."""
+        others = {path.name[len(kind) + 1 :]: [str(path)] for path in base.glob(f"{kind}-*")}
+        return {"base": [str(base / kind)], **dict(sorted(others.items()))}
 
     opts = salt.config.minion_config(None, minion_id=spec["id"])
     opts.update(
-        root_dir=str(base / "salt-root"), cachedir=str(base / "cache"), pki_dir=str(base / "pki"),
+        root_dir=str(base / "minion-root"), cachedir=str(base / "cache"), pki_dir=str(base / "pki"),
         conf_file=str(base / "minion"), sock_dir=str(base / "sock"), file_client="local",
-        file_roots={"base": [str(base / "salt")]}, pillar_roots={"base": [str(base / "pillar")]},
+        file_roots=roots("salt"), pillar_roots=roots("pillar"),
         test=test, extension_modules=str(base / "ext"), multiprocessing=False, **spec["opts"],
     )
-    opts["grains"] = dict(spec["grains"])
+    # Salt takes grains from this file alone.
+    (base / "minion").write_text(json.dumps({"grains": spec["grains"]}))
     (base / "cache" / "proc").mkdir(parents=True, exist_ok=True)
     minion = salt.minion.SMinion(opts)
     out = []
@@ -167,7 +174,10 @@ def call_salt(base, spec, test):
         function = minion.functions[call["fun"]]
         context = minion.functions.pack["__context__"]
         context["retcode"] = 0
-        returned = function(*call["args"], **call["kwargs"])
+        try:
+            returned = function(*call["args"], **call["kwargs"])
+        except salt.exceptions.CommandExecutionError as error:
+            returned = str(error)
         out.append({**call, "retcode": context.get("retcode", 0), "ret": returned})
     print("\n@@" + json.dumps(out, default=str))
 
@@ -177,7 +187,9 @@ def record(case):
     with tempfile.TemporaryDirectory() as scratch:
         base = pathlib.Path(scratch).resolve()
         root = base / "root"
-        for part, place in [("fixture", root), ("salt", base / "salt"), ("pillar", base / "pillar")]:
+        others = [path.name for kind in ["salt", "pillar"] for path in case.glob(f"{kind}-*")]
+        for part in ["fixture", "salt", "pillar", *others]:
+            place = root if part == "fixture" else base / part
             if (case / part).is_dir():
                 shutil.copytree(case / part, place, symlinks=True)
             place.mkdir(exist_ok=True)

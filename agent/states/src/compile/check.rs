@@ -106,10 +106,6 @@ fn runtime(chunk: &Chunk, warnings: &mut Vec<Error>, faults: &mut Vec<Error>) {
         let reason = format!("'provider' is not supported: remove it from state '{}'", chunk.id);
         faults.push(told("provider", reason));
     }
-    if chunk.args.get("saltenv").is_some_and(|env| env != "base") {
-        let reason = "the only environment is 'base': remove 'saltenv'".to_owned();
-        faults.push(told("saltenv", reason));
-    }
     for name in ["reload_grains", "reload_pillar"] {
         if set(name) {
             let reason = format!(

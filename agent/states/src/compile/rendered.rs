@@ -14,19 +14,24 @@ use crate::sls;
 pub fn rendered(request: &Request<'_>, name: &str) -> Result<String, Error> {
     let Request { tree, facts, opts, host, .. } = *request;
     let pillar = if request.pillar.is_null() { json!({}) } else { request.pillar.clone() };
-    let file = sls::file_of(tree, name).ok_or_else(|| sls::missing(name))?;
+    let saltenv = tree.saltenv();
+    let failed = |reason: &str| sls::failed(saltenv, name, reason);
+    let file = sls::file_of(tree, name).ok_or_else(|| sls::missing(name, saltenv))?;
     let fault = |kind, reason: String| Error::new(kind, Some(At::new(file.as_str(), 0)), reason);
-    let data = tree.read(&file).ok_or_else(|| sls::missing(name))?;
+    let data = tree.read(&file).ok_or_else(|| sls::missing(name, saltenv))?;
     let data = data.map_err(|error| fault(Kind::Missing, error.to_string()))?;
-    let source = String::from_utf8(data)
-        .map_err(|_| fault(Kind::Render, sls::failed(name, "it is not UTF-8")))?;
+    let source =
+        String::from_utf8(data).map_err(|_| fault(Kind::Render, failed("it is not UTF-8")))?;
     let (jinja, _) = sls::renderers(&source, &At::new(file.as_str(), 1))?;
     if !jinja {
         return Ok(source);
     }
     let renderer = Renderer::new(tree, facts, &pillar, host, opts);
     let rendered = renderer.render(&file, &source, sls_vars(name, &file));
-    rendered.map_err(|error| sls::render_error(name, &error))
+    rendered.map_err(|error| {
+        let at = At::new(error.file.as_str(), error.line);
+        Error::new(Kind::Render, Some(at), failed(&error.to_string()))
+    })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! One state function with arguments, as `state.single` runs it: no SLS, no requisites.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use serde_json::{Map, Value, json};
 
@@ -8,11 +8,11 @@ use super::{Compiled, Request, check};
 use crate::chunk::Chunk;
 use crate::error::{At, Error, Kind};
 use crate::function;
-use crate::high::High;
 use crate::order;
 use crate::order::graph::Graph;
 use crate::render::{Renderer, Worlds};
 use crate::requisite;
+use crate::top::Matches;
 use crate::tree::BASE;
 
 /// Compiles one call of a state function; `name` is among its arguments, the selection is not used.
@@ -43,17 +43,17 @@ pub fn single(
     if !faults.is_empty() {
         return Err(faults.into_iter().map(placeless).collect());
     }
-    let (graph, faults) = Graph::build(&chunks, &HashSet::new(), function::watches);
-    let steps = order::sort(&graph, &chunks).filter(|_| faults.is_empty()).ok_or(faults)?;
+    let (graph, faults) = Graph::build(&chunks);
+    let sorted = order::sort(&graph, &chunks).filter(|_| faults.is_empty()).ok_or(faults)?;
     Ok(Compiled {
         facts: facts.clone(),
         worlds: Worlds::new(Renderer::new(tree, facts, &pillar, host, opts)),
         pillar,
         graph,
-        steps,
+        steps: sorted.steps,
         chunks,
-        high: High::default(),
-        selected: Vec::new(),
+        orders: sorted.orders,
+        selected: Matches::new(),
         warnings: warnings.into_iter().map(placeless).collect(),
     })
 }

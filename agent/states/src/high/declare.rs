@@ -1,41 +1,55 @@
 //! From the data of one SLS to its declarations, with Salt's words for what is malformed.
 
 mod check;
+pub(crate) mod repr;
 
 use indexmap::IndexMap;
-use serde_json::Value;
 
-use super::{Arg, Body, Exclude, Extend, High};
+use super::{Arg, Body, Exclude, Extend, High, Pair};
 use crate::error::{At, Error};
-use crate::render::python;
 use crate::sls::Sls;
 use crate::yaml::{Data, Node};
 
 /// One item of an SLS's `include`.
 pub(super) struct Include {
     pub(super) target: String,
+    /// The environment that it names, if it names one.
+    pub(super) saltenv: Option<String>,
     pub(super) at: At,
 }
 
+/// An SLS, read.
+pub(super) struct Declared {
+    pub(super) sls: Sls,
+    pub(super) high: High,
+    pub(super) includes: Vec<Include>,
+}
+
 /// Reads the declarations of an SLS; `None` if it is no map.
-pub(super) fn declare(sls: &Sls, errors: &mut Vec<Error>) -> Option<(High, Vec<Include>)> {
-    let mut reader = Reader { sls, errors, high: High::default(), includes: Vec::new() };
+pub(super) fn declare(sls: Sls, errors: &mut Vec<Error>) -> Option<Declared> {
+    let mut reader = Reader { sls: &sls, errors, high: High::default(), includes: Vec::new() };
     let Some(pairs) = sls.root.as_map() else {
-        let contents = python::repr(&python::from_yaml(&sls.root));
+        let contents = repr::shown(&sls.root);
         let line = sls.root.line;
         reader.fault(line, format!("SLS {} does not render to a dictionary", sls.name));
         reader.fault(line, format!("Error when rendering state with contents: {contents}"));
         return None;
     };
+    let special = |wanted: &str| {
+        pairs.iter().find(|(key, _)| key.as_str() == Some(wanted)).map(|(_, value)| value)
+    };
+    // Salt reads these first, wherever they stand.
+    let include = special("include").map(|value| (value, reader.include(value)));
+    special("extend").into_iter().for_each(|value| reader.extend(value));
+    special("exclude").into_iter().for_each(|value| reader.exclude(value));
     for (key, value) in pairs {
-        match key.as_str() {
-            Some("include") => reader.include(value),
-            Some("extend") => reader.extend(value),
-            Some("exclude") => reader.exclude(value),
+        match (key.as_str(), &include) {
+            (Some("extend" | "exclude"), _) | (Some("include"), Some((_, true))) => {}
             _ => reader.id(key, value),
         }
     }
-    Some((reader.high, reader.includes))
+    let Reader { high, includes, .. } = reader;
+    Some(Declared { high, includes, sls })
 }
 
 struct Reader<'a> {
@@ -47,28 +61,38 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn at(&self, line: u32) -> At {
-        At::new(self.sls.file.as_str(), line)
+        At::new(self.sls.place.as_str(), line)
     }
 
+    /// A fault that keeps the SLS from being read.
     fn fault(&mut self, line: u32, reason: impl Into<String>) {
         let error = Error::shape(&self.at(line), reason);
         self.errors.push(error);
     }
 
-    fn include(&mut self, value: &Node) {
+    /// A fault that Salt finds when it verifies the high data.
+    fn malformed(&mut self, line: u32, reason: impl Into<String>) {
+        let error = Error::shape(&self.at(line), reason);
+        self.high.malformed.push(error);
+    }
+
+    /// Reads the includes; whether they are a list.
+    fn include(&mut self, value: &Node) -> bool {
         let Some(items) = value.as_seq() else {
             let name = &self.sls.name;
             let reason = format!("Include Declaration in SLS {name} is not formed as a list");
-            return self.fault(value.line, reason);
+            self.fault(value.line, reason);
+            return false;
         };
         for item in items {
-            // `{env: sls}` names an environment; there is only base here.
-            let target = match item.as_map() {
-                Some([(_, sls), ..]) => sls.key_text(),
-                _ => item.key_text(),
+            let (saltenv, target) = match item.as_map() {
+                Some([.., (env, sls)]) => (Some(env.key_text()), sls.key_text()),
+                Some([]) => continue,
+                None => (None, item.key_text()),
             };
-            self.includes.push(Include { target, at: self.at(item.line) });
+            self.includes.push(Include { target, saltenv, at: self.at(item.line) });
         }
+        true
     }
 
     fn exclude(&mut self, value: &Node) {
@@ -79,9 +103,17 @@ impl Reader<'_> {
         };
         for item in items {
             let exclude = match item.as_map() {
-                Some([(key, id), ..]) if key.as_str() == Some("id") => Exclude::Id(id.key_text()),
-                Some([(_, sls), ..]) => Exclude::Sls(sls.key_text()),
-                _ => Exclude::Sls(item.key_text()),
+                Some([(key, id)]) if key.as_str() == Some("id") => Exclude::Id(id.key_text()),
+                Some([(key, sls)]) if key.as_str() == Some("sls") => {
+                    Exclude::Sls(sls.key_text(), true)
+                }
+                Some(_) => {
+                    let reason = "an exclude with other keys than 'id' or 'sls' has no effect";
+                    let warning = Error::shape(&self.at(item.line), reason);
+                    self.high.warnings.push(warning);
+                    continue;
+                }
+                None => Exclude::Sls(item.key_text(), false),
             };
             self.high.excludes.push(exclude);
         }
@@ -107,49 +139,53 @@ impl Reader<'_> {
 
     fn id(&mut self, id: &Node, value: &Node) {
         let text = id.key_text();
-        if text.starts_with("__") {
-            return;
-        }
-        if id.as_str().is_none() {
-            let reason = format!(
-                "ID '{text}' in SLS '{}' is not formed as a string, but is type {}. It may need to \
-                 be quoted.",
-                self.sls.name,
-                check::python_type(id)
-            );
-            self.fault(id.line, reason);
-        }
+        let line = id.line;
         let body = match (&value.data, value.as_map()) {
-            (_, Some(states)) => self.body(&text, id.line, states, false),
-            // The short form `id: module.function`.
+            (_, Some(_)) if text.starts_with("__") => return,
+            (_, Some(states)) => {
+                self.text_id(id);
+                self.body(&text, line, states, false)
+            }
+            // The short form `id: module.function`; Salt takes no more than two parts of it.
             (Data::Str(short), _) if short.contains('.') => {
-                let (state, fun) = short.split_once('.').unwrap_or((short, ""));
-                let states = [(state.to_owned(), vec![Arg::Fun(fun.to_owned())])];
-                self.empty_body(id.line, IndexMap::from(states))
+                self.text_id(id);
+                let mut parts = short.split('.').map(str::to_owned);
+                let (state, fun) = (parts.next(), parts.next());
+                let args = vec![Arg::Fun(fun.unwrap_or_default())];
+                self.empty_body(line, IndexMap::from([(state.unwrap_or_default(), args)]))
             }
             _ => {
                 let reason = format!("ID {text} in SLS {} is not a dictionary", self.sls.name);
-                return self.fault(id.line, reason);
+                return self.fault(line, reason);
             }
         };
         self.high.bodies.insert(text, body);
     }
 
     fn empty_body(&self, line: u32, states: IndexMap<String, Vec<Arg>>) -> Body {
-        Body { sls: self.sls.name.clone(), at: self.at(line), included_from: Vec::new(), states }
+        Body {
+            sls: self.sls.name.clone(),
+            saltenv: self.sls.saltenv.clone(),
+            at: self.at(line),
+            included_from: Vec::new(),
+            states,
+        }
     }
 
     fn body(&mut self, id: &str, line: u32, pairs: &[(Node, Node)], extending: bool) -> Body {
         let mut states: IndexMap<String, Vec<Arg>> = IndexMap::new();
-        for (key, value) in pairs {
+        // `module: [function]` comes before `module.function`, which Salt takes apart and appends.
+        let dotted =
+            |(key, value): &&(Node, Node)| key.key_text().contains('.') && value.as_seq().is_some();
+        let (parted, whole): (Vec<_>, Vec<_>) = pairs.iter().partition(dotted);
+        for (key, value) in whole.into_iter().chain(parted) {
             let key_text = key.key_text();
             if key_text.starts_with("__") {
                 continue;
             }
-            let (state, fun) = match key_text.split_once('.') {
-                Some((state, fun)) => (state, Some(fun.to_owned())),
-                None => (key_text.as_str(), None),
-            };
+            let mut parts = key_text.split('.');
+            let state = parts.next().unwrap_or_default();
+            let fun = parts.next().map(str::to_owned);
             if states.contains_key(state) {
                 let reason = format!(
                     "ID '{id}' in SLS '{}' contains multiple state declarations of the same type",
@@ -179,12 +215,12 @@ impl Reader<'_> {
                      colon. When not passing any arguments to a state, the colon must be omitted.",
                     key.key_text()
                 );
-                self.fault(key.line, reason);
+                self.malformed(key.line, reason);
                 None
             }
             _ => {
                 let reason = format!("State '{id}' in SLS '{sls}' is not formed as a list");
-                self.fault(key.line, reason);
+                self.malformed(key.line, reason);
                 None
             }
         }
@@ -198,29 +234,20 @@ impl Reader<'_> {
                 args.push(Arg::Fun(fun.to_owned()));
                 continue;
             }
-            let Some(pairs) = item.as_map() else {
-                let reason = format!(
-                    "State '{id}' in SLS '{}' has an item that is neither a function nor an \
-                     argument",
-                    self.sls.name
-                );
-                self.fault(item.line, reason);
+            let pairs = item.as_map().unwrap_or_default();
+            let Some((first, value)) = pairs.first() else {
+                let reason =
+                    format!("an item of state '{id}' is neither a function nor an argument");
+                let warning = Error::shape(&self.at(item.line), reason);
+                self.high.warnings.push(warning);
+                args.push(Arg::Other(item.to_json()));
                 continue;
             };
-            for (key, value) in pairs {
-                let name = key.key_text();
-                self.check_arg(id, &name, value, pairs.len());
-                args.push(Arg::Set(name, value.to_json(), key.line));
-            }
+            self.check_arg(id, &first.key_text(), value, pairs.len());
+            let pair =
+                |(key, value): &(Node, Node)| Pair::new(key.key_text(), value.to_json(), key.line);
+            args.push(Arg::Set(pairs.iter().map(pair).collect()));
         }
         args
     }
-}
-
-/// The value of an argument, if it is set.
-pub(super) fn value_of<'a>(args: &'a [Arg], name: &str) -> Option<&'a Value> {
-    args.iter().rev().find_map(|arg| match arg {
-        Arg::Set(key, value, _) if key == name => Some(value),
-        Arg::Set(..) | Arg::Fun(_) => None,
-    })
 }

@@ -2,8 +2,7 @@
 
 use serde_json::Value;
 
-use super::declare::value_of;
-use super::{Arg, Body, Exclude, Extend, High};
+use super::{Arg, Body, Exclude, Extend, High, Pair};
 use crate::error::{Error, Kind};
 use crate::requisite;
 
@@ -21,7 +20,7 @@ pub(crate) fn apply(high: &mut High, extends: Vec<Extend>, strict: bool) -> Vec<
 }
 
 fn is_excluded(high: &High, sls: &str) -> bool {
-    high.excludes.iter().any(|exclude| matches!(exclude, Exclude::Sls(name) if name == sls))
+    high.excludes.iter().any(|exclude| matches!(exclude, Exclude::Sls(name, _) if name == sls))
 }
 
 fn join(high: &mut High, id: &str, body: Body) {
@@ -48,71 +47,86 @@ fn target(high: &High, id: String, body: &Body, strict: bool) -> Result<String, 
     {
         return Ok(id);
     }
-    let sls = &body.sls;
+    let (saltenv, sls) = (&body.saltenv, &body.sls);
     let reason = format!(
-        "Cannot extend ID '{id}' in 'base:{sls}'. It is not part of the high state.\nThis is \
-         likely \
-         due to a missing include statement or an incorrectly typed ID.\nEnsure that a state with \
-         an ID of '{id}' is available\nin environment 'base' and to SLS '{sls}'"
+        "Cannot extend ID '{id}' in '{saltenv}:{sls}'. It is not part of the high state.\nThis is \
+         likely due to a missing include statement or an incorrectly typed ID.\nEnsure that a \
+         state with an ID of '{id}' is available\nin environment '{saltenv}' and to SLS '{sls}'"
     );
     Err(Error::new(Kind::Requisite, Some(body.at.clone()), reason))
 }
 
-/// IDs and modules of the states with a name.
+/// IDs and modules of the states with a name, which any of their arguments may be.
 pub(crate) fn find_name(
     high: &High,
     name: &str,
     module: &str,
     strict: bool,
 ) -> Vec<(String, String)> {
-    if let Some(body) = high.bodies.get(name) {
-        let own = body.states.contains_key(module).then_some(module);
-        let any = || body.states.first().filter(|_| !strict).map(|(state, _)| state.as_str());
-        if let Some(state) = own.or_else(any) {
-            return vec![(name.to_owned(), state.to_owned())];
-        }
+    if let Some(body) = high.bodies.get(name)
+        && (!strict || body.states.contains_key(module))
+    {
+        return vec![(name.to_owned(), module.to_owned())];
     }
     if module == "sls" {
-        return sls_ids(high, name);
+        let bodies = high.bodies.iter().filter(|(_, body)| body.sls == name);
+        let first =
+            bodies.filter_map(|(id, body)| Some((id.clone(), body.states.first()?.0.clone())));
+        return first.collect();
     }
-    let named = |args: &Vec<Arg>| {
-        let names = value_of(args, "names").and_then(Value::as_array);
-        value_of(args, "name").is_some_and(|own| own == name)
-            || names.is_some_and(|names| names.iter().any(|item| item == name))
-    };
-    let has = |body: &Body| body.states.get(module).is_some_and(named);
-    let found = high.bodies.iter().filter(|(_, body)| has(body));
-    found.map(|(id, _)| (id.clone(), module.to_owned())).collect()
-}
-
-/// All IDs and modules of an SLS, with those that it includes.
-pub(crate) fn sls_ids(high: &High, sls: &str) -> Vec<(String, String)> {
     let mut out = Vec::new();
     for (id, body) in &high.bodies {
-        if body.sls == sls || body.included_from.iter().any(|from| from == sls) {
-            out.extend(body.states.keys().map(|state| (id.clone(), state.clone())));
-        }
+        let args = body.states.get(module).into_iter().flatten();
+        let named = args.filter_map(Arg::only).filter(|pair| pair.value == name);
+        out.extend(named.map(|_| (id.clone(), module.to_owned())));
     }
     out
 }
 
+/// All IDs and modules of an SLS.
+pub(crate) fn sls_ids(high: &High, sls: &str) -> Vec<(String, String)> {
+    let bodies = high.bodies.iter().filter(|(_, body)| body.sls == sls);
+    let states = bodies
+        .flat_map(|(id, body)| body.states.keys().map(move |state| (id.clone(), state.clone())));
+    states.collect()
+}
+
 /// One argument onto a state's list: replaces its like, joins requisites, else is new.
 fn add(target: &mut Vec<Arg>, arg: Arg) {
-    let like = |own: &&mut Arg| match (&**own, &arg) {
-        (Arg::Fun(_), Arg::Fun(_)) => true,
-        (Arg::Set(own, ..), Arg::Set(key, ..)) => own == key || (key == "name" && own == "names"),
-        (Arg::Fun(_), Arg::Set(..)) | (Arg::Set(..), Arg::Fun(_)) => false,
-    };
-    match (target.iter_mut().find(like), arg) {
-        (Some(Arg::Set(own, Value::Array(items), _)), Arg::Set(key, value, _))
-            if requisite::is_keyword(&key) && *own == key =>
-        {
-            match value {
-                Value::Array(more) => items.extend(more),
-                one => items.push(one),
+    let mut found = false;
+    for own in target.iter_mut() {
+        match (&arg, &mut *own) {
+            (Arg::Fun(_), Arg::Fun(_)) => {
+                *own = arg.clone();
+                found = true;
             }
+            (Arg::Set(new), Arg::Set(old)) => {
+                let (Some(new), Some(old)) = (new.first(), old.first_mut()) else { continue };
+                if new.key == old.key {
+                    found = true;
+                    if !(requisite::is_verified(&new.key) && joined(old, new)) {
+                        *own = arg.clone();
+                    }
+                } else if new.key == "name" && old.key == "names" {
+                    *own = arg.clone();
+                    found = true;
+                }
+            }
+            (Arg::Fun(_) | Arg::Set(_) | Arg::Other(_), _) => {}
         }
-        (Some(own), arg) => *own = arg,
-        (None, arg) => target.push(arg),
+    }
+    if !found {
+        target.push(arg);
+    }
+}
+
+/// Joins the lists of a requisite; whether they are lists.
+fn joined(old: &mut Pair, new: &Pair) -> bool {
+    match (&mut old.value, &new.value) {
+        (Value::Array(items), Value::Array(more)) => {
+            items.extend(more.iter().cloned());
+            true
+        }
+        _ => false,
     }
 }

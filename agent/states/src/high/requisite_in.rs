@@ -1,16 +1,12 @@
 //! `require_in` and its like, `use` and `use_in`: turned into extensions of the states they name.
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use serde_json::{Value, json};
 
-use super::declare::value_of;
 use super::extend::{find_name, sls_ids};
-use super::{Arg, Body, Extend, High};
+use super::{Arg, Body, Extend, High, Pair};
 use crate::error::{At, Error};
-
-/// What turns a requisite around.
-const TURNED: [&str; 7] =
-    ["require_in", "watch_in", "onfail_in", "onchanges_in", "use", "use_in", "prereq_in"];
+use crate::requisite::is_turned;
 
 /// Arguments that `use` never copies, beside the turned ones.
 const NEVER_USED: [&str; 8] =
@@ -21,13 +17,9 @@ pub(crate) fn extensions(high: &High) -> (Vec<Extend>, Vec<Error>) {
     let mut turner = Turner { high, out: IndexMap::new(), errors: Vec::new() };
     for (id, body) in &high.bodies {
         for (state, args) in &body.states {
-            for arg in args {
-                if let Arg::Set(key, value, line) = arg
-                    && TURNED.contains(&key.as_str())
-                {
-                    let asker = Asker { id, state, body, key, line: *line };
-                    turner.turn(&asker, value);
-                }
+            for pair in args.iter().filter_map(Arg::first).filter(|pair| is_turned(&pair.key)) {
+                let asker = Asker { id, state, body, key: &pair.key, line: pair.line };
+                turner.turn(&asker, &pair.value);
             }
         }
     }
@@ -63,22 +55,38 @@ struct Turner<'a> {
 
 impl Turner<'_> {
     fn turn(&mut self, asker: &Asker<'_>, value: &Value) {
-        let pair =
-            |(module, name): (&String, &Value)| Some((module.clone(), name.as_str()?.to_owned()));
-        let targets: Vec<(String, String)> = match value {
-            Value::Object(map) => map.iter().filter_map(pair).collect(),
-            Value::Array(items) => items
-                .iter()
-                .filter_map(|item| match item {
-                    Value::Object(map) => map.iter().next().and_then(pair),
-                    Value::String(name) => self.by_id(name),
-                    _ => None,
-                })
-                .collect(),
-            _ => return,
-        };
-        for (module, name) in targets {
-            self.hinge(asker, &module, &name);
+        match value {
+            Value::Object(map) => {
+                for (module, name) in map {
+                    let Some(name) = name.as_str() else { continue };
+                    let short = self.without_dots(asker, module, name);
+                    self.require(asker, name, &short);
+                }
+            }
+            Value::Array(items) => {
+                // A target is asked again with each further one, as in Salt: it does no harm.
+                let mut targets: Vec<(String, String)> = Vec::new();
+                for item in items {
+                    let target = match item {
+                        Value::Object(map) => map.iter().next().and_then(|(module, name)| {
+                            Some((module.clone(), name.as_str()?.to_owned()))
+                        }),
+                        Value::String(name) => self.by_id(name),
+                        _ => None,
+                    };
+                    let Some((module, name)) = target else { continue };
+                    if module == "sls" {
+                        targets = sls_ids(self.high, &name);
+                    } else {
+                        let short = self.without_dots(asker, &module, &name);
+                        targets.push((name, short));
+                    }
+                    for (id, state) in &targets {
+                        self.hinge(asker, id, state);
+                    }
+                }
+            }
+            _ => {}
         }
     }
 
@@ -87,14 +95,17 @@ impl Turner<'_> {
         if let Some(body) = self.high.bodies.get(name) {
             return Some((body.states.first()?.0.clone(), name.to_owned()));
         }
-        let named = |args: &Vec<Arg>| value_of(args, "name").is_some_and(|own| own == name);
+        let named = |arg: &Arg| match arg {
+            Arg::Set(pairs) => pairs.iter().any(|pair| pair.key == "name" && pair.value == name),
+            Arg::Fun(_) | Arg::Other(_) => false,
+        };
         self.high.bodies.iter().find_map(|(id, body)| {
-            let (state, _) = body.states.iter().find(|(_, args)| named(args))?;
+            let (state, _) = body.states.iter().find(|(_, args)| args.iter().any(named))?;
             Some((state.clone(), id.clone()))
         })
     }
 
-    fn hinge(&mut self, asker: &Asker<'_>, module: &str, name: &str) {
+    fn without_dots(&mut self, asker: &Asker<'_>, module: &str, name: &str) -> String {
         let short = module.split('.').next().unwrap_or(module);
         if short != module {
             let reason = format!(
@@ -105,37 +116,38 @@ impl Turner<'_> {
             );
             self.errors.push(Error::shape(&asker.at(), reason));
         }
-        let hinges = match short {
-            "sls" => sls_ids(self.high, name),
-            _ => vec![(name.to_owned(), short.to_owned())],
-        };
-        for (id, module) in hinges {
-            let own = (asker.id, asker.state);
-            let high = self.high;
-            let others = || find_name(high, &id, &module, true);
-            match asker.key {
-                "use" => others().iter().for_each(|(id, state)| self.copy(asker, (id, state), own)),
-                "use_in" => {
-                    others().iter().for_each(|(id, state)| self.copy(asker, own, (id, state)));
-                }
-                _ => self.require(asker, &id, &module),
+        short.to_owned()
+    }
+
+    fn hinge(&mut self, asker: &Asker<'_>, id: &str, module: &str) {
+        let own = (asker.id, asker.state);
+        let others = || find_name(self.high, id, module, true);
+        match asker.key {
+            "use" => {
+                others().iter().for_each(|(id, state)| self.copy(asker, (id, state), own));
             }
+            "use_in" => {
+                others().iter().for_each(|(id, state)| self.copy(asker, own, (id, state)));
+            }
+            _ => self.require(asker, id, module),
         }
     }
 
     /// `id` gets `require: [{state: asker}]`.
     fn require(&mut self, asker: &Asker<'_>, id: &str, module: &str) {
         let key = asker.base();
-        let one = Map::from_iter([(asker.state.to_owned(), Value::from(asker.id))]);
-        let one = Value::Object(one);
-        let args = self.args_of(asker, id, module);
+        let one = json!({asker.state: asker.id});
+        let (sls, saltenv) = (asker.body.sls.clone(), asker.body.saltenv.clone());
+        let body = self.body_of(asker, id);
+        (body.sls, body.saltenv) = (sls, saltenv);
+        let args = body.states.entry(module.to_owned()).or_default();
         let like = args.iter_mut().find_map(|arg| match arg {
-            Arg::Set(own, Value::Array(items), _) if own == key => Some(items),
-            Arg::Set(..) | Arg::Fun(_) => None,
+            Arg::Set(pairs) => pairs.first_mut().filter(|pair| pair.key == key),
+            Arg::Fun(_) | Arg::Other(_) => None,
         });
-        match like {
-            Some(items) => items.push(one),
-            None => args.push(Arg::Set(key.to_owned(), Value::Array(vec![one]), asker.line)),
+        match like.map(|pair| &mut pair.value) {
+            Some(Value::Array(items)) => items.push(one),
+            Some(_) | None => args.push(Arg::Set(vec![Pair::new(key, vec![one], asker.line)])),
         }
     }
 
@@ -145,20 +157,22 @@ impl Turner<'_> {
         let args = |(id, state): (&str, &str)| high.bodies.get(id)?.states.get(state);
         let (Some(source), Some(own)) = (args(source), args(target)) else { return };
         let takes = |key: &str| {
-            value_of(own, key).is_none() && !NEVER_USED.contains(&key) && !TURNED.contains(&key)
+            let has = own.iter().filter_map(Arg::only).any(|pair| pair.key == key);
+            !has && !NEVER_USED.contains(&key) && !is_turned(key)
         };
-        let copied = source.iter().filter(|arg| matches!(arg, Arg::Set(key, ..) if takes(key)));
+        let copied = source.iter().filter(|arg| arg.only().is_some_and(|pair| takes(&pair.key)));
         let copied: Vec<Arg> = copied.cloned().collect();
-        self.args_of(asker, target.0, target.1).extend(copied);
+        let body = self.body_of(asker, target.0);
+        body.states.entry(target.1.to_owned()).or_default().extend(copied);
     }
 
-    fn args_of(&mut self, asker: &Asker<'_>, id: &str, module: &str) -> &mut Vec<Arg> {
-        let body = self.out.entry(id.to_owned()).or_insert_with(|| Body {
+    fn body_of(&mut self, asker: &Asker<'_>, id: &str) -> &mut Body {
+        self.out.entry(id.to_owned()).or_insert_with(|| Body {
             sls: asker.body.sls.clone(),
+            saltenv: asker.body.saltenv.clone(),
             at: asker.at(),
             included_from: Vec::new(),
             states: IndexMap::new(),
-        });
-        body.states.entry(module.to_owned()).or_default()
+        })
     }
 }

@@ -31,27 +31,17 @@ pub(crate) struct Graph {
 
 impl Graph {
     /// Builds the graph; requisites that name nothing are faults.
-    pub(crate) fn build(
-        chunks: &[Chunk],
-        rendered: &HashSet<String>,
-        watches: impl Fn(&str) -> bool,
-    ) -> (Graph, Vec<Error>) {
+    pub(crate) fn build(chunks: &[Chunk]) -> (Graph, Vec<Error>) {
         let mut graph = Graph::default();
         for (at, chunk) in chunks.iter().enumerate() {
             graph.add_node(Step { chunk: at, prereq_test: false }, chunk.tag());
         }
         let index = Index::new(chunks);
-        let mut errors = listened(chunks, &index, rendered);
+        let mut errors = listened(chunks, &index);
         for (at, chunk) in chunks.iter().enumerate() {
             for kind in Kind::READ {
-                for item in items(chunk, kind) {
-                    // Watching needs a module that reacts; else it is a plain requirement.
-                    let kind = match kind {
-                        Kind::Watch if !watches(&chunk.state) => Kind::Require,
-                        Kind::WatchAny if !watches(&chunk.state) => Kind::RequireAny,
-                        other => other,
-                    };
-                    match index.find(item, rendered) {
+                for item in items(chunk, kind.name()) {
+                    match index.find(item) {
                         Ok(found) => found.iter().for_each(|to| graph.require(at, *to, kind)),
                         Err(problem) => errors.push(fault(chunk, kind.name(), &problem)),
                     }
@@ -64,6 +54,11 @@ impl Graph {
     /// The dry-run node of a chunk, if a `prereq` names it.
     pub(crate) fn test_of(&self, chunk: usize) -> Option<usize> {
         self.tests.get(&chunk).copied()
+    }
+
+    /// Whether a chunk runs only if another one would change.
+    pub(crate) fn has_prereq(&self, chunk: usize) -> bool {
+        self.nodes[chunk].incoming.iter().any(|(_, kind)| *kind == Kind::Prereq)
     }
 
     fn add_node(&mut self, step: Step, tag: String) -> usize {
@@ -168,27 +163,34 @@ pub(crate) fn circle_error(graph: &Graph, chunks: &[Chunk]) -> Error {
         format!("{{'SLS': '{}', 'ID': '{}'{more}}}", chunk.sls, chunk.id)
     };
     let circle = graph.circle();
-    let edges: Vec<String> = circle
-        .iter()
-        .map(|(from, to, kind)| format!("({}, '{}', {})", name(*to), kind.name(), name(*from)))
-        .collect();
+    // A requirement that nobody wrote comes of a `prereq`.
+    let written = |to: usize, kind: Kind| {
+        let chunk = &chunks[graph.nodes[to].step.chunk];
+        let made = kind == Kind::Require && !chunk.args.contains_key(kind.name());
+        if made { Kind::Prereq.name() } else { kind.name() }
+    };
+    let edge = |(from, to, kind): &(usize, usize, Kind)| {
+        format!("({}, '{}', {})", name(*to), written(*to, *kind), name(*from))
+    };
+    let edges: Vec<String> = circle.iter().map(edge).collect();
     let at =
         circle.first().map(|(_, to, kind)| chunks[graph.nodes[*to].step.chunk].at_arg(kind.name()));
     let reason = format!("Recursive requisites were found: {}", edges.join(", "));
     Error::new(Fault::Requisite, at, reason)
 }
 
-fn items(chunk: &Chunk, kind: Kind) -> impl Iterator<Item = &Value> {
-    chunk.args.get(kind.name()).and_then(Value::as_array).into_iter().flatten()
+/// The targets of a requisite; one without a value asks for nothing.
+fn items<'a>(chunk: &'a Chunk, key: &str) -> impl Iterator<Item = &'a Value> {
+    let items = chunk.args.get(key).and_then(Value::as_array).into_iter().flatten();
+    items.filter(|item| !item.as_object().is_some_and(|map| map.values().all(Value::is_null)))
 }
 
 /// Faults of `listen` and `listen_in`: they make no edges, but must name something too.
-fn listened(chunks: &[Chunk], index: &Index, rendered: &HashSet<String>) -> Vec<Error> {
+fn listened(chunks: &[Chunk], index: &Index) -> Vec<Error> {
     let mut errors = Vec::new();
     for chunk in chunks {
         for key in [Kind::Listen.name(), "listen_in"] {
-            let items = chunk.args.get(key).and_then(Value::as_array).into_iter().flatten();
-            let found = items.map(|item| index.find(item, rendered));
+            let found = items(chunk, key).map(|item| index.find(item));
             errors.extend(found.filter_map(Result::err).map(|problem| fault(chunk, key, &problem)));
         }
     }
@@ -241,7 +243,7 @@ impl Index {
         index
     }
 
-    fn find(&self, item: &Value, rendered: &HashSet<String>) -> Result<Vec<usize>, Problem> {
+    fn find(&self, item: &Value) -> Result<Vec<usize>, Problem> {
         let Some((key, value)) = requisite::target(item) else {
             return Err(Problem::NotText(item.to_string()));
         };
@@ -265,8 +267,8 @@ impl Index {
         };
         found.sort_unstable();
         found.dedup();
-        // An SLS that declares nothing is still there.
-        if found.is_empty() && !(key == "sls" && (pattern || rendered.contains(&value))) {
+        // A pattern of SLS may mean none.
+        if found.is_empty() && !(key == "sls" && pattern) {
             return Err(Problem::Missing(key, value));
         }
         Ok(found)

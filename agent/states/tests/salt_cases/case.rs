@@ -5,7 +5,8 @@ use std::path::Path;
 use std::process::Command;
 
 use muster_states::{
-    Error, Facts, Host, Kind, Options, Report, Selection, Tree, compile, facts, pillar, run,
+    Error, Facts, Host, Kind, Options, Opts, Report, Request, Selection, Tree, compile_request,
+    facts, pillar, run, show_high, show_low, show_top,
 };
 use serde_json::{Map, Value, json};
 
@@ -17,7 +18,8 @@ const INSIDE: &str = "MUSTER_TEST_INSIDE_NAMESPACE";
 /// A case laid out in a scratch folder.
 struct Case {
     tree: Tree,
-    pillar: Result<Value, Vec<Error>>,
+    pillar_tree: Tree,
+    opts: Opts,
     facts: Facts,
     host: Host,
     failhard: bool,
@@ -34,8 +36,8 @@ pub(crate) fn run_case(folder: &Path) -> Vec<String> {
     let base = dir.path().canonicalize().unwrap();
     let root = base.join("root");
     scratch::copy(&folder.join("fixture"), &root, &root);
-    scratch::copy(&folder.join("salt"), &base.join("salt"), &root);
-    scratch::copy(&folder.join("pillar"), &base.join("pillar"), &root);
+    let tree = environments(folder, &base, "salt");
+    let pillar_tree = environments(folder, &base, "pillar");
     if folder.join("setup.sh").is_file() {
         let setup = Command::new("sh").arg(folder.join("setup.sh")).arg(&root).output().unwrap();
         assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
@@ -48,8 +50,9 @@ pub(crate) fn run_case(folder: &Path) -> Vec<String> {
         facts.set(name.clone(), value.clone());
     }
     let case = Case {
-        tree: Tree::from_dir(base.join("salt")).unwrap(),
-        pillar: pillar::render(base.join("pillar"), spec["id"].as_str().unwrap(), &facts),
+        tree,
+        pillar_tree,
+        opts: Opts::from_map(spec["opts"].as_object().unwrap().clone()),
         facts,
         // Cases that change accounts get a host of their own: never this machine's.
         failhard: spec["opts"]["failhard"] == true,
@@ -118,30 +121,86 @@ fn is_root() -> bool {
     fs::metadata("/proc/self").is_ok_and(|meta| meta.uid() == 0)
 }
 
+/// A list of texts, also if it is a list of that, or parted by commas.
+fn texts(value: &Value) -> Vec<String> {
+    match value {
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::String(text) => text.split(',').map(str::to_owned).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The folder `kind` is the environment base, `kind-dev` the environment dev.
+fn environments(folder: &Path, base: &Path, kind: &str) -> Tree {
+    let root = base.join("root");
+    let mut roots = vec![("base".to_owned(), [base.join(kind)])];
+    scratch::copy(&folder.join(kind), &base.join(kind), &root);
+    let mut others: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name.starts_with(&format!("{kind}-")))
+        .collect();
+    others.sort();
+    for name in others {
+        scratch::copy(&folder.join(&name), &base.join(&name), &root);
+        roots.push((name[kind.len() + 1..].to_owned(), [base.join(&name)]));
+    }
+    Tree::from_roots(roots).unwrap()
+}
+
 fn read(path: &Path) -> Value {
     serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
 }
 
 impl Case {
     fn call(&self, call: &Value, test: bool, expected: &Value) -> Vec<String> {
-        let selection = match call["fun"].as_str().unwrap() {
-            "state.apply" => {
-                let names = call["args"].as_array().unwrap().iter();
-                Selection::Sls(names.map(|name| name.as_str().unwrap().to_owned()).collect())
-            }
-            "state.highstate" => Selection::Highstate,
-            "state.show_top" => return self.show_top(expected),
-            "pillar.items" => return self.pillar_items(expected),
+        let fun = call["fun"].as_str().unwrap();
+        let mut opts = self.opts.clone();
+        opts.set("test", test);
+        if let Some(env) = call["kwargs"].get("saltenv") {
+            opts.set("saltenv", env.clone());
+        }
+        let pillarenv = call["kwargs"].get("pillarenv").and_then(Value::as_str);
+        let over = call["kwargs"].get("pillar").and_then(Value::as_object);
+        let (tree, id, facts, local) =
+            (&self.pillar_tree, self.facts.id(), &self.facts, &self.host);
+        let local = Some(local);
+        let request = pillar::Request { tree, id, facts, opts: &opts, over, pillarenv, local };
+        let pillar = pillar::render_request(&request);
+        if fun == "pillar.items" {
+            return pillar_items(pillar, expected);
+        }
+        let pillar = match pillar {
+            Ok(pillar) => pillar,
+            Err(errors) => return compare::pillar_errors(&errors, &opts, expected),
+        };
+        let selection = match fun {
+            "state.apply" | "state.show_sls" => Selection::Sls(texts(&call["args"])),
+            "state.highstate"
+            | "state.show_top"
+            | "state.show_highstate"
+            | "state.show_lowstate" => Selection::Highstate,
             other => return vec![format!("the call '{other}' is not known here")],
         };
-        let mut pillar = match &self.pillar {
-            Ok(pillar) => pillar.clone(),
-            Err(errors) => return compare::pillar_errors(errors, expected),
+        let request = Request {
+            tree: &self.tree,
+            facts,
+            pillar: &pillar,
+            opts: &opts,
+            selection: &selection,
+            exclude: &texts(&call["kwargs"]["exclude"]),
+            host: &self.host,
         };
-        if let Some(over) = call["kwargs"].get("pillar").and_then(Value::as_object) {
-            pillar.as_object_mut().unwrap().extend(over.clone());
+        match fun {
+            "state.show_top" => self.shown(show_top(&request), expected),
+            "state.show_sls" | "state.show_highstate" => self.shown(show_high(&request), expected),
+            "state.show_lowstate" => self.shown(show_low(&request), expected),
+            _ => self.apply(&request, test, expected),
         }
-        match compile(&self.tree, &self.facts, &pillar, &selection, &self.host) {
+    }
+
+    fn apply(&self, request: &Request<'_>, test: bool, expected: &Value) -> Vec<String> {
+        match compile_request(request) {
             Err(errors) if errors[0].kind == Kind::Nothing => {
                 let report = Report::no_states(&errors[0].reason);
                 self.returns(&report, expected)
@@ -160,28 +219,29 @@ impl Case {
         }
     }
 
+    fn shown(&self, found: Result<Value, Vec<Error>>, expected: &Value) -> Vec<String> {
+        match found {
+            Err(errors) if expected["ret"].is_array() => compare::errors(&errors, expected),
+            Err(errors) => vec![format!("{errors:?}, not {}", expected["ret"])],
+            Ok(found) => {
+                let text = found.to_string().replace(&self.root, "@R@");
+                let found: Value = serde_json::from_str(&text).unwrap();
+                compare::shown(&found, &expected["ret"])
+            }
+        }
+    }
+
     fn returns(&self, report: &Report, expected: &Value) -> Vec<String> {
         let text = serde_json::to_string(report).unwrap().replace(&self.root, "@R@");
         let found: Value = serde_json::from_str(&text).unwrap();
         compare::returns(&found, &expected["ret"])
     }
+}
 
-    fn show_top(&self, expected: &Value) -> Vec<String> {
-        let pillar = self.pillar.clone().unwrap();
-        let compiled =
-            compile(&self.tree, &self.facts, &pillar, &Selection::Highstate, &self.host).unwrap();
-        let found = json!({"base": compiled.selected()});
-        if found == expected["ret"] { vec![] } else { vec![format!("show_top: {found}")] }
-    }
-
-    fn pillar_items(&self, expected: &Value) -> Vec<String> {
-        match &self.pillar {
-            Err(errors) => compare::pillar_errors(errors, expected),
-            Ok(pillar) => {
-                let masked = masked(pillar);
-                if masked == expected["ret"] { vec![] } else { vec![format!("pillar: {masked}")] }
-            }
-        }
+fn pillar_items(pillar: Result<Value, Vec<Error>>, expected: &Value) -> Vec<String> {
+    match pillar {
+        Err(errors) => compare::pillar_errors(&errors, &Opts::default(), expected),
+        Ok(pillar) => compare::shown(&masked(&pillar), &expected["ret"]),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::time::SystemTime;
 
-use muster_states::{Error, Kind};
-use serde_json::Value;
+use muster_states::{Error, Kind, Opts, pillar};
+use serde_json::{Value, json};
 
 /// Compares the returns of all states by key.
 pub(crate) fn returns(found: &Value, expected: &Value) -> Vec<String> {
@@ -158,10 +158,32 @@ fn refused(errors: &[Error], states: &serde_json::Map<String, Value>) -> Vec<Str
     if same { vec![] } else { vec![format!("{errors:?}, not {comments:?}")] }
 }
 
-/// Salt hides what is wrong with a pillar; that it is, and in which SLS, is compared.
-pub(crate) fn pillar_errors(errors: &[Error], expected: &Value) -> Vec<String> {
-    let text = expected["ret"].to_string();
+/// Salt hides what is wrong with a pillar where it shows one; where states are applied, its words
+/// are compared, and that each fault has its place.
+pub(crate) fn pillar_errors(errors: &[Error], opts: &Opts, expected: &Value) -> Vec<String> {
     let placed = errors.iter().all(|error| error.at.as_ref().is_some_and(|at| at.line > 0));
-    let wanted = text.contains("_errors") || expected["retcode"] == 5;
-    if wanted && placed { vec![] } else { vec![format!("{errors:?}, not {text}")] }
+    let wanted = match &expected["ret"] {
+        Value::Array(_) => json!(pillar::messages(errors, opts)) == expected["ret"],
+        other => other.to_string().contains("_errors"),
+    };
+    if wanted && placed { vec![] } else { vec![format!("{errors:?}, not {}", expected["ret"])] }
+}
+
+/// Compares data that are shown: 1 and 1.0 are the same.
+pub(crate) fn shown(found: &Value, wanted: &Value) -> Vec<String> {
+    if same(found, wanted) { vec![] } else { vec![format!("{found}\n  not\n  {wanted}")] }
+}
+
+fn same(found: &Value, wanted: &Value) -> bool {
+    match (found, wanted) {
+        (Value::Object(found), Value::Object(wanted)) => {
+            let equal = |(key, value)| wanted.get(key).is_some_and(|wanted| same(value, wanted));
+            found.len() == wanted.len() && found.iter().all(equal)
+        }
+        (Value::Array(found), Value::Array(wanted)) => {
+            found.len() == wanted.len() && found.iter().zip(wanted).all(|(a, b)| same(a, b))
+        }
+        (Value::Number(found), Value::Number(wanted)) => found.as_f64() == wanted.as_f64(),
+        _ => found == wanted,
+    }
 }

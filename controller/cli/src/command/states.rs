@@ -113,12 +113,14 @@ fn show(args: &ShowArgs, caller: &Caller) -> Result<Exit> {
     let selection =
         if args.sls.is_empty() { Selection::Highstate } else { Selection::Sls(names.collect()) };
     let pillar = folder.pillar().map_err(|errors| broken(&errors))?;
-    let shown = match muster_states::compile_request(&folder.request(&pillar, &selection)) {
-        Ok(compiled) => match args.stage {
-            Stage::Top => json!({ "base": compiled.selected() }),
-            Stage::Sls | Stage::High => compiled.high(),
-            Stage::Low => compiled.low(),
-        },
+    let request = folder.request(&pillar, &selection);
+    let shown = match args.stage {
+        Stage::Top => muster_states::show_top(&request),
+        Stage::Sls | Stage::High => muster_states::show_high(&request),
+        Stage::Low => muster_states::show_low(&request),
+    };
+    let shown = match shown {
+        Ok(shown) => shown,
         Err(errors) if errors.first().is_some_and(|error| error.kind == Kind::Nothing) => {
             if args.stage == Stage::Low { json!([]) } else { json!({}) }
         }

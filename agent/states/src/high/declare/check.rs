@@ -1,12 +1,26 @@
 //! The shape of one state's list: one function, lists where lists belong.
 
 use super::Reader;
+use super::repr::shown;
+use crate::error::Error;
 use crate::high::Arg;
-use crate::render::python;
 use crate::requisite;
 use crate::yaml::{Data, Node};
 
 impl Reader<'_> {
+    pub(super) fn text_id(&mut self, id: &Node) {
+        if id.as_str().is_none() {
+            let reason = format!(
+                "ID '{}' in SLS '{}' is not formed as a string, but is type {}. It may need to be \
+                 quoted.",
+                shown(id),
+                self.sls.name,
+                id.python_type()
+            );
+            self.malformed(id.line, reason);
+        }
+    }
+
     pub(super) fn check_function(&mut self, id: &str, line: u32, fun: &str) {
         if fun.trim().contains(' ') {
             let reason = format!(
@@ -15,14 +29,14 @@ impl Reader<'_> {
                  \":\"",
                 self.sls.name
             );
-            self.fault(line, reason);
+            self.malformed(line, reason);
         }
     }
 
     pub(super) fn one_function(&mut self, id: &str, line: u32, args: &[Arg]) {
         let name = |arg: &Arg| match arg {
             Arg::Fun(name) => Some(name.clone()),
-            Arg::Set(..) => None,
+            Arg::Set(_) | Arg::Other(_) => None,
         };
         let funs: Vec<String> = args.iter().filter_map(name).collect();
         let sls = &self.sls.name;
@@ -35,7 +49,7 @@ impl Reader<'_> {
                 funs.join(", ")
             ),
         };
-        self.fault(line, reason);
+        self.malformed(line, reason);
     }
 
     /// `names` and requisites must be lists of the right shape.
@@ -45,29 +59,31 @@ impl Reader<'_> {
             let reason = format!(
                 "The 'names' argument in state '{id}' in SLS '{sls}' needs to be formed as a list"
             );
-            return self.fault(value.line, reason);
+            self.malformed(value.line, reason);
         }
-        if !requisite::is_keyword(name) {
+        if requisite::is_turned(name) && value.as_seq().is_none() && value.as_map().is_none() {
+            let reason = format!("'{name}' is neither a list nor a map: it has no effect");
+            let warning = Error::shape(&self.at(value.line), reason);
+            return self.high.warnings.push(warning);
+        }
+        if !requisite::is_verified(name) {
             return;
         }
-        let Some(items) = value.as_seq() else {
-            // `require_in: {mod: id}` is a form of its own.
-            if !(name.ends_with("_in") && value.as_map().is_some()) {
+        match value.as_seq() {
+            Some(items) => items.iter().for_each(|item| self.check_requisite(id, item)),
+            None => {
                 let reason = format!(
-                    "The {name} statement in state '{id}' in SLS '{sls}' needs to be formed as \
-                     a list"
+                    "The {name} statement in state '{id}' in SLS '{sls}' needs to be formed as a \
+                     list"
                 );
-                self.fault(value.line, reason);
+                self.malformed(value.line, reason);
             }
-            return;
-        };
+        }
         if count != 1 {
+            let sls = &self.sls.name;
             let reason =
                 format!("Multiple dictionaries defined in argument of state '{id}' in SLS '{sls}'");
-            self.fault(value.line, reason);
-        }
-        for item in items {
-            self.check_requisite(id, item);
+            self.malformed(value.line, reason);
         }
     }
 
@@ -75,35 +91,35 @@ impl Reader<'_> {
         let sls = &self.sls.name;
         let reason = match (&item.data, item.as_map()) {
             (Data::Str(_), _) => return,
-            (_, Some([(key, _)])) => {
+            (_, Some([(key, value)])) => {
+                let is_container = matches!(value.data, Data::Seq(_) | Data::Map(_));
                 let key = key.key_text();
-                let Some((module, _)) = key.split_once('.') else { return };
+                match key.split_once('.') {
+                    Some((module, _)) => {
+                        let reason = format!(
+                            "Invalid requisite type '{key}' in state '{id}', in SLS '{sls}'. \
+                             Requisite types must not contain dots, did you mean '{module}'?"
+                        );
+                        self.malformed(item.line, reason);
+                    }
+                    None if !is_container => return,
+                    None => {}
+                }
+                if !is_container {
+                    return;
+                }
                 format!(
-                    "Invalid requisite type '{key}' in state '{id}', in SLS '{sls}'. Requisite \
-                     types \
-                     must not contain dots, did you mean '{module}'?"
+                    "Illegal requisite \"{}\" in SLS \"{}\", please check your syntax.\n",
+                    shown(value),
+                    self.sls.name
                 )
             }
-            _ => {
-                let shown = python::repr(&python::from_yaml(item));
-                format!(
-                    "Requisite declaration {shown} in state {id} in SLS {sls} is not formed as a \
-                     single key dictionary"
-                )
-            }
+            _ => format!(
+                "Requisite declaration {} in state {id} in SLS {sls} is not formed as a single \
+                 key dictionary",
+                shown(item)
+            ),
         };
-        self.fault(item.line, reason);
-    }
-}
-
-pub(super) fn python_type(node: &Node) -> &'static str {
-    match node.data {
-        Data::Null => "NoneType",
-        Data::Bool(_) => "bool",
-        Data::Int(_) => "int",
-        Data::Float(_) => "float",
-        Data::Str(_) => "str",
-        Data::Seq(_) => "list",
-        Data::Map(_) => "dict",
+        self.malformed(item.line, reason);
     }
 }

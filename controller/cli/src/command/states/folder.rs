@@ -3,7 +3,7 @@
 use super::map;
 use crate::failure::{OrNext, Result};
 use anyhow::Context;
-use muster_states::{Error, Facts, Host, Opts, Request, Selection, Tree};
+use muster_states::{Error, Facts, Host, Opts, Request, Selection, Tree, pillar};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
@@ -75,10 +75,15 @@ impl Folder {
 
     /// The pillar of the worker.
     pub(super) fn pillar(&self) -> std::result::Result<Value, Vec<Error>> {
-        let mut pillar =
-            muster_states::pillar::render_tree(&self.pillar_tree, self.facts.id(), &self.facts)?;
-        merge(&mut pillar, &Value::Object(self.over.clone()));
-        Ok(pillar)
+        pillar::render_request(&pillar::Request {
+            tree: &self.pillar_tree,
+            id: self.facts.id(),
+            facts: &self.facts,
+            opts: &self.opts,
+            over: Some(&self.over),
+            pillarenv: None,
+            local: None,
+        })
     }
 
     /// What the engine is asked to compile.
@@ -96,17 +101,5 @@ impl Folder {
             exclude: &[],
             host: &self.host,
         }
-    }
-}
-
-/// Lays one value over another: maps into maps.
-fn merge(base: &mut Value, over: &Value) {
-    match (base, over) {
-        (Value::Object(base), Value::Object(over)) => {
-            for (key, value) in over {
-                merge(base.entry(key.clone()).or_insert(Value::Null), value);
-            }
-        }
-        (base, over) => *base = over.clone(),
     }
 }

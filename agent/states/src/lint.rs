@@ -1,0 +1,198 @@
+//! What is wrong with a whole tree: what Salt would refuse, what this engine cannot run, and what
+//! would only show when it runs.
+//!
+//! The tree is compiled for one worker as its top file says; then every SLS that this worker does
+//! not get is compiled on its own; then all files are looked through without rendering them.
+
+mod scan;
+mod sources;
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use crate::chunk::Chunk;
+use crate::compile::{Request, Selection, inspect};
+use crate::error::{At, Error, Kind};
+use crate::sls;
+use crate::tree::Tree;
+
+/// Faults that one tree may have told of it.
+const FINDINGS_MAX: usize = 10_000;
+
+/// What is wrong with a tree.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Lint {
+    /// What keeps states from being run, sorted by place.
+    pub errors: Vec<Error>,
+    /// What has no effect, or is unwise, sorted by place.
+    pub warnings: Vec<Error>,
+}
+
+/// Looks for everything that is wrong with a tree; the request's selection does not count.
+pub fn lint(request: &Request<'_>) -> Lint {
+    let mut findings = Findings::default();
+    let mut reached: HashSet<String> = HashSet::new();
+    let top = Request { selection: &Selection::Highstate, ..*request };
+    let whole = inspect(&top);
+    reached.extend(whole.rendered.iter().cloned());
+    let mut chunks = whole.chunks;
+    findings.warnings(whole.warnings);
+    // A worker that gets nothing is no fault of the tree.
+    findings.errors(whole.errors.into_iter().filter(|error| error.kind != Kind::Nothing));
+    let base = request.tree;
+    for saltenv in base.envs().map(str::to_owned).collect::<Vec<_>>() {
+        let Some(tree) = base.env(&saltenv) else { continue };
+        let mut opts = request.opts.clone();
+        opts.set("saltenv", saltenv.as_str());
+        for name in sls::names(&tree) {
+            let place = format!("{saltenv}:{name}");
+            if reached.contains(&place) || is_top(&tree, &name, &opts) {
+                continue;
+            }
+            let selection = &Selection::Sls(vec![name.clone()]);
+            let alone = inspect(&Request { selection, opts: &opts, ..*request });
+            findings.warnings(alone.warnings);
+            findings.errors(alone.errors);
+            chunks.extend(alone.chunks);
+        }
+        scan::files(&tree, &mut findings);
+    }
+    findings.errors(sources::missing(base, &chunks));
+    declared_elsewhere(&mut findings.errors, &chunks);
+    findings.sorted()
+}
+
+/// Top files are no SLS of states.
+fn is_top(tree: &Tree, name: &str, opts: &crate::opts::Opts) -> bool {
+    sls::file_of(tree, name).is_some_and(|file| file == opts.top_file())
+}
+
+/// What was found, each once.
+#[derive(Debug, Default)]
+pub(crate) struct Findings {
+    errors: Vec<Error>,
+    warnings: Vec<Error>,
+    known: HashSet<(Option<At>, String)>,
+}
+
+impl Findings {
+    fn errors(&mut self, errors: impl IntoIterator<Item = Error>) {
+        for error in errors {
+            if self.is_new(&error) {
+                self.errors.push(error);
+            }
+        }
+    }
+
+    fn warnings(&mut self, warnings: impl IntoIterator<Item = Error>) {
+        for warning in warnings {
+            if self.is_new(&warning) {
+                self.warnings.push(warning);
+            }
+        }
+    }
+
+    fn is_new(&mut self, error: &Error) -> bool {
+        self.known.len() < FINDINGS_MAX
+            && self.known.insert((error.at.clone(), error.reason.clone()))
+    }
+
+    fn sorted(self) -> Lint {
+        let place = |error: &Error| {
+            let at = error.at.as_ref();
+            at.map_or((String::new(), 0), |at| (at.file.to_string(), at.line))
+        };
+        let (mut errors, mut warnings) = (self.errors, self.warnings);
+        errors.sort_by_key(place);
+        warnings.sort_by_key(place);
+        Lint { errors, warnings }
+    }
+}
+
+/// Says of a requisite that names nothing where in the tree what it names is.
+fn declared_elsewhere(errors: &mut [Error], chunks: &[Chunk]) {
+    for error in errors.iter_mut().filter(|error| error.kind == Kind::Requisite) {
+        let Some(wanted) = wanted(&error.reason) else { continue };
+        let same = |chunk: &&Chunk| {
+            (wanted.0 == chunk.state || wanted.0 == "id")
+                && (wanted.1 == chunk.id || wanted.1 == chunk.name)
+        };
+        if let Some(chunk) = chunks.iter().find(same) {
+            let hint = format!("; it is in SLS '{}': include that, or apply both", chunk.sls);
+            error.reason.push_str(&hint);
+        }
+    }
+}
+
+/// Module and name out of `requisite [require: (file: x)]`.
+fn wanted(reason: &str) -> Option<(&str, &str)> {
+    let (_, rest) = reason.split_once(": (")?;
+    rest.split_once(")]")?.0.split_once(": ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::facts::Facts;
+    use crate::host::Host;
+    use crate::opts::Opts;
+    use serde_json::json;
+
+    fn found(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+        let tree = Tree::from_files(files.iter().map(|(path, text)| (*path, *text)));
+        let facts: Facts = serde_json::from_value(json!({"id": "w1", "os": "Debian"})).unwrap();
+        let lint = lint(&Request {
+            tree: &tree,
+            facts: &facts,
+            pillar: &json!({}),
+            opts: &Opts::default(),
+            selection: &Selection::Highstate,
+            exclude: &[],
+            host: &Host::new(),
+        });
+        let told = |errors: &[Error]| errors.iter().map(ToString::to_string).collect();
+        (told(&lint.errors), told(&lint.warnings))
+    }
+
+    #[test]
+    fn an_sls_that_nobody_gets_is_compiled_on_its_own() {
+        let files = [
+            ("top.sls", "base: {'*': [a]}"),
+            ("a.sls", "a:\n  file.managed:\n    - name: /x\n    - source: salt://gone\n"),
+            ("b.sls", "b:\n  test.nop:\n    - require: [{file: a}]\n"),
+            ("c.sls", "c:\n  nope.nope: []\n"),
+        ];
+        let (errors, warnings) = found(&files);
+        assert_eq!(errors.len(), 3, "{errors:#?}");
+        assert_eq!(errors[0], "a.sls:4: Source file salt://gone not found in saltenv 'base'");
+        assert!(errors[1].starts_with("b.sls:3: Referenced state does not exist"), "{errors:#?}");
+        assert!(
+            errors[1].ends_with("it is in SLS 'a': include that, or apply both"),
+            "{errors:#?}"
+        );
+        assert!(errors[2].starts_with("c.sls:1: State 'nope.nope' was not found"), "{errors:#?}");
+        assert!(warnings.is_empty(), "{warnings:?}");
+    }
+
+    #[test]
+    fn what_is_in_branches_that_are_not_taken_is_told_too() {
+        let files = [
+            ("top.sls", "base: {'*': [a]}"),
+            (
+                "a.sls",
+                "{% if grains.os == 'Other' %}\n{% set x = salt['nope.fun']('x') %}\n{% endif %}\n\
+                 {% if false %}{{ salt.gone.fun2() }}{% endif %}\na: test.nop\n",
+            ),
+            ("id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\n"),
+            ("x.py", "#!py\n"),
+            ("tpl.j2", "#!mako\n"),
+        ];
+        let (errors, warnings) = found(&files);
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(warnings.len(), 3, "{warnings:#?}");
+        assert!(warnings[0].starts_with("a.sls:2: the function 'nope.fun'"), "{warnings:#?}");
+        assert!(warnings[1].starts_with("a.sls:4: the function 'gone.fun2'"), "{warnings:#?}");
+        assert!(warnings[2].starts_with("id_rsa:1: a private key"), "{warnings:#?}");
+    }
+}

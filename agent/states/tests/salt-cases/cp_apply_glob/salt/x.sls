@@ -1,0 +1,2 @@
+x1:
+  test.nop

@@ -1,0 +1,5 @@
+include: [cc]
+b1:
+  test.nop
+b2:
+  test.nop

@@ -1,0 +1,4 @@
+include: [b, c]
+exclude: [c]
+a1:
+  test.nop

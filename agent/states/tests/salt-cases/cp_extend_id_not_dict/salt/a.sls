@@ -1,0 +1,5 @@
+include: [b]
+extend:
+  b1: [x]
+a1:
+  test.nop

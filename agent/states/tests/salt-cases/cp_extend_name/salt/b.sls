@@ -1,0 +1,3 @@
+b1:
+  test.nop:
+    - name: thename

@@ -1,0 +1,5 @@
+include: [b]
+extend:
+  b1:
+    cmd.run:
+      - name: 'true'

@@ -1,0 +1,3 @@
+extend: [x]
+a1:
+  test.nop

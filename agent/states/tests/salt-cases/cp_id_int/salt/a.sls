@@ -1,0 +1,6 @@
+5:
+  test.nop
+1.5:
+  test.nop: []
+true:
+  test.nop: []

@@ -1,0 +1,3 @@
+include: [a]
+b1:
+  test.nop

@@ -1,0 +1,4 @@
+include:
+  - dev: d
+a1:
+  test.nop

@@ -1,0 +1,3 @@
+include: ['web.*']
+a1:
+  test.nop

@@ -1,0 +1,2 @@
+wa:
+  test.nop

@@ -1,0 +1,2 @@
+wb:
+  test.nop

@@ -1,0 +1,2 @@
+wx:
+  test.nop

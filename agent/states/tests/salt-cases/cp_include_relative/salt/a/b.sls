@@ -1,0 +1,3 @@
+include: [..top2, .c]
+b1:
+  test.nop

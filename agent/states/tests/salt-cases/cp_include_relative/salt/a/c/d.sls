@@ -1,0 +1,3 @@
+include: [..b]
+d1:
+  test.nop

@@ -1,0 +1,3 @@
+include: [.d]
+c1:
+  test.nop

@@ -1,0 +1,3 @@
+include: [.b, .c.d]
+a1:
+  test.nop

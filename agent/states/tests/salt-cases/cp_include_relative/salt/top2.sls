@@ -1,0 +1,2 @@
+t2:
+  test.nop

@@ -1,0 +1,5 @@
+include:
+  - _xenv: b
+  - _xenv: nope
+a1:
+  test.nop

@@ -1,0 +1,3 @@
+a:
+  test.nop: []
+  test.fail_without_changes: []

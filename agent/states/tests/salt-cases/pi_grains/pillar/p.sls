@@ -1,0 +1,2 @@
+os: {{ grains.os }}
+id: {{ grains['id'] | default('?') }}-{{ opts.id }}

@@ -1,0 +1,3 @@
+x:
+  test.configurable_test_state:
+    - comment: {{ pillar | json }}

@@ -1,0 +1,2 @@
+hello: {{ who }}
+include: [s]

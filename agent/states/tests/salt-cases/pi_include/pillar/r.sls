@@ -1,0 +1,1 @@
+r: {{ who | default('nobody') }}

@@ -1,0 +1,3 @@
+include:
+  - q: {key: one}
+  - q: {key: two}

@@ -1,0 +1,2 @@
+s: p
+include: [gone]

@@ -1,0 +1,9 @@
+base:
+  'loc*':
+    - order: 3
+    - p
+  '*':
+    - q
+    - order: '2'
+  'lo*':
+    - r

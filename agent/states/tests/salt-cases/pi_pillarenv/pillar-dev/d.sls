@@ -1,0 +1,2 @@
+s: dev
+d: {{ saltenv }}

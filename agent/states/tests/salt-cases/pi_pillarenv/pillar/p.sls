@@ -1,0 +1,2 @@
+s: base
+b: {{ saltenv }}

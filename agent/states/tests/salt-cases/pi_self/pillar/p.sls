@@ -1,0 +1,2 @@
+seen: {{ pillar.get('x', 'none') }}
+x: 1

@@ -1,0 +1,5 @@
+g:
+  file.managed:
+    - name: @R@/g
+    - source: salt://f
+    - saltenv: dev

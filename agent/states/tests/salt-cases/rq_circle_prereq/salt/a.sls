@@ -1,0 +1,7 @@
+a:
+  test.nop:
+    - prereq: [{test: b}]
+b:
+  test.nop:
+    - require_in: [{test: a}]
+    - name: bname

@@ -1,0 +1,6 @@
+a:
+  test.nop:
+    - require: [{test: 'q*'}]
+b:
+  test.nop:
+    - require: [{sls: 'q*'}]

@@ -1,0 +1,6 @@
+a:
+  test.nop:
+    - require_in: [nope]
+    - watch_in: b
+b:
+  test.nop

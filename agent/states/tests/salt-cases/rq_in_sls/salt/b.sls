@@ -1,0 +1,5 @@
+include: [c]
+b1:
+  test.nop
+b2:
+  test.nop

@@ -1,0 +1,6 @@
+a:
+  test.nop:
+    - require: [{test: thename}]
+b:
+  test.nop:
+    - name: thename

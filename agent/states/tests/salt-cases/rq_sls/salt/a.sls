@@ -1,0 +1,8 @@
+include: [b]
+a:
+  test.nop:
+    - require: [{sls: b}]
+z:
+  test.nop:
+    - require: [{sls: 'c*'}]
+    - order: 1

@@ -1,0 +1,2 @@
+qa-q:
+  test.nop

@@ -1,0 +1,2 @@
+d1:
+  test.nop

@@ -1,0 +1,2 @@
+dev-d:
+  test.nop

@@ -1,0 +1,2 @@
+dev-e:
+  test.nop

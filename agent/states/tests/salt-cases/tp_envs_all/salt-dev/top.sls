@@ -1,0 +1,7 @@
+dev:
+  '*': [d, e]
+base:
+  '*': [b]
+  'os:Debian':
+    - match: grain
+    - c

@@ -1,0 +1,2 @@
+f1:
+  test.nop

@@ -1,0 +1,7 @@
+base:
+  '*': [a]
+  'os:Debian':
+    - match: grain
+    - a
+dev:
+  '*': [d]

@@ -1,0 +1,2 @@
+h1:
+  test.nop

@@ -1,0 +1,10 @@
+base:
+  'x,local':
+    - match: list
+    - a
+  'x, local':
+    - match: list
+    - b
+  'local':
+    - match: list
+    - c

@@ -1,0 +1,2 @@
+role: web
+l: [one, two]

@@ -1,0 +1,11 @@
+base:
+  '*':
+    - a
+    - subfilter:
+        'os:Debian':
+          - match: grain
+          - b
+        'os:Other':
+          - match: grain
+          - c
+      x: y
