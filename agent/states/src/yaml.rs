@@ -61,9 +61,26 @@ pub fn read_yaml(text: &str) -> Result<Value, YamlError> {
 pub(crate) fn parse(text: &str) -> Result<Node, YamlError> {
     // A block scalar at the very end needs its line break to be seen whole.
     let text = if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
+    refuse_tab(&text)?;
     let mut loader =
         Loader { parser: Parser::new_from_str(&text), anchors: HashMap::new(), nodes: 0 };
     loader.document()
+}
+
+/// A document whose first line of content begins with a tab, which the parser would pass over.
+fn refuse_tab(text: &str) -> Result<(), YamlError> {
+    let blank = |line: &str| {
+        let line = line.trim();
+        line.is_empty() || line.starts_with('#') || line.starts_with("---")
+    };
+    match text.lines().enumerate().find(|(_, line)| !blank(line)) {
+        Some((at, line)) if line.starts_with('\t') => Err(YamlError {
+            line: u32::try_from(at).unwrap_or(u32::MAX).saturating_add(1),
+            column: 1,
+            reason: "found character '\\t' that cannot start any token".to_owned(),
+        }),
+        Some(_) | None => Ok(()),
+    }
 }
 
 impl Node {
@@ -103,7 +120,7 @@ impl Node {
             Data::Bool(true) => "True".to_owned(),
             Data::Bool(false) => "False".to_owned(),
             Data::Int(i) => i.to_string(),
-            Data::Float(f) => f.to_string(),
+            Data::Float(f) => crate::render::python::float(*f),
             Data::Str(s) => s.clone(),
             Data::Seq(_) | Data::Map(_) => self.to_json().to_string(),
         }
@@ -198,12 +215,21 @@ impl<'a> Loader<'a> {
         let (anchor, data) = match event {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain;
-                let tag = tag.as_deref().map(granit_parser::Tag::suffix);
-                (anchor, scalar::typed(&text, plain, tag))
+                let tag = tag.as_deref().map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
+                let data = scalar::typed(&text, plain, tag.as_deref());
+                (anchor, data.or_else(|reason| fail(span, &reason))?)
             }
             Event::Alias(anchor) => return self.alias(anchor, span),
-            Event::SequenceStart(_, anchor, _) => (anchor, self.sequence(depth)?),
-            Event::MappingStart(_, anchor, _) => (anchor, self.mapping(depth, line)?),
+            Event::SequenceStart(_, anchor, tag) => {
+                let tag = tag.as_deref().map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
+                let data = self.sequence(depth)?;
+                (anchor, scalar::list(data, tag.as_deref()).or_else(|reason| fail(span, &reason))?)
+            }
+            Event::MappingStart(_, anchor, tag) => {
+                let tag = tag.as_deref().map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
+                let data = self.mapping(depth, line)?;
+                (anchor, scalar::map(data, tag.as_deref()).or_else(|reason| fail(span, &reason))?)
+            }
             _ => return fail(span, "unexpected token"),
         };
         let node = Node { line, column: column_of(span), data };
@@ -254,8 +280,14 @@ impl<'a> Loader<'a> {
             let (event, value_span) = self.must()?;
             let value = self.node(event, &value_span, depth + 1)?;
             if merge {
+                refuse_merge(&value, &value_span)?;
                 merges.push(value);
                 continue;
+            }
+            if matches!(key.data, Data::Seq(_) | Data::Map(_)) {
+                let reason = "while constructing a mapping: found unacceptable key: a list or map \
+                              cannot be a key; a possible cause are double curly braces";
+                return fail(&span, reason);
             }
             if seen.insert(format!("{:?}", key.data_only()), ()).is_some() {
                 return fail(&span, &conflicting(&key, start, &span));
@@ -268,14 +300,38 @@ impl<'a> Loader<'a> {
 impl Node {
     /// What makes two keys the same: the value, not the place.
     fn data_only(&self) -> (u8, String) {
-        let kind = match self.data {
-            Data::Null => 0,
-            Data::Bool(_) => 1,
-            Data::Int(_) | Data::Float(_) => 2,
-            Data::Str(_) => 3,
-            Data::Seq(_) | Data::Map(_) => 4,
-        };
-        (kind, self.key_text())
+        // To Python 1, 1.0 and True are the same key.
+        match &self.data {
+            Data::Null => (0, String::new()),
+            Data::Bool(flag) => (1, u8::from(*flag).to_string()),
+            Data::Int(number) => (1, number.to_string()),
+            Data::Float(number) => (1, number.to_string()),
+            Data::Str(text) => (2, text.clone()),
+            Data::Seq(_) | Data::Map(_) => (3, self.key_text()),
+        }
+    }
+}
+
+/// Only maps can be merged.
+fn refuse_merge(value: &Node, span: &Span) -> Result<(), YamlError> {
+    let kind = |node: &Node| match node.data {
+        Data::Map(_) => None,
+        Data::Seq(_) => Some("sequence"),
+        _ => Some("scalar"),
+    };
+    let wrong = match &value.data {
+        Data::Seq(items) => items.iter().find_map(kind),
+        _ => kind(value),
+    };
+    match wrong {
+        None => Ok(()),
+        Some(wrong) => fail(
+            span,
+            &format!(
+                "while constructing a mapping: expected a mapping or list of mappings for merging, \
+                 but found {wrong}"
+            ),
+        ),
     }
 }
 

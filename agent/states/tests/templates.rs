@@ -38,7 +38,11 @@ fn difference(case: &Value, root: &Path) -> Option<String> {
         (Err((words, line)), None) => {
             let wanted = case["error"].as_str().unwrap();
             let placed = case["line"] == json!(line) || case["line"] == json!(0);
-            if words.lines().next() == Some(wanted) && placed {
+            // Each YAML parser has words of its own.
+            const YAML: &str = "Jinja syntax error: Encountered error loading yaml";
+            let same = words.lines().next() == Some(wanted)
+                || (words.starts_with(YAML) && wanted.starts_with(YAML));
+            if same && placed {
                 return None;
             }
             format!("{words:?}, line {line}\n  not {wanted:?}, line {}", case["line"])

@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Data;
+use super::{Data, Node};
 
 static INT: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r"(?x)^(?: [-+]?0b[0-1_]+ | [-+]?0[0-7_]+ | [-+]?(?:0|[1-9][0-9_]*)
@@ -14,18 +14,88 @@ static INT: LazyLock<Regex> = LazyLock::new(|| {
 
 static FLOAT: LazyLock<Regex> = LazyLock::new(|| {
     let pattern = r"(?x)^(?: [-+]?(?:[0-9][0-9_]*)\.[0-9_]*(?:[eE][-+][0-9]+)?
-        | [-+]?\.[0-9][0-9_]*(?:[eE][-+][0-9]+)? )$";
+        | \.[0-9][0-9_]*(?:[eE][-+][0-9]+)? | [-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+\.[0-9_]* )$";
     Regex::new(pattern).expect("a constant pattern")
 });
 
+const STANDARD: &str = "tag:yaml.org,2002:";
+
+fn unknown(tag: &str) -> String {
+    format!("could not determine a constructor for the tag '{tag}'")
+}
+
 /// Resolves a scalar by its tag, or by its look when it is plain.
-pub(crate) fn typed(text: &str, plain: bool, tag: Option<&str>) -> Data {
-    match tag {
-        Some("str" | "unicode" | "python/unicode" | "") => Data::Str(text.to_owned()),
-        Some("int") => text.parse().map_or_else(|_| Data::Str(text.to_owned()), Data::Int),
-        Some("float") => text.parse().map_or_else(|_| Data::Str(text.to_owned()), Data::Float),
-        _ if plain => plain_scalar(text),
-        _ => Data::Str(text.to_owned()),
+pub(crate) fn typed(text: &str, plain: bool, tag: Option<&str>) -> Result<Data, String> {
+    let kind = match tag {
+        None if plain && text == "=" => return Err(unknown("tag:yaml.org,2002:value")),
+        None if plain => return Ok(plain_scalar(text)),
+        None | Some("!") => return Ok(Data::Str(text.to_owned())),
+        Some(tag) => tag.strip_prefix(STANDARD).ok_or_else(|| unknown(tag))?,
+    };
+    let resolved = || plain_scalar(&text.to_lowercase());
+    match kind {
+        "str" | "python/unicode" | "timestamp" => Ok(Data::Str(text.to_owned())),
+        "null" => Ok(Data::Null),
+        "bool" => match resolved() {
+            found @ Data::Bool(_) => Ok(found),
+            _ => Err(format!("'{text}' is no boolean")),
+        },
+        "int" => match integer(text) {
+            Some(number) => Ok(Data::Int(number)),
+            None => Err(format!("invalid literal for int() with base 10: '{text}'")),
+        },
+        "float" => match (resolved(), text.replace('_', "").parse()) {
+            (found @ Data::Float(_), _) => Ok(found),
+            (_, Ok(number)) => Ok(Data::Float(number)),
+            _ => Err(format!("could not convert string to float: '{text}'")),
+        },
+        "binary" => binary(text),
+        other => Err(unknown(&format!("{STANDARD}{other}"))),
+    }
+}
+
+/// Base64 as text; Salt's trees hold text only.
+fn binary(text: &str) -> Result<Data, String> {
+    use base64::Engine;
+    let clean: String = text.chars().filter(|c| !c.is_whitespace()).collect();
+    let missing = (4 - clean.len() % 4) % 4;
+    let data = base64::engine::general_purpose::STANDARD
+        .decode(clean + &"=".repeat(missing))
+        .map_err(|error| format!("failed to decode base64 data: {error}"))?;
+    let text = String::from_utf8(data);
+    text.map(Data::Str).map_err(|_| "!!binary that is no UTF-8 text is not supported".to_owned())
+}
+
+/// A list by its tag: `!!omap` and `!!pairs` are lists of pairs.
+pub(crate) fn list(data: Data, tag: Option<&str>) -> Result<Data, String> {
+    let Some(tag) = tag.filter(|tag| *tag != "!") else { return Ok(data) };
+    match (tag.strip_prefix(STANDARD), data) {
+        (Some("seq"), data) => Ok(data),
+        (Some("omap" | "pairs"), Data::Seq(items)) => {
+            let pair = |node: Node| match node.data {
+                Data::Map(mut pairs) if pairs.len() == 1 => {
+                    let (key, value) = pairs.swap_remove(0);
+                    let data = Data::Seq(vec![key, value]);
+                    Ok(Node { data, ..node })
+                }
+                _ => Err("while constructing an ordered map: expected a single mapping item"),
+            };
+            let items: Result<Vec<_>, _> = items.into_iter().map(pair).collect();
+            Ok(Data::Seq(items?))
+        }
+        (_, _) => Err(unknown(tag)),
+    }
+}
+
+/// A map by its tag: `!!set` is the list of its keys.
+pub(crate) fn map(data: Data, tag: Option<&str>) -> Result<Data, String> {
+    let Some(tag) = tag.filter(|tag| *tag != "!") else { return Ok(data) };
+    match (tag.strip_prefix(STANDARD), data) {
+        (Some("map"), data) => Ok(data),
+        (Some("set"), Data::Map(pairs)) => {
+            Ok(Data::Seq(pairs.into_iter().map(|(key, _)| key).collect()))
+        }
+        (_, _) => Err(unknown(tag)),
     }
 }
 
@@ -56,9 +126,22 @@ fn number(text: &str) -> Option<Data> {
         ".inf" | ".Inf" | ".INF" | "+.inf" | "+.Inf" | "+.INF" => Some(Data::Float(f64::INFINITY)),
         "-.inf" | "-.Inf" | "-.INF" => Some(Data::Float(f64::NEG_INFINITY)),
         ".nan" | ".NaN" | ".NAN" => Some(Data::Float(f64::NAN)),
-        _ if FLOAT.is_match(text) => text.replace('_', "").parse().ok().map(Data::Float),
+        _ if FLOAT.is_match(text) => float(&text.replace('_', "")).map(Data::Float),
         _ => None,
     }
+}
+
+fn float(text: &str) -> Option<f64> {
+    if !text.contains(':') {
+        return text.parse().ok();
+    }
+    let (sign, digits) = match text.strip_prefix('-') {
+        Some(digits) => (-1.0, digits),
+        None => (1.0, text.strip_prefix('+').unwrap_or(text)),
+    };
+    let parts = digits.split(':').map(|part| part.parse::<f64>().ok());
+    let sum = parts.fold(Some(0.0), |sum, part| Some(sum? * 60.0 + part?))?;
+    Some(sign * sum)
 }
 
 fn integer(text: &str) -> Option<i64> {
@@ -76,7 +159,7 @@ fn integer(text: &str) -> Option<i64> {
     } else if digits.len() > 1 && digits.starts_with('0') {
         leading_zero(text, digits)?
     } else {
-        digits.parse().ok()?
+        return if negative { format!("-{digits}") } else { digits.to_owned() }.parse().ok();
     };
     Some(if negative { -value } else { value })
 }
@@ -124,7 +207,9 @@ mod tests {
 
     #[test]
     fn quoted_and_tagged_scalars_keep_their_type() {
-        assert_eq!(typed("yes", false, None), Data::Str("yes".into()));
-        assert_eq!(typed("12", true, Some("str")), Data::Str("12".into()));
+        assert_eq!(typed("yes", false, None), Ok(Data::Str("yes".into())));
+        let tag = Some("tag:yaml.org,2002:str");
+        assert_eq!(typed("12", true, tag), Ok(Data::Str("12".into())));
+        assert!(typed("x", true, Some("tag:yaml.org,2002:python/object:os.system")).is_err());
     }
 }

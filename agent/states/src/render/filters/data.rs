@@ -35,7 +35,10 @@ pub(super) fn find(name: &str) -> Option<Filter> {
         "python" | "pprint" => |value, _| Ok(Value::from(dump::pretty(value, 0, 0))),
         "xml" => |value, _| xml::document(value).map(Value::from),
         "load_yaml" => |value, _| match value.as_str() {
-            Some(text) => yaml_value(text),
+            Some(text) => yaml_value(text).map_err(|error| {
+                let told = error.detail().unwrap_or_default();
+                runtime(format!("Encountered error loading yaml: {told}"))
+            }),
             None => Err(runtime(format!("Unable to load yaml from {}", text(value)))),
         },
         "load_json" => |value, _| match value.as_str() {
