@@ -4,10 +4,11 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use crate::compile::{Selection, compile};
 use crate::facts::Facts;
 use crate::host::Host;
 use crate::opts::Opts;
-use crate::render::{Renderer as Inner, sls_vars};
+use crate::render::{Renderer as Inner, python, sls_vars};
 use crate::tree::Tree;
 
 /// Renders the templates of one tree, as one compilation does.
@@ -39,12 +40,41 @@ impl Renderer {
     }
 }
 
+/// Renders a template beside a few others, with data but no function of `salt`.
+pub fn template(text: &str) {
+    let files = [
+        ("a/self.jinja", text),
+        ("a/lib.jinja", "{% macro m(x=[]) %}{{ x }}{{ caller is defined }}{% endmacro %}"),
+        ("a/d.yaml", "k: [1, {x: 0644}]\n"),
+    ];
+    let tree = Tree::from_files(files);
+    let pillar = serde_json::json!({"a": {"b": [1, 2.5, null, true, "x"]}});
+    let inner = Inner::new(&tree, &Facts::default(), &pillar, &nowhere(), &Opts::default());
+    let mut vars = sls_vars("a.main", "a/main.sls");
+    vars.insert("salt".to_owned(), python::from_json(&serde_json::json!({})));
+    drop(inner.render("a/main.sls", text, vars));
+}
+
+/// Compiles data as an SLS that includes another.
+pub fn compiled(text: &str) {
+    let (main, other) = (format!("#!yaml\n{text}"), "#!yaml\nx:\n  test.nop: []\n".to_owned());
+    let tree = Tree::from_files([("a.sls", main), ("b.sls", other)]);
+    let selection = Selection::Sls(vec!["a".to_owned()]);
+    drop(compile(&tree, &Facts::default(), &Json::Null, &selection, &nowhere()));
+}
+
+/// A host without anything.
+fn nowhere() -> Host {
+    Host::under("/nonexistent")
+}
+
 /// Reads YAML and writes it again: what was read must come back.
 ///
 /// # Panics
 /// When it does not.
 pub fn yaml_round(text: &str) {
     let Ok(read) = crate::yaml::read_yaml(text) else { return };
+    // What no JSON holds (an infinite number) is written as null.
     let written = crate::yaml::emit::block(&read);
     let again = crate::yaml::read_yaml(&written).map(|again| again == read);
     assert!(again == Ok(true), "{read} was written as {written:?}: {again:?}");

@@ -39,7 +39,10 @@ pub const TARGETS: &[Target] = &[
     ("jwt", jwt),
     ("messages", messages),
     ("rules", rules),
+    ("state_yaml", state_yaml),
+    ("states", states),
     ("stats", stats),
+    ("templates", templates),
     ("user_data", user_data),
 ];
 
@@ -265,4 +268,22 @@ pub fn agent_files(bytes: &[u8]) {
     told_secretly(muster_agent::fuzzing::settings(bytes));
     told_secretly(muster_agent::fuzzing::kept(bytes));
     let _whole = muster_agent::fuzzing::spooled(bytes);
+}
+
+/// Templates: any text renders or is refused, within its limits. No function of `salt` runs.
+pub fn templates(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    muster_states::fuzzing::template(text);
+}
+
+/// YAML of trees: what was read comes back when it is written.
+pub fn state_yaml(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    muster_states::fuzzing::yaml_round(text);
+}
+
+/// The compiler: any data are states, or are refused.
+pub fn states(bytes: &[u8]) {
+    let Ok(text) = str::from_utf8(bytes) else { return };
+    muster_states::fuzzing::compiled(text);
 }

@@ -240,3 +240,88 @@ impl Cache {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::python::{from_json, text};
+
+    fn render(source: &str) -> Result<String, String> {
+        let files = [("own.jinja", source), ("s.jinja", "{% include 's.jinja' %}")];
+        let engine = Engine::new(&Tree::from_files(files), &Host::new(), Environment::empty());
+        let vars = HashMap::from([(Name::from("d"), from_json(&serde_json::json!({"l": [1]})))]);
+        engine.render("own.jinja", source, vars).map_err(|stopped| stopped.failure.words())
+    }
+
+    #[test]
+    fn a_template_can_neither_hang_nor_eat_the_host() {
+        let deep = "(".repeat(5000);
+        let unary = format!("{{{{ {}1 }}}}", "-".repeat(5000));
+        let sum = format!("{{{{ 1{} }}}}", "+1".repeat(5000));
+        let ifs = "{% if 1 %}".repeat(5000);
+        let hostile = [
+            "{{ 'a' * 10 ** 9 }}",
+            "{{ [1] * 10 ** 9 }}",
+            "{{ range(10 ** 9) }}",
+            "{{ 2 ** 100000 }}",
+            "{{ '%1000000000s' % 'a' }}",
+            "{{ '{:>1000000000}'.format('a') }}",
+            "{{ 'a'.center(10 ** 9) }}{{ 'a'.zfill(10 ** 9) }}",
+            "{{ ('a' * 9000)|replace('', 'b' * 9000) }}",
+            "{{ ('a\\n' * 100000)|indent(9999) }}",
+            "{% set ns = namespace(s='ab') %}{% for i in range(99999) %}\
+             {% set ns.s = ns.s ~ ns.s %}{% endfor %}",
+            "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
+            "{% set l = [] %}{% for a in range(99999) %}{% do l.extend(range(99999)) %}{% endfor %}",
+            "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+            "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
+            "{% include 'own.jinja' %}",
+            "{% include 's.jinja' %}",
+            "{% import 'own.jinja' as x %}",
+            "{% extends 'own.jinja' %}",
+            "{% for i in [1] recursive %}{{ loop([1]) }}{% endfor %}",
+            "{% set l = [] %}{% do l.append(l) %}{{ l }}",
+            "{% set a = [] %}{% set b = [a] %}{% do a.append(b) %}{{ a }}",
+            "{% do d.update({'x': d}) %}{{ d }}",
+            "{% set ns = namespace(t=()) %}{% for i in range(9999) %}{% set ns.t = (ns.t,) %}\
+             {% endfor %}",
+            "{{ range(20)|permutations|list }}",
+            "{{ range(99)|product(range(99), range(99), range(99))|list }}",
+            "{{ 'a' * 9999999 ~ 'a' * 9999999 }}",
+            &deep,
+            &format!("{{{{ {deep} }}}}"),
+            &unary,
+            &sum,
+            &ifs,
+        ];
+        for source in hostile {
+            let found = render(source);
+            let shown: String = source.chars().take(80).collect();
+            assert!(found.is_err() || source == deep, "{shown} rendered");
+        }
+    }
+
+    #[test]
+    fn values_that_nest_deep_are_dropped_without_a_stack() {
+        let source = "{% set ns = namespace(l=[]) %}{% for i in range(50000) %}\
+                      {% set ns.l = [ns.l] %}{% endfor %}{{ ns.l|length }}";
+        assert_eq!(render(source), Ok("1".to_owned()));
+        let source = "{% set root = [] %}{% set ns = namespace(l=root) %}\
+                      {% for i in range(3000) %}{% set n = {} %}{% do ns.l.append(n) %}\
+                      {% set ns.l = n.setdefault('k', []) %}{% endfor %}{{ root|length }}";
+        assert_eq!(render(source), Ok("1".to_owned()));
+    }
+
+    #[test]
+    fn macros_and_namespaces_do_not_outlive_their_render() {
+        let kept = from_json(&serde_json::json!([]));
+        let engine = Engine::new(&Tree::default(), &Host::new(), Environment::empty());
+        let source = "{% macro m() %}{{ kept }}{{ m }}{% endmacro %}{% set x = kept %}\
+                      {% for i in [1] %}{% macro n() %}{{ x }}{% endmacro %}{% endfor %}";
+        let vars = HashMap::from([(Name::from("kept"), kept.clone())]);
+        assert_eq!(engine.render("a", source, vars).map_err(|_| ()), Ok(String::new()));
+        // The test's own and nothing else: a leak would hold the list twice.
+        let own = kept.downcast_object::<crate::render::python::PyList>();
+        assert_eq!(own.map(|own| Arc::strong_count(&own)), Some(2), "{}", text(&kept));
+    }
+}

@@ -17,7 +17,7 @@ use super::{Engine, Options, args::Args};
 use crate::render::python::{fault, printed};
 
 /// Steps that one render may take: some seconds of work.
-const FUEL_MAX: u64 = 20_000_000;
+const FUEL_MAX: u64 = 10_000_000;
 /// Bytes of text that one render may make, thrown away or not.
 const BYTES_MAX: u64 = 256 << 20;
 /// Stack that one render may use; a thread has at least twice as much.

@@ -1,0 +1,5 @@
+//! The target `templates`; its body is in src/lib.rs.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| muster_fuzz::templates(bytes));
