@@ -104,6 +104,16 @@ pub(crate) struct RenderError {
     pub(crate) context: Option<String>,
 }
 
+impl RenderError {
+    /// What Salt says of it, with the lines around the place; else with the file's name.
+    pub(crate) fn with_context(&self) -> String {
+        match &self.context {
+            Some(context) => format!("{self}\n\n{context}"),
+            None => format!("{}: {self}", self.file),
+        }
+    }
+}
+
 /// Variables of one render.
 pub(crate) type Vars = BTreeMap<String, Value>;
 

@@ -272,7 +272,7 @@ mod tests {
             "{% set ns = namespace(s='ab') %}{% for i in range(99999) %}\
              {% set ns.s = ns.s ~ ns.s %}{% endfor %}",
             "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}",
-            "{% set l = [] %}{% for a in range(99999) %}{% do l.extend(range(99999)) %}{% endfor %}",
+            "{% set l = [] %}{% for a in range(9999) %}{% do l.extend(range(99999)) %}{% endfor %}",
             "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
             "{% macro m() %}{{ m() }}{{ m() }}{% endmacro %}{{ m() }}",
             "{% include 'own.jinja' %}",

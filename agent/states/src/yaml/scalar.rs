@@ -139,8 +139,9 @@ fn float(text: &str) -> Option<f64> {
         Some(digits) => (-1.0, digits),
         None => (1.0, text.strip_prefix('+').unwrap_or(text)),
     };
-    let parts = digits.split(':').map(|part| part.parse::<f64>().ok());
-    let sum = parts.fold(Some(0.0), |sum, part| Some(sum? * 60.0 + part?))?;
+    let sum = digits
+        .split(':')
+        .try_fold(0.0, |sum, part| Some(sum * 60.0 + part.parse::<f64>().ok()?))?;
     Some(sign * sum)
 }
 

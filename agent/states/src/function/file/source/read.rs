@@ -199,5 +199,5 @@ pub(in crate::function::file) fn render(
         vars.insert("accumulator".to_owned(), from_json(&gathered));
     }
     let rendered = ctx.renderer().render(file, text, vars);
-    rendered.map_err(|error| format!("{}: {error}", error.file))
+    rendered.map_err(|error| error.with_context())
 }
