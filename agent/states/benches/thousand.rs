@@ -157,7 +157,7 @@ fn salt(sources: bool) -> Result<Option<[Figures; 2]>, Failure> {
     }
     let base = laid_out(sources)?;
     let mut command = Command::new(python);
-    let figures = read(command.arg(here.join("benches/thousand/salt.py")).arg(base.path()))?;
+    let figures = read(command.arg(here.join("benches/thousand/with_salt.py")).arg(base.path()))?;
     let [first, second] = figures.as_slice() else { return Err("Salt told no figures".into()) };
     Ok(Some([*first, *second]))
 }

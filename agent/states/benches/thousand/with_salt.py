@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Applies the SLS `a` of a folder with Salt, twice, in this process; prints a line of figures each.
 
-    python agent/states/benches/thousand/salt.py BASE     BASE has salt/; the cache goes there, too
+    python agent/states/benches/thousand/with_salt.py BASE     BASE has salt/; the cache goes there, too
 """
 
 import pathlib
