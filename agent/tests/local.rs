@@ -240,6 +240,15 @@ fn a_run_is_undone_by_its_name() {
 }
 
 #[test]
+fn a_folder_that_is_not_there_is_an_empty_tree_and_is_told() {
+    let machine = Machine::new(&[("x.sls", "a:\n  test.nop: []\n")]);
+    let output = machine.apply(&["x", "--pillar-root", "/no/such/folder", "--out=json"]);
+    assert_eq!(output.status.code(), Some(0));
+    let said = text(&output.stderr);
+    assert!(said.contains("warning: /no/such/folder is not there"), "{said}");
+}
+
+#[test]
 fn facts_are_json() {
     let dir = tempfile::tempdir().unwrap();
     let mut command = Command::new(env!("CARGO_BIN_EXE_muster-agent"));

@@ -155,6 +155,14 @@ fn roots(
     for (_, folder) in &mut roots {
         *folder = std::path::absolute(&*folder).context("looking for a folder of states")?;
     }
+    // As with Salt: the tree is then empty there, and says so when something of it is asked for.
+    roots.retain(|(_, folder)| {
+        let there = folder.exists();
+        if !there {
+            super::eprint(&format!("warning: {} is not there\n", folder.display()));
+        }
+        there
+    });
     Ok(roots)
 }
 
