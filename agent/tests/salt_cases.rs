@@ -16,6 +16,9 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
+/// Tells this test that it is the one in the namespace.
+const INSIDE: &str = "MUSTER_TEST_INSIDE_NAMESPACE";
+
 /// A case laid out in a scratch folder.
 struct Case {
     spec: Value,
@@ -78,11 +81,19 @@ fn roots(folder: &Path, base: &Path, kind: &str) -> Vec<String> {
 
 fn run_case(folder: &Path) -> Vec<String> {
     let spec = read(&folder.join("case.json"));
+    // Never on this machine: its mounts are not a test's.
+    if spec["mounts"] == true && std::env::var_os(INSIDE).is_none() {
+        return in_a_namespace(folder);
+    }
     let dir = tempfile::tempdir().unwrap();
     let base = dir.path().canonicalize().unwrap();
     let root = base.join("root");
     scratch::copy(&folder.join("fixture"), &root, &root);
     let roots = ["salt", "pillar"].map(|kind| roots(folder, &base, kind)).concat();
+    if folder.join("setup.sh").is_file() {
+        let setup = Command::new("sh").arg(folder.join("setup.sh")).arg(&root).output().unwrap();
+        assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
+    }
     let before = fs::read_to_string(folder.join("expected.test.tree")).unwrap_or_default();
     scratch::shape(&root, &before);
     let machine = (spec["users"] == true).then(|| scratch::machine(&base, folder));
@@ -105,6 +116,29 @@ fn run_case(folder: &Path) -> Vec<String> {
         }
     }
     problems
+}
+
+/// Runs one case in a mount namespace of its own; where there can be none, it is not tried.
+fn in_a_namespace(folder: &Path) -> Vec<String> {
+    let unshared = || {
+        let mut command = Command::new("unshare");
+        command.args(["--map-root-user", "--mount", "--propagation", "private"]);
+        command
+    };
+    let probe = ["sh", "-c", "mount -t tmpfs none /mnt"];
+    if !unshared().args(probe).output().is_ok_and(|done| done.status.success()) {
+        return Vec::new();
+    }
+    let output = unshared()
+        .arg(std::env::current_exe().unwrap())
+        .args(["--exact", "every_case_ends_as_in_salt"])
+        .env(INSIDE, "1")
+        .env("SALT_CASES", folder.parent().unwrap())
+        .env("SALT_CASE", folder.file_name().unwrap())
+        .output()
+        .unwrap();
+    let told = String::from_utf8_lossy(&output.stdout).into_owned();
+    if output.status.success() { Vec::new() } else { vec![told] }
 }
 
 impl Case {
