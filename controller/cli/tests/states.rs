@@ -66,7 +66,7 @@ fn all_faults_are_told_with_file_and_line_also_of_what_nobody_gets() {
         ("./pillar/p.sls", 2, "error"),
         ("./salt/files/key", 1, "warning"),
         ("./salt/more.sls", 1, "error"),
-        ("./salt/more.sls", 5, "warning"),
+        ("./salt/more.sls", 5, "error"),
         ("./salt/web.sls", 1, "error"),
     ] {
         assert!(places.contains(&place), "{place:?} is not in {places:?}");
