@@ -167,7 +167,6 @@ impl Case {
         };
         command.args(words).args(args).args(["--out", "json"]);
         command.env("MUSTER_DATA", self.base.join("data"));
-        let may_be_dry = matches!(words[0], "apply" | "single");
         let mut opts = self.spec["opts"].as_object().unwrap().clone();
         for (name, value) in call["kwargs"].as_object().unwrap() {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
@@ -183,7 +182,7 @@ impl Case {
                 _ => command.arg(format!("{name}={text}")),
             };
         }
-        if test && may_be_dry && call["kwargs"].get("test") != Some(&Value::Bool(false)) {
+        if test && call["kwargs"].get("test") != Some(&Value::Bool(false)) {
             command.arg("--test");
         }
         command.args(&self.roots);

@@ -50,7 +50,7 @@ pub(super) const KNOWN: &[Known] = &[
     option("--opts", Some("JSON"), ALL, "Salt's minion options, e.g. {\"failhard\": true}"),
     option("--exclude", Some("SLS"), &["apply"], "Leave out these SLS"),
     option("--only", Some("ID"), &["apply"], "Only the states of this ID and what they require"),
-    option("--test", None, &["apply", "single"], "Only tell what would change"),
+    option("--test", None, ALL, "Only tell what would change; templates see it as opts['test']"),
     option("--unmask", None, &["pillar"], "Show the values too, not only the keys"),
     option("--out", Some("FORMAT"), ALL, "text or json [default: text]"),
 ];
