@@ -127,6 +127,7 @@ fn in_a_namespace(folder: &Path) -> Vec<String> {
     };
     let probe = ["sh", "-c", "mount -t tmpfs none /mnt"];
     if !unshared().args(probe).output().is_ok_and(|done| done.status.success()) {
+        eprintln!("not run: {} needs a mount namespace", folder.display());
         return Vec::new();
     }
     let output = unshared()

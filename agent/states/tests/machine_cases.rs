@@ -1,8 +1,8 @@
 //! Cases that change a whole machine (packages, repositories), each on a private copy of this one.
 //!
 //! All of them with `MUSTER_LABS=1` (`make test-labs`) or those that `SALT_CASE` names, else a few:
-//! each takes seconds. Nothing to test where this is not root, or where the machine lacks what a
-//! case is about.
+//! each takes seconds. `make test-labs` fails where this is not root or a case's program is not
+//! there; elsewhere such a case is named and not run.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also where it is called from")]
 
 #[path = "salt_cases/case.rs"]
@@ -29,15 +29,23 @@ fn every_machine_case_ends_as_in_salt() {
         return;
     }
     let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let (only, labs) =
+        (std::env::var("SALT_CASE").unwrap_or_default(), std::env::var_os("MUSTER_LABS").is_some());
     if !on_a_copy(&tests, &["true"]).output().is_ok_and(|output| output.status.success()) {
+        assert!(!labs, "the cases of machines need root, and overlays in a mount namespace");
+        eprintln!("not run: the cases of machines need root, and overlays in a mount namespace");
         return;
     }
-    let only = std::env::var("SALT_CASE").unwrap_or_default();
-    let all = !only.is_empty() || std::env::var_os("MUSTER_LABS").is_some();
+    let all = !only.is_empty() || labs;
     let mut failed = Vec::new();
     for path in cases(&tests.join("machine-cases"), &only) {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
         if !all && !QUICK.contains(&name.as_str()) {
+            continue;
+        }
+        if let Some(program) = missing(&path) {
+            assert!(!labs, "{name} needs {program}: packaging/tools/labs installs it");
+            eprintln!("not run: {name} needs {program}");
             continue;
         }
         let exe = std::env::current_exe().unwrap();
@@ -58,24 +66,25 @@ fn on_a_copy(tests: &Path, argv: &[&str]) -> Command {
     command
 }
 
-/// The cases whose program this machine has.
+/// The program that a case is about, if this machine lacks it; a layer of tools may have it.
+fn missing(case: &Path) -> Option<String> {
+    let spec = std::fs::read_to_string(case.join("case.json")).unwrap();
+    let spec: serde_json::Value = serde_json::from_str(&spec).unwrap();
+    let program = spec["machine"].as_str().unwrap();
+    let layer = std::env::var("MACHINE_LAYER").unwrap_or_default();
+    let there = ["/usr/bin", "/bin", "/usr/sbin"].iter().any(|bin| {
+        Path::new(bin).join(program).exists()
+            || Path::new(&format!("{layer}{bin}")).join(program).exists()
+    });
+    (!there).then(|| program.to_owned())
+}
+
 fn cases(folder: &Path, only: &str) -> Vec<PathBuf> {
     let mut out: Vec<PathBuf> = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .filter(|path| path.join("case.json").is_file())
         .filter(|path| path.file_name().unwrap().to_string_lossy().contains(only))
-        .filter(|path| {
-            let spec = std::fs::read_to_string(path.join("case.json")).unwrap();
-            let spec: serde_json::Value = serde_json::from_str(&spec).unwrap();
-            let program = spec["machine"].as_str().unwrap();
-            // A layer of tools may have it where the machine does not.
-            let layer = std::env::var("MACHINE_LAYER").unwrap_or_default();
-            ["/usr/bin", "/bin", "/usr/sbin"].iter().any(|bin| {
-                Path::new(bin).join(program).exists()
-                    || Path::new(&format!("{layer}{bin}")).join(program).exists()
-            })
-        })
         .collect();
     out.sort();
     out

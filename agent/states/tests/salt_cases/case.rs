@@ -101,6 +101,7 @@ fn in_a_namespace(folder: &Path) -> Vec<String> {
     };
     let probe = "mount -t tmpfs none /mnt";
     if !unshared().args(["sh", "-c", probe]).output().is_ok_and(|done| done.status.success()) {
+        eprintln!("not run: {} needs a mount namespace", folder.display());
         return Vec::new();
     }
     let output = unshared()
