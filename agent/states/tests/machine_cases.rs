@@ -31,7 +31,7 @@ fn every_machine_case_ends_as_in_salt() {
     let tests = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests");
     let (only, labs) =
         (std::env::var("SALT_CASE").unwrap_or_default(), std::env::var_os("MUSTER_LABS").is_some());
-    if !on_a_copy(&tests, &["true"]).output().is_ok_and(|output| output.status.success()) {
+    if !on_a_copy(&tests, false, &["true"]).output().is_ok_and(|output| output.status.success()) {
         assert!(!labs, "the cases of machines need root, and overlays in a mount namespace");
         eprintln!("not run: the cases of machines need root, and overlays in a mount namespace");
         return;
@@ -49,7 +49,13 @@ fn every_machine_case_ends_as_in_salt() {
             continue;
         }
         let exe = std::env::current_exe().unwrap();
-        let mut command = on_a_copy(&tests, &[exe.to_str().unwrap(), "--exact", TEST]);
+        let boot = spec(&path)["boot"] == true;
+        if boot && !on_a_copy(&tests, true, &["true"]).output().unwrap().status.success() {
+            assert!(!labs, "{name} needs systemd, and a cgroup of version 2");
+            eprintln!("not run: {name} needs systemd, and a cgroup of version 2");
+            continue;
+        }
+        let mut command = on_a_copy(&tests, boot, &[exe.to_str().unwrap(), "--exact", TEST]);
         let output = command.arg("--nocapture").env(INSIDE, &path).output().unwrap();
         let told = String::from_utf8_lossy(&output.stdout).into_owned();
         let told = told + &String::from_utf8_lossy(&output.stderr);
@@ -60,16 +66,16 @@ fn every_machine_case_ends_as_in_salt() {
     assert!(failed.is_empty(), "{}", failed.join("\n"));
 }
 
-fn on_a_copy(tests: &Path, argv: &[&str]) -> Command {
+/// A command on a copy of this machine, with a systemd of its own if it is to boot.
+fn on_a_copy(tests: &Path, boot: bool, argv: &[&str]) -> Command {
     let mut command = Command::new("sh");
-    command.arg(tests.join("machine.sh")).args(argv);
+    command.arg(tests.join(if boot { "systemd.sh" } else { "machine.sh" })).args(argv);
     command
 }
 
 /// The program that a case is about, if this machine lacks it; a layer of tools may have it.
 fn missing(case: &Path) -> Option<String> {
-    let spec = std::fs::read_to_string(case.join("case.json")).unwrap();
-    let spec: serde_json::Value = serde_json::from_str(&spec).unwrap();
+    let spec = spec(case);
     let program = spec["machine"].as_str().unwrap();
     let layer = std::env::var("MACHINE_LAYER").unwrap_or_default();
     let there = ["/usr/bin", "/bin", "/usr/sbin"].iter().any(|bin| {
@@ -77,6 +83,10 @@ fn missing(case: &Path) -> Option<String> {
             || Path::new(&format!("{layer}{bin}")).join(program).exists()
     });
     (!there).then(|| program.to_owned())
+}
+
+fn spec(case: &Path) -> serde_json::Value {
+    serde_json::from_str(&std::fs::read_to_string(case.join("case.json")).unwrap()).unwrap()
 }
 
 fn cases(folder: &Path, only: &str) -> Vec<PathBuf> {

@@ -227,9 +227,11 @@ def record(case):
 
 def on_its_machine(case):
     """Records a case here, or on a copy of this machine; what was recorded is taken out of that."""
-    if not json.loads((case / "case.json").read_text()).get("machine"):
+    spec = json.loads((case / "case.json").read_text())
+    if not spec.get("machine"):
         return record(case)
-    machine = pathlib.Path(__file__).resolve().parent / "machine.sh"
+    script = "systemd.sh" if spec.get("boot") else "machine.sh"
+    machine = pathlib.Path(__file__).resolve().parent / script
     line = f'"$1" "$2" --here "$3" >&2 && cd "$3" && tar -cf - *.json *.tree'
     argv = ["sh", machine, "sh", "-c", line, "sh", sys.executable, __file__, case]
     packed = subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout
