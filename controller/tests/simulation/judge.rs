@@ -77,9 +77,11 @@ struct Facts {
     tally: BTreeMap<&'static str, u64>,
 }
 
-/// What one look at the cloud has removed.
+/// What one look at the cloud has seen, and what it has removed.
 #[derive(Default)]
 struct Look {
+    /// A server may vanish between the look and what follows from it.
+    servers: Vec<(AgentId, ServerId)>,
     lost: BTreeSet<WorkerName>,
     orphans: BTreeSet<ServerId>,
 }

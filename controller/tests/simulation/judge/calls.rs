@@ -1,7 +1,8 @@
 //! What must hold at each call that changes the cloud.
 
-use super::{Facts, Judge, is_over, name_of};
+use super::{Facts, Judge, Look, is_over, name_of};
 use muster_controller::provider::{Server, ServerId, ServerSpec};
+use muster_protocol::id::AgentId;
 use muster_protocol::worker::Worker;
 use std::sync::Arc;
 
@@ -84,7 +85,9 @@ impl Judge {
 
     /// A controller begins a look at the cloud.
     pub(crate) fn look(&self, controller: usize) {
-        self.lock().looks.remove(&controller);
+        let servers = self.cloud.servers().into_iter();
+        let servers = servers.map(|(server, _)| (server.agent_id, server.id)).collect();
+        self.lock().looks.insert(controller, Look { servers, ..Look::default() });
     }
 
     fn leads(&self, facts: &mut Facts, controller: usize) {
@@ -109,12 +112,12 @@ impl Judge {
         let present = facts.workers.get(&server.agent_id.worker()).cloned();
         match present.filter(|worker| worker.agent_id == server.agent_id) {
             Some(worker) if is_over(worker.phase) => {}
-            Some(worker) => self.double(facts, &worker, server),
+            Some(worker) => self.double(facts, controller, &worker, server),
             None => self.orphan(facts, controller, server),
         }
     }
 
-    fn double(&self, facts: &mut Facts, worker: &Worker, server: &Server) {
+    fn double(&self, facts: &mut Facts, controller: usize, worker: &Worker, server: &Server) {
         facts.count("double removed");
         let bound = worker.keys.as_ref().and_then(|keys| facts.owners.get(&keys.public_key));
         if bound == Some(&server.id) {
@@ -122,8 +125,10 @@ impl Judge {
             self.wrong(facts, &what);
         }
         let others = self.cloud.servers();
-        let other = |other: &Server| other.agent_id == server.agent_id && other.id != server.id;
-        if !others.iter().any(|(one, _)| other(one)) {
+        let seen = facts.looks.get(&controller).map(|look| look.servers.as_slice());
+        let other = |agent: &AgentId, id: &ServerId| *agent == server.agent_id && *id != server.id;
+        let there = others.iter().any(|(one, _)| other(&one.agent_id, &one.id));
+        if !there && !seen.unwrap_or_default().iter().any(|(agent, id)| other(agent, id)) {
             self.wrong(facts, &format!("the only server of {} is removed", worker.agent_id));
         }
     }
