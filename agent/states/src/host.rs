@@ -16,6 +16,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use accounts::Accounts;
 
@@ -26,11 +27,21 @@ const SINGLY_MAX: usize = 16;
 /// Links that resolving one path may follow.
 const LINKS_MAX: usize = 40;
 
+/// How long accounts are believed without a look at their files, while nothing is run or written.
+const BELIEVED: Duration = Duration::from_millis(100);
+
+/// Accounts, and when their files were last looked at.
+#[derive(Debug, Default)]
+struct Cached {
+    accounts: Option<Arc<Accounts>>,
+    looked: Option<Instant>,
+}
+
 /// The machine, or a folder that stands for one.
 #[derive(Debug, Default, Clone)]
 pub struct Host {
     root: Option<PathBuf>,
-    accounts: Arc<Mutex<Option<Arc<Accounts>>>>,
+    accounts: Arc<Mutex<Cached>>,
     /// Paths that were renamed into place and may not be on disk yet.
     unsettled: Arc<Mutex<BTreeSet<PathBuf>>>,
     temps: Arc<temps::Temps>,
@@ -70,6 +81,14 @@ impl Host {
         }
     }
 
+    /// What a file holds; links are followed.
+    pub(crate) fn read(&self, path: &str) -> io::Result<Vec<u8>> {
+        match &self.root {
+            Some(_) => fs::read(self.followed(path)),
+            None => fs::read(path),
+        }
+    }
+
     /// Metadata of what a path leads to.
     pub(crate) fn stat(&self, path: &str) -> Option<fs::Metadata> {
         match &self.root {
@@ -85,12 +104,13 @@ impl Host {
 
     /// The text of a small system file, if it can be read.
     pub(crate) fn read_text(&self, path: &str) -> Option<String> {
-        fs::read(self.followed(path)).ok().map(|data| String::from_utf8_lossy(&data).into_owned())
+        self.read(path).ok().map(|data| String::from_utf8_lossy(&data).into_owned())
     }
 
     /// Notes that a path was renamed into place: many are put on disk together, when the host
     /// settles.
     pub(crate) fn renamed(&self, path: &Path) -> io::Result<()> {
+        self.may_have_changed();
         let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
         unsettled.insert(path.to_path_buf());
         let full = unsettled.len() >= UNSETTLED_MAX;
@@ -125,15 +145,25 @@ impl Host {
     /// Users and groups as they are now.
     pub(crate) fn accounts(&self) -> Arc<Accounts> {
         let mut cached = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let believed = cached.looked.is_some_and(|looked| looked.elapsed() < BELIEVED);
+        if believed && let Some(accounts) = &cached.accounts {
+            return Arc::clone(accounts);
+        }
         let stamp = accounts::stamp(self);
-        match cached.as_ref() {
+        cached.looked = Some(Instant::now());
+        match &cached.accounts {
             Some(accounts) if accounts.stamp == stamp => Arc::clone(accounts),
             _ => {
                 let fresh = Arc::new(Accounts::load(self, stamp));
-                *cached = Some(Arc::clone(&fresh));
+                cached.accounts = Some(Arc::clone(&fresh));
                 fresh
             }
         }
+    }
+
+    /// A command was run, or something was changed: accounts may be others now.
+    pub(crate) fn may_have_changed(&self) {
+        self.accounts.lock().unwrap_or_else(PoisonError::into_inner).looked = None;
     }
 }
 

@@ -273,6 +273,7 @@ impl<'env> Runner<'_, 'env> {
         (self.progress)(shown.as_deref().unwrap_or(&tag), &state);
         self.caller.session.done.borrow_mut().insert(tag.clone());
         if !state.changes.is_empty() {
+            self.caller.host.may_have_changed();
             self.caller.session.changed.borrow_mut().insert(tag.clone());
         }
         self.report.insert(tag, state);

@@ -190,6 +190,7 @@ mod tests {
         assert_eq!(accounts.groups_of("bob")[0].name, "wheel");
         assert_eq!(accounts.user("nobody-here"), None);
         std::fs::write(dir.path().join("etc/group"), "root:x:0:\nnew:x:11:\n").unwrap();
+        host.may_have_changed();
         assert_eq!(host.accounts().gid("new"), Some(11));
     }
 }

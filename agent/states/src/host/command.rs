@@ -120,6 +120,7 @@ pub(crate) fn run(host: &Host, exec: &Exec, cancel: &Cancel) -> Result<Output, C
     let stderr = drain(child.stderr.take());
     let ended = reap(child);
     let waited = wait(&ended, exec.timeout, cancel);
+    host.may_have_changed();
     let stopped = !matches!(waited, Waited::Ended(_));
     if stopped {
         kill_group(pid);
@@ -150,6 +151,7 @@ pub(crate) fn leave(host: &Host, exec: &Exec) -> Result<u32, CommandError> {
 }
 
 fn prepare(host: &Host, exec: &Exec) -> Result<Command, CommandError> {
+    host.may_have_changed();
     let mut command = Command::new(&exec.argv[0]);
     command.args(&exec.argv[1..]);
     let stdin = if exec.stdin.is_some() { Stdio::piped() } else { Stdio::null() };

@@ -28,7 +28,7 @@ pub(in crate::function::file) fn planned(ctx: &Context<'_>, step: Step) -> Plan<
             Contents::None => None,
             Contents::Sourced(Err(_)) => return Plan::change(to_be_changed(name), changes, step),
         };
-        let current = std::fs::read(ctx.host.followed(name)).unwrap_or_default();
+        let current = ctx.host.read(name).unwrap_or_default();
         let link = !follow && ctx.host.lstat(name).is_some_and(|meta| meta.is_symlink());
         if let Some(wanted) = wanted.filter(|wanted| **wanted != current) {
             let show = ctx.flag("show_changes", true);
