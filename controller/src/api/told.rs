@@ -9,7 +9,7 @@
 //! So a page that asks each second neither fills the stream nor pushes out what people have
 //! changed: it keeps a number of events for each person and kind. One event counts every call.
 
-use muster_protocol::bus::Bus;
+use muster_protocol::bus::{self, Bus};
 use muster_protocol::event::{Called, Event, READING};
 use muster_protocol::id::{Token, UnixMillis, UserName, random};
 use muster_protocol::subject::{self, Source};
@@ -154,6 +154,11 @@ impl Told {
                 Ok(()) => return,
                 Err(error) if left > 0 && error.is_retryable() => {
                     tracing::debug!(%user, noun, verb, %error, "a call's event is stored again");
+                }
+                // This controller has stopped: as with what was counted, see `run`.
+                Err(bus::Error::Closed) if kind != "called" => {
+                    tracing::info!(%user, noun, verb, "a call of the last moment is not told");
+                    return;
                 }
                 Err(error) => {
                     tracing::warn!(%user, noun, verb, %error, "a call's event was not stored");
