@@ -16,6 +16,8 @@ use serde_json::{Map, Value};
 const NODES_MAX: usize = 500_000;
 /// Depth that one document may nest to.
 const DEPTH_MAX: usize = 128;
+/// The line break that YAML 1.2 has given up.
+const NEXT_LINE: char = '\u{85}';
 
 /// A YAML value, and the line and column (from 1) where it starts.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,6 +63,8 @@ pub fn read_yaml(text: &str) -> Result<Value, YamlError> {
 pub(crate) fn parse(text: &str) -> Result<Node, YamlError> {
     // A block scalar at the very end needs its line break to be seen whole.
     let text = if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
+    // A line break of YAML 1.1, which PyYAML reads as one; the parser is of 1.2.
+    let text = if text.contains(NEXT_LINE) { text.replace(NEXT_LINE, "\n") } else { text };
     refuse_tab(&text)?;
     let mut loader =
         Loader { parser: Parser::new_from_str(&text), anchors: HashMap::new(), nodes: 0 };
@@ -400,6 +404,12 @@ mod tests {
     fn documents_read_as_salt_reads_them() {
         assert_eq!(json_of("a: [1, yes, ~, 'x']"), json!({"a": [1, true, null, "x"]}));
         assert_eq!(json_of(""), json!(null));
+        // As libyaml answers, with which Salt reads.
+        assert_eq!(json_of("a: \"x\u{85}  y\""), json!({"a": "x y"}));
+        assert_eq!(json_of("a: x\u{85}  y\nb: 1"), json!({"a": "x y", "b": 1}));
+        assert_eq!(json_of("- 'q\u{85}\u{85}  r'"), json!(["q\nr"]));
+        assert_eq!(json_of("a: |\n  l1\u{85}  l2\n"), json!({"a": "l1\nl2\n"}));
+        assert_eq!(json_of("a: 1\u{85}b: 2"), json!({"a": 1, "b": 2}));
         assert_eq!(json_of("# only a comment\n"), json!(null));
         assert_eq!(json_of("a: |\n  x"), json!({"a": "x\n"}));
         assert_eq!(json_of("m: {a: 1,\n}\n"), json!({"m": {"a": 1}}));
