@@ -15,3 +15,16 @@ commit() {
     git -C "$1" add -A
     git -C "$1" commit -q -m "$3"
 }
+
+# upstream: work, with two tags and the branches main and dev, and its bare clone origin.git
+upstream() {
+    start work
+    commit work a one
+    git -C work tag v1
+    git -C work tag -a -m two v1a
+    commit work a two
+    git -C work checkout -q -b dev
+    commit work b dev
+    git -C work checkout -q main
+    git clone -q --bare work origin.git
+}
