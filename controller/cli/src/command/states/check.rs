@@ -39,7 +39,12 @@ pub(super) fn run(folder: &Folder, output: &Output) -> Result<Exit> {
             output.line(&line(finding, output))?;
         }
         let files = folder.tree.paths().count() + folder.pillar_tree.paths().count();
-        note(&format!("{errors} errors, {warnings} warnings in {files} files"));
+        let counted = |count: usize, what: &str| {
+            format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+        };
+        let found = [(errors, "error"), (warnings, "warning"), (files, "file")];
+        let [errors, warnings, files] = found.map(|(count, what)| counted(count, what));
+        note(&format!("{errors}, {warnings} in {files}"));
     } else {
         output.value(&findings.iter().collect::<Vec<_>>())?;
     }
