@@ -130,6 +130,11 @@ impl Function {
         }
     }
 
+    /// The same under another name.
+    const fn called(self, name: &'static str) -> Function {
+        Function { name, ..self }
+    }
+
     /// Checks, and applies unless this is a dry run.
     pub(crate) fn run(&self, ctx: &Context<'_>) -> Outcome {
         (self.run)(ctx)

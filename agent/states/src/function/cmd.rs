@@ -19,7 +19,8 @@ pub(crate) use exec::exec;
 pub(super) const ALL: &[Function] = &[
     Function::of::<Run>(),
     Function::of::<Wait>(),
-    Function::of::<Watch>(),
+    // A common mistake, which Salt takes.
+    Function::of::<Wait>().called("watch"),
     Function::of::<script::Script>(),
     Function::of::<script::WaitScript>(),
 ];
@@ -93,35 +94,6 @@ pub(super) struct Wait;
 impl StateFunction for Wait {
     const MODULE: &'static str = "cmd";
     const NAME: &'static str = "wait";
-    const TAKES: &'static [&'static str] = TAKES;
-    const TOLERATES: &'static [&'static str] = TOLERATES;
-    const REFUSES: &'static [&'static str] = REFUSES;
-    const WATCHES: bool = true;
-    type Step = ();
-
-    fn lint(chunk: &Chunk) -> Vec<Lint> {
-        exec::lint(chunk)
-    }
-
-    fn check(_: &Context<'_>) -> Plan<()> {
-        Plan::fine("")
-    }
-
-    fn apply(_: &Context<'_>, (): ()) -> Outcome {
-        Outcome::fine("")
-    }
-
-    fn watch(ctx: &Context<'_>) -> Outcome {
-        super::run::<Run>(ctx)
-    }
-}
-
-/// A common mistake for `cmd.wait`, which Salt takes.
-pub(super) struct Watch;
-
-impl StateFunction for Watch {
-    const MODULE: &'static str = "cmd";
-    const NAME: &'static str = "watch";
     const TAKES: &'static [&'static str] = TAKES;
     const TOLERATES: &'static [&'static str] = TOLERATES;
     const REFUSES: &'static [&'static str] = REFUSES;

@@ -14,7 +14,7 @@ use crate::requisite;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] =
-    &[Function::of::<Run>(), Function::of::<Wait>(), Function::of::<Watch>()];
+    &[Function::of::<Run>(), Function::of::<Wait>(), Function::of::<Wait>().called("watch")];
 
 pub(super) struct Run;
 
@@ -48,33 +48,6 @@ pub(super) struct Wait;
 impl StateFunction for Wait {
     const MODULE: &'static str = "module";
     const NAME: &'static str = "wait";
-    const TAKES: &'static [&'static str] = &[ANY];
-    const WATCHES: bool = true;
-    type Step = ();
-
-    fn lint(chunk: &Chunk) -> Vec<Lint> {
-        lint(chunk)
-    }
-
-    fn check(_: &Context<'_>) -> Plan<()> {
-        Plan::fine("")
-    }
-
-    fn apply(_: &Context<'_>, (): ()) -> Outcome {
-        Outcome::fine("")
-    }
-
-    fn watch(ctx: &Context<'_>) -> Outcome {
-        watched(ctx)
-    }
-}
-
-/// Another name of `module.wait`.
-pub(super) struct Watch;
-
-impl StateFunction for Watch {
-    const MODULE: &'static str = "module";
-    const NAME: &'static str = "watch";
     const TAKES: &'static [&'static str] = &[ANY];
     const WATCHES: bool = true;
     type Step = ();
