@@ -19,7 +19,7 @@ mod loader;
 mod machine;
 mod matching;
 mod merge;
-mod network;
+pub(crate) mod network;
 mod pillar;
 mod pkg;
 mod random;

@@ -15,7 +15,8 @@ use super::{Call, Function, reads};
 use crate::facts::interfaces::{Address, Interface, interfaces};
 use crate::render::python::{from_json, list};
 use crate::target::glob;
-use net::{Net, is_private, reverse};
+pub(crate) use net::is_private;
+use net::{Net, reverse};
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[

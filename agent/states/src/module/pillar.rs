@@ -7,6 +7,7 @@ use super::merge::{is_list, is_map, joined, update};
 use super::walk::walk;
 use super::{Call, Function, grains, reads};
 use crate::render::python::{deep, dict, items, list, pairs, text};
+use crate::render::type_name;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
@@ -124,24 +125,6 @@ fn obfuscated(value: &Value) -> Value {
         return list(items(value).iter().map(obfuscated).collect());
     }
     Value::from(format!("<{}>", type_name(value)))
-}
-
-/// Python's name of a value's type.
-pub(super) fn type_name(value: &Value) -> &'static str {
-    use minijinja::value::ValueKind;
-    match value.kind() {
-        ValueKind::Undefined => "Undefined",
-        ValueKind::None => "NoneType",
-        ValueKind::Bool => "bool",
-        ValueKind::Number if value.is_integer() => "int",
-        ValueKind::Number => "float",
-        ValueKind::Bytes => "bytes",
-        ValueKind::String => "str",
-        ValueKind::Seq if value.is_tuple() => "tuple",
-        ValueKind::Seq | ValueKind::Iterable => "list",
-        ValueKind::Map => "dict",
-        _ => "object",
-    }
 }
 
 /// A list of texts from one text, or from a list.

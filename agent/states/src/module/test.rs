@@ -3,9 +3,9 @@
 use minijinja::Error;
 use minijinja::value::{Tuple, Value};
 
-use super::pillar::type_name;
 use super::{Call, Function, TABLES, find, reads};
 use crate::render::python::{dict, items, list, pairs, repr, text};
+use crate::render::type_name;
 use crate::target::glob;
 
 /// This module's functions.

@@ -66,37 +66,50 @@ impl std::fmt::Display for Net {
     }
 }
 
-/// Python's `is_private`: what the registries of IANA do not call global.
-pub(super) fn is_private(ip: IpAddr) -> bool {
-    const NETS: [&str; 26] = [
-        "0.0.0.0/8",
-        "10.0.0.0/8",
-        "127.0.0.0/8",
-        "169.254.0.0/16",
-        "172.16.0.0/12",
-        "192.0.0.0/29",
-        "192.0.0.170/31",
-        "192.0.2.0/24",
-        "192.168.0.0/16",
-        "198.18.0.0/15",
-        "198.51.100.0/24",
-        "203.0.113.0/24",
-        "240.0.0.0/4",
-        "255.255.255.255/32",
-        "::1/128",
-        "::/128",
-        "::ffff:0:0/96",
-        "100::/64",
-        "2001::/23",
-        "2001:2::/48",
-        "2001:db8::/32",
-        "2001:10::/28",
-        "fc00::/7",
-        "fe80::/10",
-        "64:ff9b:1::/48",
-        "2002::/16",
-    ];
-    NETS.iter().filter_map(|net| Net::parse(net, true)).any(|net| net.has(ip))
+/// What the registries of IANA do not call global, as Python has it since 3.12.
+const PRIVATE: [&str; 24] = [
+    "0.0.0.0/8",
+    "10.0.0.0/8",
+    "127.0.0.0/8",
+    "169.254.0.0/16",
+    "172.16.0.0/12",
+    "192.0.0.0/24",
+    "192.0.0.170/31",
+    "192.0.2.0/24",
+    "192.168.0.0/16",
+    "198.18.0.0/15",
+    "198.51.100.0/24",
+    "203.0.113.0/24",
+    "240.0.0.0/4",
+    "::1/128",
+    "::/128",
+    "::ffff:0:0/96",
+    "64:ff9b:1::/48",
+    "100::/64",
+    "2001::/23",
+    "2001:db8::/32",
+    "2002::/16",
+    "3fff::/20",
+    "fc00::/7",
+    "fe80::/10",
+];
+/// What is global all the same.
+const GLOBAL: [&str; 8] = [
+    "192.0.0.9/32",
+    "192.0.0.10/32",
+    "2001:1::1/128",
+    "2001:1::2/128",
+    "2001:3::/32",
+    "2001:4:112::/48",
+    "2001:20::/28",
+    "2001:30::/28",
+];
+
+/// Python's `is_private`.
+pub(crate) fn is_private(ip: IpAddr) -> bool {
+    let within =
+        |nets: &[&str]| nets.iter().filter_map(|net| Net::parse(net, true)).any(|net| net.has(ip));
+    within(&PRIVATE) && !within(&GLOBAL)
 }
 
 /// The name under which an address is looked up: `4.3.2.1.in-addr.arpa`.

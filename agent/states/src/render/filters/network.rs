@@ -6,6 +6,7 @@ use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
 use super::Filter;
+use crate::module::network::is_private;
 use crate::render::jinja::args::Args;
 use crate::render::jinja::ops;
 use crate::render::python::{dict, fault, items, list, pairs, text};
@@ -123,58 +124,12 @@ fn within(entry: Entry, networks: &[&str]) -> bool {
     networks.iter().filter_map(|network| Entry::of(network)).any(|net| net.holds(entry.ip))
 }
 
-fn is_private(entry: Entry) -> bool {
-    let inside = within(
-        entry,
-        &[
-            "0.0.0.0/8",
-            "10.0.0.0/8",
-            "127.0.0.0/8",
-            "169.254.0.0/16",
-            "172.16.0.0/12",
-            "192.0.0.0/24",
-            "192.0.0.170/31",
-            "192.0.2.0/24",
-            "192.168.0.0/16",
-            "198.18.0.0/15",
-            "198.51.100.0/24",
-            "203.0.113.0/24",
-            "240.0.0.0/4",
-            "::1/128",
-            "::/128",
-            "::ffff:0:0/96",
-            "64:ff9b:1::/48",
-            "100::/64",
-            "2001::/23",
-            "2001:db8::/32",
-            "2002::/16",
-            "3fff::/20",
-            "fc00::/7",
-            "fe80::/10",
-        ],
-    );
-    let except = within(
-        entry,
-        &[
-            "192.0.0.9/32",
-            "192.0.0.10/32",
-            "2001:1::1/128",
-            "2001:1::2/128",
-            "2001:3::/32",
-            "2001:4:112::/48",
-            "2001:20::/28",
-            "2001:30::/28",
-        ],
-    );
-    inside && !except
-}
-
 /// Whether an address is of a kind that an option names, as Python's `ipaddress` says.
 fn is_kind(entry: Entry, option: &str) -> bool {
     let within = |networks: &[&str]| within(entry, networks);
     match option {
-        "global" | "public" => !is_private(entry),
-        "private" => is_private(entry),
+        "global" | "public" => !is_private(entry.ip),
+        "private" => is_private(entry.ip),
         "link-local" | "linklocal" | "ll" | "link_local" => {
             within(&["169.254.0.0/16", "fe80::/10"])
         }

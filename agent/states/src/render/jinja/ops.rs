@@ -55,7 +55,7 @@ pub(in crate::render) fn add_values(left: &Value, right: &Value) -> Result<Value
 }
 
 /// The name of a value's type in Python.
-pub(in crate::render) fn type_name(value: &Value) -> &'static str {
+pub(crate) fn type_name(value: &Value) -> &'static str {
     match value.kind() {
         ValueKind::Undefined => "Undefined",
         ValueKind::None => "NoneType",
