@@ -179,6 +179,31 @@ fn prepare(host: &Host, exec: &Exec) -> Result<Command, CommandError> {
     Ok(command)
 }
 
+/// Where an operator's command starts that names no folder: at the home of its user, or of who
+/// runs this; at the root if that is no folder that can be read.
+///
+/// A host under a root prefix has no homes of its own.
+pub(crate) fn home(host: &Host, runas: Option<&str>) -> Option<String> {
+    if host.root().is_some() {
+        return None;
+    }
+    let accounts = host.accounts();
+    let own = || {
+        let uid = nix::unistd::getuid().as_raw();
+        let user = accounts.users.iter().find(|user| user.uid == uid);
+        std::env::var("HOME").ok().or_else(|| user.map(|user| user.home.clone()))
+    };
+    let home = match runas {
+        Some(user) => accounts.user(user).map(|user| user.home),
+        None => own(),
+    };
+    let readable = |home: &String| {
+        let access = nix::unistd::access(home.as_str(), nix::unistd::AccessFlags::R_OK);
+        access.is_ok() && host.stat(home).is_some_and(|meta| meta.is_dir())
+    };
+    Some(home.filter(readable).unwrap_or_else(|| "/".to_owned()))
+}
+
 fn folder(host: &Host, exec: &Exec, home: Option<String>) -> Option<PathBuf> {
     match (&exec.cwd, host.root(), home) {
         (Some(cwd), _, _) => Some(host.followed(cwd)),

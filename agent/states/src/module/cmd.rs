@@ -7,7 +7,7 @@ use minijinja::value::{Value, ValueKind};
 
 use super::merge::is_list;
 use super::{Call, Function, reads, tidy};
-use crate::host::command::{Cancel, CommandError, Exec, Output, run};
+use crate::host::command::{Cancel, CommandError, Exec, Output, home, run};
 use crate::host::{Host, files};
 use crate::render::python::{items, list, pairs, text};
 
@@ -180,18 +180,6 @@ fn shell_of(call: &Call<'_>) -> String {
     let fact = || call.scope.facts.get("shell").and_then(|shell| shell.as_str().map(str::to_owned));
     let given = call.text_of("shell").filter(|shell| !shell.is_empty());
     given.or_else(fact).unwrap_or_else(|| "/bin/sh".to_owned())
-}
-
-/// The home folder of a user, where a command starts.
-fn home(host: &Host, runas: Option<&str>) -> Option<String> {
-    if host.root().is_some() {
-        return None;
-    }
-    let home = match runas {
-        Some(user) => host.accounts().user(user).map(|user| user.home),
-        None => std::env::var("HOME").ok(),
-    };
-    home.filter(|home| host.stat(home).is_some_and(|meta| meta.is_dir()))
 }
 
 /// `env` as a map or a list of maps; `prepend_path` before the path.

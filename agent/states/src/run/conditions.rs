@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::data::traverse;
 use crate::function::Context;
 use crate::function::args::{mode, seconds, text, truth};
-use crate::host::command::{CommandError, Exec, run};
+use crate::host::command::{CommandError, Exec, home, run};
 use crate::module;
 use crate::outcome::Outcome;
 use crate::render::python::{from_json, repr, to_json};
@@ -190,24 +190,13 @@ fn exec(ctx: &Context<'_>, line: &str) -> Result<Exec, String> {
     let umask =
         word("umask").map(|umask| mode(&umask).ok_or("'umask' is not octal")).transpose()?;
     Ok(Exec {
-        cwd: word("cwd").or_else(|| home(ctx, word("runas"))),
+        cwd: word("cwd").or_else(|| home(ctx.host, word("runas").as_deref())),
         runas: word("runas"),
         env,
         umask,
         timeout: seconds(value("timeout")).filter(|limit| *limit > Duration::ZERO),
         ..Exec::shell(&word("shell").unwrap_or_else(|| shell(ctx)), line)
     })
-}
-
-/// Where a command starts that names no folder: at its user's home.
-fn home(ctx: &Context<'_>, runas: Option<String>) -> Option<String> {
-    let own = || std::env::var("HOME").ok();
-    let home = match runas {
-        Some(user) => ctx.host.accounts().user(&user).map(|user| user.home),
-        None => own(),
-    };
-    let there = |home: &String| ctx.host.stat(home).is_some_and(|meta| meta.is_dir());
-    home.filter(|home| ctx.host.root().is_none() && there(home))
 }
 
 /// `{fun: mod.fun, args: [..], get_return: key, ..}`.
@@ -255,7 +244,7 @@ fn creates(ctx: &Context<'_>, value: &Value) -> Said {
 pub(super) fn check_cmd(ctx: &Context<'_>, outcome: Outcome) -> Outcome {
     let Some(commands) = ctx.value("check_cmd").map(entries) else { return outcome };
     for line in commands.iter().map(text) {
-        let exec = Exec { cwd: home(ctx, None), ..Exec::shell(&shell(ctx), &line) };
+        let exec = Exec { cwd: home(ctx.host, None), ..Exec::shell(&shell(ctx), &line) };
         let output = run(ctx.host, &exec, ctx.cancel);
         *ctx.session.retcode.borrow_mut() = 0;
         if !output.is_ok_and(|output| output.code == 0) {

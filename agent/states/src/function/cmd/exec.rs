@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::result::words;
 use crate::function::args::{list, seconds, text};
 use crate::function::{Context, Lint};
-use crate::host::command::{Exec, run};
+use crate::host::command::{Exec, home, run};
 
 /// The locale that Salt gives to a command, unless its environment says otherwise.
 const LOCALE: [&str; 13] = [
@@ -93,7 +93,10 @@ pub(crate) fn exec(ctx: &Context<'_>, line: &str) -> Result<Exec, String> {
         env.push(("PATH".to_owned(), Some(format!("{first}:{path}"))));
     }
     Ok(Exec {
-        cwd: ctx.text("cwd").filter(|cwd| !cwd.is_empty()).or_else(|| home(ctx, runas.as_ref())),
+        cwd: ctx
+            .text("cwd")
+            .filter(|cwd| !cwd.is_empty())
+            .or_else(|| home(ctx.host, runas.as_deref())),
         runas,
         group: ctx.text("group"),
         env,
@@ -128,19 +131,6 @@ fn umask(ctx: &Context<'_>) -> Result<Option<u32>, String> {
 
 fn mask(digits: &str) -> Option<u32> {
     u32::from_str_radix(digits, 8).ok().filter(|mask| *mask <= 0o777)
-}
-
-/// Where a command runs that says nothing: the agent's home; a user's is found by name.
-fn home(ctx: &Context<'_>, runas: Option<&String>) -> Option<String> {
-    if ctx.host.root().is_some() || runas.is_some() {
-        return None;
-    }
-    let own = || {
-        let uid = nix::unistd::geteuid().as_raw();
-        let accounts = ctx.host.accounts();
-        accounts.users.iter().find(|user| user.uid == uid).map(|user| user.home.clone())
-    };
-    std::env::var("HOME").ok().or_else(own).filter(|home| std::path::Path::new(home).is_dir())
 }
 
 /// `env` as a list of maps, or a map.

@@ -1,0 +1,2 @@
+#!/bin/sh
+test "$(pwd -P)" = "$(cd && pwd -P)" && echo at home
