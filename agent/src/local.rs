@@ -3,6 +3,7 @@
 mod ending;
 mod kept;
 mod progress;
+mod stop;
 mod text;
 mod world;
 
@@ -14,6 +15,7 @@ use kept::Kept;
 use muster_states::{Compiled, Error, JournalError, Kind, Options, Report, Selection, StateReturn};
 use serde_json::{Map, Value, json};
 use std::io::Write;
+use stop::Stop;
 use world::World;
 
 pub(crate) use ending::Ending;
@@ -145,6 +147,10 @@ fn execute(
         only: states.only.clone(),
         ..Options::default()
     };
+    let stop = Stop::cancels(options.cancel.clone());
+    if let Err(error) = &stop {
+        tracing::warn!(%error, "a signal will end this run without order");
+    }
     let mut progress = progress::Progress::start(compiled.chunks().len());
     let mut run = |options: &Options| {
         let ended = &mut |key: &str, _: &StateReturn| progress.ended(key);
@@ -157,6 +163,7 @@ fn execute(
         report = run(&options);
     }
     progress.clear();
+    drop(stop);
     kept.end();
     let report = report?;
     match &states.only {

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
 use std::fs;
-use std::process::{Command, Output};
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 struct Machine {
@@ -246,6 +250,73 @@ fn a_folder_that_is_not_there_is_an_empty_tree_and_is_told() {
     assert_eq!(output.status.code(), Some(0));
     let said = text(&output.stderr);
     assert!(said.contains("warning: /no/such/folder is not there"), "{said}");
+}
+
+/// Waits until something is so.
+fn until(what: &str, mut so: impl FnMut() -> bool) {
+    let begin = Instant::now();
+    while !so() {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{what} takes too long");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
+fn a_signal_cancels_a_run_in_order() {
+    let states = "first: {test.nop: []}\n\
+                  long:\n  cmd.run:\n    - name: sleep 600 & echo $! > pid; mv pid begun; sleep 600\n\
+                  /etc/motd: {file.managed: [{contents: late}, {makedirs: true}]}\n";
+    for (signal, name) in [(Signal::SIGINT, "SIGINT"), (Signal::SIGTERM, "SIGTERM")] {
+        let machine = Machine::new(&[("top.sls", TOP.1), ("motd/init.sls", states)]);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_muster-agent"));
+        command.args(["apply", "--local", "--out", "json", "--file-root"]);
+        command.arg(machine.tree.path()).env("MUSTER_ROOT", machine.root.path());
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = machine.root.path().join("begun");
+        until("the command", || begun.exists());
+        kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
+        assert!(text(&output.stderr).contains(&format!("{name}: the run is cancelled")));
+        let told: Vec<(Value, bool)> = json(&output)
+            .as_object()
+            .unwrap()
+            .values()
+            .map(|state| {
+                let comment = state["comment"].as_str().unwrap();
+                (state["result"].clone(), comment.contains("cancelled"))
+            })
+            .collect();
+        assert_eq!(told, [(true.into(), false), (false.into(), true), (false.into(), true)]);
+        assert_eq!(machine.motd(), None);
+        // What the command had started is gone with it, and nothing is left to go on with.
+        let pid: i32 = fs::read_to_string(&begun).unwrap().trim().parse().unwrap();
+        until("the end of its process", || is_gone(pid));
+        let again = machine.apply(&["--test"]);
+        assert!(!text(&again.stdout).contains("interrupted"), "{}", text(&again.stdout));
+        assert_eq!(left(machine.root.path()), Vec::<String>::new());
+    }
+}
+
+/// Whether a process has ended, be it that nobody has asked how.
+fn is_gone(pid: i32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat"));
+    stat.map_or(true, |stat| stat.rsplit(')').next().unwrap().trim_start().starts_with('Z'))
+}
+
+/// Journals and temporary files of a run, below a folder.
+fn left(folder: &Path) -> Vec<String> {
+    let mut out = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        if name.starts_with(".muster-") || name.contains("journal") {
+            out.push(name);
+        } else if path.is_dir() && !path.is_symlink() {
+            out.extend(left(&path));
+        }
+    }
+    out
 }
 
 #[test]
