@@ -3,6 +3,7 @@
 //! A function checks (reads only) and says what it would do; applying does just that. A dry run
 //! is the check alone. Each Salt module is one file here; each function in it has the same shape.
 
+mod ahead;
 mod archive;
 pub(crate) mod args;
 mod cmd;
@@ -27,6 +28,7 @@ use crate::chunk::Chunk;
 use crate::compile::Compiled;
 use crate::host::Host;
 use crate::host::command::Cancel;
+use crate::host::looking;
 use crate::outcome::Outcome;
 use crate::render::Renderer;
 use crate::session::Session;
@@ -142,15 +144,30 @@ impl Function {
 
     /// Reacts to a watched state's change.
     pub(crate) fn watch(&self, ctx: &Context<'_>) -> Outcome {
+        ctx.host.acted();
         (self.watch)(ctx)
+    }
+
+    /// Whether its check only reads, so that it may be done ahead of the state's turn.
+    pub(crate) fn only_reads(&self) -> bool {
+        ahead::only_reads(self.module, self.name)
     }
 }
 
 fn run<F: StateFunction>(ctx: &Context<'_>) -> Outcome {
     match F::check(ctx) {
-        Plan::Done(outcome) => outcome,
+        Plan::Done(outcome) => {
+            if !ahead::only_reads(F::MODULE, F::NAME) {
+                ctx.host.acted();
+            }
+            outcome
+        }
         Plan::Change { foreseen, .. } if ctx.test => foreseen,
-        Plan::Change { step, .. } => F::apply(ctx, step),
+        Plan::Change { .. } if looking::refuses() => Outcome::default(),
+        Plan::Change { step, .. } => {
+            ctx.host.acted();
+            F::apply(ctx, step)
+        }
     }
 }
 

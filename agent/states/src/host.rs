@@ -7,6 +7,7 @@
 pub(crate) mod accounts;
 pub(crate) mod command;
 pub(crate) mod files;
+pub(crate) mod looking;
 pub(crate) mod temps;
 pub(crate) mod umask;
 
@@ -15,6 +16,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -45,6 +47,8 @@ pub struct Host {
     /// Paths that were renamed into place and may not be on disk yet.
     unsettled: Arc<Mutex<BTreeSet<PathBuf>>>,
     temps: Arc<temps::Temps>,
+    /// How often something was done to it.
+    acts: Arc<AtomicU64>,
 }
 
 impl Host {
@@ -159,6 +163,17 @@ impl Host {
                 fresh
             }
         }
+    }
+
+    /// Something was done that may have changed the host: what was found before may be otherwise
+    /// now.
+    pub(crate) fn acted(&self) {
+        self.acts.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// How often something was done to the host by this process.
+    pub(crate) fn acts(&self) -> u64 {
+        self.acts.load(Ordering::SeqCst)
     }
 
     /// A command was run, or something was changed: accounts may be others now.

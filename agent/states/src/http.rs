@@ -15,6 +15,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::host::command::Cancel;
+use crate::host::looking;
 use url::Url;
 pub(crate) use url::redacted;
 
@@ -46,6 +47,8 @@ pub(crate) enum HttpError {
     Redirects(String),
     #[error("the run was cancelled")]
     Cancelled,
+    #[error("it is not this request's turn")]
+    NotYet,
 }
 
 /// Whether an address is one that this client can fetch.
@@ -69,6 +72,10 @@ fn request(
     to: &mut dyn Write,
     cancel: &Cancel,
 ) -> Result<(), HttpError> {
+    // A server sees each request: none is made that its state might make again.
+    if looking::refuses() {
+        return Err(HttpError::NotYet);
+    }
     let no_address = || HttpError::Address(redacted(address));
     let mut url = Url::parse(address).ok_or_else(no_address)?;
     for _ in 0..=REDIRECTS_MAX {

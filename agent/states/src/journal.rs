@@ -18,6 +18,8 @@ use serde_json::{Map, Value};
 pub use past::Interrupted;
 pub(crate) use past::{Past, Seen};
 
+/// Bytes of lines that wait to be written.
+const WAITING_MAX: usize = 8 << 10;
 /// Bytes of changes and comment of one state that are kept.
 const KEPT_MAX: usize = 64 << 10;
 
@@ -98,6 +100,8 @@ pub(crate) struct Journal {
     path: PathBuf,
     file: File,
     past: Past,
+    /// Lines that wait for the next one that must be there: losing them loses nothing.
+    waiting: Vec<u8>,
 }
 
 impl Journal {
@@ -120,7 +124,7 @@ impl Journal {
         file.set_len(keep).map_err(fail)?;
         file.seek(SeekFrom::End(0)).map_err(fail)?;
         past.goes_on_as(of);
-        let mut journal = Journal { path: path.to_path_buf(), file, past };
+        let mut journal = Journal { path: path.to_path_buf(), file, past, waiting: Vec::new() };
         journal.write(&Line::Run { states, of })?;
         Ok(journal)
     }
@@ -145,6 +149,18 @@ impl Journal {
         self.write(&Line::End { key: key.to_owned(), of, kept: kept.cut() })
     }
 
+    /// A state was found to be as wanted, or at fault: nothing was done. Whoever looks again after
+    /// a crash finds the same, so the line may be written later.
+    pub(crate) fn found(&mut self, key: &str, of: u64, kept: Kept) -> Result<(), JournalError> {
+        let plain = kept.result == Some(true) && kept.changes.is_empty();
+        let line = Line::End { key: key.to_owned(), of, kept: kept.cut() };
+        if !plain || self.waiting.len() >= WAITING_MAX {
+            return self.write(&line);
+        }
+        let fail = |source| JournalError::Io { path: self.path.clone(), source };
+        add(&mut self.waiting, &line).map_err(fail)
+    }
+
     /// All is done, and on disk.
     pub(crate) fn done(&mut self) -> Result<(), JournalError> {
         self.write(&Line::Done(true))?;
@@ -164,15 +180,23 @@ impl Journal {
 
     fn write(&mut self, line: &Line) -> Result<(), JournalError> {
         let fail = |source| JournalError::Io { path: self.path.clone(), source };
-        append(&mut self.file, line).map_err(fail)
+        // Before the line, in the same write: the order stays.
+        let mut text = std::mem::take(&mut self.waiting);
+        add(&mut text, line).and_then(|()| self.file.write_all(&text)).map_err(fail)
     }
 }
 
 /// One write per line, at the end of the file whoever writes: lines never mix.
 fn append(file: &mut File, line: &Line) -> io::Result<()> {
-    let mut text = serde_json::to_vec(line)?;
-    text.push(b'\n');
+    let mut text = Vec::new();
+    add(&mut text, line)?;
     file.write_all(&text)
+}
+
+fn add(text: &mut Vec<u8>, line: &Line) -> io::Result<()> {
+    serde_json::to_writer(&mut *text, line)?;
+    text.push(b'\n');
+    Ok(())
 }
 
 /// Notes folders with temporary files in a journal.

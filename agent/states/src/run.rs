@@ -1,5 +1,6 @@
 //! The only part that acts: runs compiled states in order, with requisites, and reports.
 
+mod ahead;
 mod call;
 mod conditions;
 mod listen;
@@ -24,6 +25,7 @@ use crate::journal::{Journal, JournalError};
 use crate::report::{Report, StateReturn};
 use crate::secret::Secrets;
 use crate::session::Session;
+use ahead::Ahead;
 use call::Caller;
 use parallel::Parallel;
 use status::Status;
@@ -52,6 +54,9 @@ pub struct Options {
     pub state_timeout: Option<Duration>,
     /// States with `parallel: True` that run at a time; a sensible number if `None`.
     pub parallel_max: Option<usize>,
+    /// States that are checked at a time ahead of their turn; as many as there are processors if
+    /// `None`, with 0 each at its turn only. What comes of a run is the same.
+    pub ahead_max: Option<usize>,
     /// Only the states of this ID, and for each what it requires (Salt's `state.sls_id`).
     pub only: Option<String>,
 }
@@ -93,6 +98,7 @@ pub fn run(
             tested: HashSet::new(),
             pending: Vec::new(),
             parallel: Parallel::new(),
+            ahead: Ahead::new(options),
             run_num: 0,
             stopped: false,
         };
@@ -125,13 +131,14 @@ struct Runner<'scope, 'env> {
     /// Parallel chunks that wait for other parallel ones.
     pending: Vec<usize>,
     parallel: Parallel,
+    ahead: Ahead,
     run_num: u64,
     stopped: bool,
 }
 
 impl<'env> Runner<'_, 'env> {
     fn all(&mut self) {
-        for step in &self.compiled().steps {
+        for (at, step) in self.compiled().steps.iter().enumerate() {
             self.again();
             if self.stopped {
                 break;
@@ -144,6 +151,7 @@ impl<'env> Runner<'_, 'env> {
                 continue;
             }
             if self.report.get(&self.tag(step.chunk)).is_none() {
+                self.look_ahead(at);
                 self.chunk(step.chunk, 0);
                 self.check_failhard(step.chunk);
             }

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Host, umask};
+use super::{Host, looking, umask};
 
 /// Bytes kept of each output stream; the rest is read and dropped.
 const OUTPUT_MAX: usize = 1 << 20;
@@ -70,6 +70,8 @@ pub(crate) struct Exec {
     pub(crate) stdin: Option<String>,
     /// Errors go where the output goes, in their order.
     pub(crate) merge_stderr: bool,
+    /// It changes nothing: it may run ahead of its state's turn, and what was found stands.
+    pub(crate) reads: bool,
 }
 
 impl Exec {
@@ -101,6 +103,8 @@ pub(crate) enum CommandError {
     Start { program: String, source: io::Error },
     #[error("the run was cancelled")]
     Cancelled,
+    #[error("it is not this command's turn")]
+    NotYet,
     #[error(
         "the state took longer than {} s, which is the limit for one state: its command was \
          killed; give it a 'timeout' of its own if it needs more",
@@ -151,6 +155,12 @@ pub(crate) fn leave(host: &Host, exec: &Exec) -> Result<u32, CommandError> {
 }
 
 fn prepare(host: &Host, exec: &Exec) -> Result<Command, CommandError> {
+    if !exec.reads {
+        if looking::refuses() {
+            return Err(CommandError::NotYet);
+        }
+        host.acted();
+    }
     host.may_have_changed();
     let mut command = Command::new(&exec.argv[0]);
     command.args(&exec.argv[1..]);

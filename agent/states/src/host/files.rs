@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
-use super::{Host, umask};
+use super::{Host, looking, umask};
 use crate::backup::{keep, keep_all};
 
 /// Folders that a recursive removal may nest in.
@@ -35,6 +35,7 @@ impl Access {
 pub(crate) fn replace(host: &Host, path: &Path, data: &[u8], access: Access) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("/"));
+    may_act()?;
     host.makes_temp_in(folder);
     let mut temp = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
     temp.write_all(data)?;
@@ -74,6 +75,7 @@ pub(crate) fn replace_keeping(
 /// Copies a file to another place, whole or not at all; a file there is replaced.
 pub(crate) fn copy_file(host: &Host, from: &Path, to: &Path, access: Access) -> io::Result<()> {
     let folder = to.parent().unwrap_or(Path::new("/"));
+    may_act()?;
     host.makes_temp_in(folder);
     let mut temp = tempfile::Builder::new().prefix(TEMPORARY).tempfile_in(folder)?;
     let mut source = File::open(from)?;
@@ -149,6 +151,7 @@ fn own(file: &File, path: &Path, access: Access, mode: u32) -> io::Result<()> {
 
 /// Sets owner and mode of what exists; a link is not followed.
 pub(crate) fn set_access(path: &Path, access: Access) -> io::Result<()> {
+    may_act()?;
     keep(path);
     if access.uid.is_some() || access.gid.is_some() {
         std::os::unix::fs::lchown(path, access.uid, access.gid)?;
@@ -169,6 +172,7 @@ pub(crate) fn make_folders(path: &Path, access: Access) -> io::Result<()> {
     if let Some(parent) = path.parent() {
         make_folders(parent, access)?;
     }
+    may_act()?;
     keep(path);
     match fs::create_dir(path) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
@@ -180,8 +184,14 @@ pub(crate) fn make_folders(path: &Path, access: Access) -> io::Result<()> {
     }
 }
 
+/// A check that is done ahead of its turn writes nothing, whatever is wrong with it.
+fn may_act() -> io::Result<()> {
+    if looking::refuses() { Err(io::Error::other("it is not this file's turn")) } else { Ok(()) }
+}
+
 /// Removes a file, a link, or a folder with all that is in it.
 pub(crate) fn remove(path: &Path) -> io::Result<()> {
+    may_act()?;
     keep_all(path);
     if fs::symlink_metadata(path)?.is_dir() {
         fs::remove_dir_all(path)

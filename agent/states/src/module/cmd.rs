@@ -172,6 +172,7 @@ fn exec(call: &Call<'_>, shell: Option<bool>, redirect: bool) -> Result<Exec, Er
         stdin: call.text_of("stdin"),
         merge_stderr: redirect,
         clean_env: false,
+        reads: false,
     })
 }
 

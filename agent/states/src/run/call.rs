@@ -54,7 +54,8 @@ pub(super) struct Called {
 impl Runner<'_, '_> {
     /// Calls a chunk: `dry` for a `prereq`, `watch` to react to a change.
     pub(super) fn call(&mut self, chunk: usize, dry: bool, watch: bool) -> StateReturn {
-        self.call_low(self.chunk_at(chunk), dry, watch)
+        let found = if dry || watch { None } else { self.settled_ahead(chunk) };
+        found.unwrap_or_else(|| self.call_low(self.chunk_at(chunk), dry, watch))
     }
 
     pub(super) fn call_low(&mut self, low: &Chunk, dry: bool, watch: bool) -> StateReturn {
@@ -92,6 +93,7 @@ impl Runner<'_, '_> {
             if outcome.result == Some(retry.until) || attempt >= retry.attempts {
                 break (outcome, num);
             }
+            self.caller.host.acted();
             let Some(waited) = retry.wait(&self.caller.options.cancel) else {
                 break (outcome, num);
             };
@@ -320,13 +322,13 @@ fn event(low: &Chunk) -> Option<String> {
 }
 
 /// The time of day (UTC) as Python's `time.isoformat()`.
-fn time_of_day() -> String {
+pub(super) fn time_of_day() -> String {
     let now = OffsetDateTime::now_utc();
     let (hour, minute, second, micro) = now.time().as_hms_micro();
     format!("{hour:02}:{minute:02}:{second:02}.{micro:06}")
 }
 
-fn millis_since(clock: Instant) -> f64 {
+pub(super) fn millis_since(clock: Instant) -> f64 {
     let elapsed: Duration = clock.elapsed();
     (elapsed.as_secs_f64() * 1e6).round() / 1e3
 }

@@ -39,6 +39,11 @@ impl Parallel {
         Parallel { running: HashMap::new(), send, ended }
     }
 
+    /// Whether none runs.
+    pub(super) fn is_idle(&self) -> bool {
+        self.running.is_empty()
+    }
+
     /// Whether one still runs.
     pub(super) fn runs(&self, tag: &str) -> bool {
         self.running.contains_key(tag)
@@ -78,6 +83,7 @@ impl Runner<'_, '_> {
             return true;
         }
         self.begins(entry.as_ref());
+        caller.host.acted();
         let num = self.next_num();
         if watch {
             self.next_num();
@@ -136,6 +142,7 @@ impl Runner<'_, '_> {
     fn take_in(&mut self, tag: String, called: Called) {
         let Some(begun) = self.parallel.running.remove(&tag) else { return };
         let Begun { low, num, entry, past } = begun;
+        self.caller.host.acted();
         let mut outcome = called.outcome;
         if let Past::Changed(before) = past {
             resume::complete(&mut outcome, before);

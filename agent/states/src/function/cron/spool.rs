@@ -55,9 +55,11 @@ fn spool(ctx: &Context<'_>) -> Result<PathBuf, String> {
 }
 
 fn crontab(ctx: &Context<'_>, args: Vec<String>) -> Result<(i32, String, String), String> {
+    let reads = args.last().is_some_and(|last| last == "-l");
     let program = which(ctx.host, "crontab").unwrap_or_else(|| "crontab".to_owned());
     let argv = std::iter::once(program).chain(args).collect();
-    let output = run(ctx.host, &Exec { argv, ..Exec::default() }, ctx.cancel);
+    let exec = Exec { argv, reads, ..Exec::default() };
+    let output = run(ctx.host, &exec, ctx.cancel);
     let output = output.map_err(|error| format!("{error}: install cron"))?;
     Ok((output.code, output.stdout, output.stderr))
 }

@@ -68,7 +68,8 @@ fn act(ctx: &Context<'_>, argv: Vec<String>) -> Result<(), String> {
 /// The devices that carry a tag (`UUID=..`, `LABEL=..`), or the tags of a device.
 pub(super) fn blkid(ctx: &Context<'_>, args: &[&str]) -> Option<String> {
     let argv = std::iter::once("blkid").chain(args.iter().copied()).map(str::to_owned).collect();
-    let output = run(ctx.host, &Exec { argv, ..Exec::default() }, ctx.cancel).ok()?;
+    let exec = Exec { argv, reads: true, ..Exec::default() };
+    let output = run(ctx.host, &exec, ctx.cancel).ok()?;
     let text = output.stdout.trim().to_owned();
     (output.code == 0 && !text.is_empty()).then_some(text)
 }

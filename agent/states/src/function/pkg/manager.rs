@@ -11,6 +11,7 @@ use super::database::Database;
 use super::{apt, dnf};
 use crate::function::Context;
 use crate::host::command::{Cancel, Exec, Output, run};
+use crate::host::looking;
 use crate::version;
 
 /// How long a question to a package manager, or fetching its lists, may take.
@@ -92,6 +93,10 @@ impl Manager {
 
     /// Fetches the lists of packages.
     pub(in crate::function) fn refresh(self, ctx: &Context<'_>) -> Result<(), String> {
+        if looking::refuses() {
+            return Err("it is not the turn of the package lists".to_owned());
+        }
+        ctx.host.acted();
         ctx.session.refreshed.set(true);
         match self {
             Manager::Apt => apt::refresh(ctx),
@@ -209,7 +214,8 @@ pub(in crate::function) fn ask(
     argv: Vec<String>,
     env: &[(&str, &str)],
 ) -> Result<Output, String> {
-    execute(ctx, argv, env, ctx.cancel, ASK_MAX)
+    let exec = Exec { reads: true, ..exec(argv, env, ASK_MAX) };
+    execute(ctx, &exec, ctx.cancel)
 }
 
 /// Lets a package manager change the host: to its end, whatever becomes of the run.
@@ -218,24 +224,21 @@ pub(super) fn transact(
     argv: Vec<String>,
     env: &[(&str, &str)],
 ) -> Result<Output, String> {
-    execute(ctx, argv, env, &Cancel::default(), TRANSACTION_MAX)
+    execute(ctx, &exec(argv, env, TRANSACTION_MAX), &Cancel::default())
 }
 
-fn execute(
-    ctx: &Context<'_>,
-    argv: Vec<String>,
-    env: &[(&str, &str)],
-    cancel: &Cancel,
-    limit: Duration,
-) -> Result<Output, String> {
-    let program = argv[0].clone();
+fn exec(argv: Vec<String>, env: &[(&str, &str)], limit: Duration) -> Exec {
     let env = env.iter().map(|(key, value)| ((*key).to_owned(), Some((*value).to_owned())));
-    let exec = Exec { argv, env: env.collect(), timeout: Some(limit), ..Exec::default() };
+    Exec { argv, env: env.collect(), timeout: Some(limit), ..Exec::default() }
+}
+
+fn execute(ctx: &Context<'_>, exec: &Exec, cancel: &Cancel) -> Result<Output, String> {
     let until = Instant::now() + LOCK_MAX;
     loop {
-        let output = run(ctx.host, &exec, cancel).map_err(|error| error.to_string())?;
+        let output = run(ctx.host, exec, cancel).map_err(|error| error.to_string())?;
         if output.timed_out {
-            return Err(format!("{program} took longer than {} s", limit.as_secs()));
+            let limit = exec.timeout.unwrap_or_default().as_secs();
+            return Err(format!("{} took longer than {limit} s", exec.argv[0]));
         }
         let locked = output.code != 0
             && (output.stderr.contains("Could not get lock") || output.code == dnf::LOCKED);

@@ -127,10 +127,12 @@ fn done(output: Output) -> Result<(), String> {
 }
 
 fn systemctl(ctx: &Context<'_>, argv: &[&str]) -> Result<Output, String> {
+    let reads = matches!(argv.first(), Some(&("show" | "is-enabled")));
     let argv = std::iter::once(&"systemctl").chain(argv);
     let exec = Exec {
         argv: argv.map(|word| (*word).to_owned()).collect(),
         timeout: Some(TIMEOUT),
+        reads,
         ..Exec::default()
     };
     run(ctx.host, &exec, ctx.cancel).map_err(|error| error.to_string())

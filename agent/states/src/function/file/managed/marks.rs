@@ -67,7 +67,8 @@ pub(super) fn set(ctx: &Context<'_>) -> (Changes, Vec<String>) {
 fn attributes(ctx: &Context<'_>) -> Option<(String, String, String)> {
     let wanted = ctx.text("attrs").filter(|attrs| !attrs.is_empty())?;
     let place = ctx.host.followed(ctx.name()).to_string_lossy().into_owned();
-    let exec = Exec { argv: vec!["lsattr".to_owned(), "-d".to_owned(), place], ..Exec::default() };
+    let argv = vec!["lsattr".to_owned(), "-d".to_owned(), place];
+    let exec = Exec { argv, reads: true, ..Exec::default() };
     let output = run(ctx.host, &exec, ctx.cancel).ok().filter(|output| output.code == 0)?;
     let old: String = output
         .stdout
