@@ -44,17 +44,20 @@ pub(crate) fn facts(root: &Root) -> anyhow::Result<()> {
 
 fn answer(root: &Root, states: &States) -> anyhow::Result<Answer> {
     let world = World::read(root, states)?;
-    let pillar = match world.pillar() {
-        Ok(pillar) => pillar,
-        Err(errors) if states.verb == Verb::Pillar => {
-            let shown = json!({ "_errors": errors.iter().map(|_| MASK).collect::<Vec<_>>() });
-            return Ok(Answer::broken(shown, errors));
-        }
-        Err(errors) => return Ok(Answer::broken(world.pillar_failed(&errors), errors)),
-    };
+    let (pillar, errors) = world.pillar();
+    if states.verb == Verb::Pillar {
+        let shown = if states.unmask { pillar } else { masked(&pillar) };
+        return Ok(if errors.is_empty() {
+            Answer::Data(shown)
+        } else {
+            Answer::broken(shown, errors)
+        });
+    }
+    if !errors.is_empty() {
+        return Ok(Answer::broken(world.pillar_failed(&errors), errors));
+    }
     Ok(match &states.verb {
-        Verb::Pillar if states.unmask => Answer::Data(pillar),
-        Verb::Pillar => Answer::Data(masked(&pillar)),
+        Verb::Pillar => Answer::Data(pillar),
         Verb::Show(stage, names) => show(&world, &pillar, *stage, names),
         Verb::Single { function, args } => single(root, &world, states, &pillar, function, args)?,
         Verb::Apply(names) => apply(root, &world, states, &pillar, names)?,

@@ -52,9 +52,10 @@ impl World {
 }
 
 impl World {
-    /// The pillar of this worker, with what the command line lays over it.
-    pub(super) fn pillar(&self) -> Result<Value, Vec<Error>> {
-        pillar::render_request(&pillar::Request {
+    /// The pillar of this worker, with what the command line lays over it; of one at fault what
+    /// the rest gives, with Salt's `_errors`.
+    pub(super) fn pillar(&self) -> (Value, Vec<Error>) {
+        let (mut data, errors) = pillar::render_what_can_be(&pillar::Request {
             tree: &self.pillar_tree,
             id: self.facts.id(),
             facts: &self.facts,
@@ -62,7 +63,11 @@ impl World {
             over: Some(&self.over),
             pillarenv: None,
             local: Some(&self.host),
-        })
+        });
+        if !errors.is_empty() {
+            data.insert("_errors".to_owned(), pillar::words(&errors, &self.opts).into());
+        }
+        (Value::Object(data), errors)
     }
 
     /// Salt's words, which hide what is wrong; file, line and reason are told beside them.

@@ -64,13 +64,20 @@ pub fn render_tree(tree: &Tree, id: &str, facts: &Facts) -> Result<Value, Vec<Er
 /// # Errors
 /// All faults of the tree that were found.
 pub fn render_request(request: &Request<'_>) -> Result<Value, Vec<Error>> {
+    let (data, errors) = render_what_can_be(request);
+    if errors.is_empty() { Ok(Value::Object(data)) } else { Err(errors) }
+}
+
+/// As [`render_request`], also of a tree that is at fault: what the rest of it gives, and all
+/// faults.
+pub fn render_what_can_be(request: &Request<'_>) -> (Map<String, Value>, Vec<Error>) {
     let refused = request.opts.check();
     if !refused.is_empty() {
-        return Err(refused);
+        return (Map::new(), refused);
     }
-    let mut data = match request.local {
-        Some(_) => twice(request)?,
-        None => Pass::new(request, json!({}), request.pillarenv).render()?,
+    let (mut data, errors) = match request.local {
+        Some(_) => twice(request),
+        None => Pass::new(request, json!({})).render(),
     };
     if request.opts.flag("pillar_opts") {
         let mut opts = request.opts.for_templates(request.id);
@@ -79,38 +86,51 @@ pub fn render_request(request: &Request<'_>) -> Result<Value, Vec<Error>> {
         }
         data.insert("master".to_owned(), opts);
     }
-    if let Some(over) = request.over {
+    if let Some(over) = request.over.filter(|over| !over.is_empty()) {
         data = Merging::of(request.opts).merge(data, over.clone());
     }
-    Ok(Value::Object(data))
+    (data, errors)
 }
 
 /// Renders as a minion without a master does: once when it starts, and again for a call, whose
-/// pillar goes over the first one key by key.
-fn twice(request: &Request<'_>) -> Result<Map<String, Value>, Vec<Error>> {
-    let mut pass = Pass::new(request, json!({}), None);
-    let mut data = pass.render()?;
-    if pass.looks_at_itself || request.pillarenv.is_some() {
+/// pillar goes over the first one key by key, and alone has what the caller puts over it.
+fn twice(request: &Request<'_>) -> (Map<String, Value>, Vec<Error>) {
+    let started = Request { over: None, pillarenv: None, ..*request };
+    let mut pass = Pass::new(&started, json!({}));
+    let (mut data, mut errors) = pass.render();
+    let is_over = request.over.is_some_and(|over| !over.is_empty());
+    if pass.looks_at_itself || request.pillarenv.is_some() || is_over {
         let seen = Value::Object(data.clone());
-        data.extend(Pass::new(request, seen, request.pillarenv).render()?);
+        let (more, found) = Pass::new(request, seen).render();
+        data.extend(more);
+        errors = if found.is_empty() { errors } else { found };
     }
-    Ok(data)
+    (data, errors)
 }
 
 /// What Salt says of a pillar that did not render, where its state would have been applied.
+pub fn messages(errors: &[Error], opts: &Opts) -> Vec<String> {
+    let head = "Pillar failed to render with the following messages:".to_owned();
+    std::iter::once(head).chain(words(errors, opts)).collect()
+}
+
+/// The faults in Salt's words, as `_errors` has them.
 ///
 /// The causes are left out as Salt leaves them out, unless `pillar_safe_render_error` is false.
-pub fn messages(errors: &[Error], opts: &Opts) -> Vec<String> {
+pub fn words(errors: &[Error], opts: &Opts) -> Vec<String> {
     let is_safe = opts.get("pillar_safe_render_error").is_none_or(|safe| *safe != json!(false));
     let told = |error: &Error| match error.reason.split_once(" failed, render error:\n") {
-        Some((what, _)) if is_safe => {
+        Some((what, _)) if is_safe && what.starts_with("Rendering SLS") => {
             format!("{what} failed. Please see master log for details.")
         }
+        _ if error.reason.starts_with(BROKEN_TOP) => BROKEN_TOP.to_owned(),
         Some(_) | None => error.reason.clone(),
     };
-    let head = "Pillar failed to render with the following messages:".to_owned();
-    std::iter::once(head).chain(errors.iter().map(told)).collect()
+    errors.iter().map(told).collect()
 }
+
+/// What Salt says of a top file that is no map of targets; the reason is ours.
+const BROKEN_TOP: &str = "Error encountered while rendering pillar top file.";
 
 /// One rendering of the whole tree, with a pillar that its SLS see.
 struct Pass<'a> {
@@ -122,7 +142,8 @@ struct Pass<'a> {
     worlds: Worlds,
     merging: Merging,
     /// What was rendered, by name; for the environment in hand.
-    done: HashMap<String, Map<String, Value>>,
+    done: HashMap<String, Option<Map<String, Value>>>,
+    over: Map<String, Value>,
     /// SLS that may be missing, by environment.
     optional: HashMap<String, Vec<String>>,
     looks_at_itself: bool,
@@ -130,7 +151,7 @@ struct Pass<'a> {
 }
 
 impl<'a> Pass<'a> {
-    fn new(request: &Request<'a>, seen: Value, pillarenv: Option<&'a str>) -> Pass<'a> {
+    fn new(request: &Request<'a>, seen: Value) -> Pass<'a> {
         let mut facts = request.facts.clone();
         facts.set("id", request.id);
         // Pillar SLS may look at the controller's files no more than at any other machine's.
@@ -138,21 +159,23 @@ impl<'a> Pass<'a> {
         let renderer = Renderer::new(request.tree, &facts, &seen, &host, request.opts);
         Pass {
             opts: request.opts,
-            only: pillarenv.or_else(|| request.opts.pillarenv()),
+            only: request.pillarenv.or_else(|| request.opts.pillarenv()),
             facts,
             seen,
             worlds: Worlds::new(renderer),
             merging: Merging::of(request.opts),
             done: HashMap::new(),
+            over: request.over.cloned().unwrap_or_default(),
             optional: HashMap::new(),
             looks_at_itself: false,
             errors: Vec::new(),
         }
     }
 
-    fn render(&mut self) -> Result<Map<String, Value>, Vec<Error>> {
-        let matches = self.matches()?;
-        let mut data = Map::new();
+    fn render(&mut self) -> (Map<String, Value>, Vec<Error>) {
+        let matches = self.matches();
+        let mut data = std::mem::take(&mut self.over);
+        let of_tops = std::mem::take(&mut self.errors);
         let first =
             self.opts.texts("env_order").into_iter().filter(|env| matches.contains_key(*env));
         let mut envs: Vec<&str> = first.collect();
@@ -169,21 +192,38 @@ impl<'a> Pass<'a> {
                 }
             }
         }
+        self.errors.extend(of_tops);
         sls::relocate(&self.worlds, &mut self.errors);
-        let errors = std::mem::take(&mut self.errors);
-        if errors.is_empty() { Ok(data) } else { Err(errors) }
+        (data, std::mem::take(&mut self.errors))
     }
 
     /// The SLS that the top files give to the worker, by environment.
-    fn matches(&mut self) -> Result<Matches, Vec<Error>> {
+    fn matches(&mut self) -> Matches {
         let envs = self.environments();
-        let tops = top::tops(&self.worlds, &envs, self.opts)?;
-        let top = top::pillar_targets(tops);
+        let read = top::pillar_tops(&self.worlds, &envs, self.opts);
+        let merged = read.and_then(|(tops, errors)| {
+            self.errors = errors;
+            top::pillar_targets(tops)
+        });
+        let top = match merged {
+            Ok(top) => top,
+            Err(mut error) => {
+                error.reason = format!("{BROKEN_TOP} {}", error.reason);
+                self.errors.push(error);
+                return Matches::new();
+            }
+        };
         self.optional = top::optional(&top);
         let (facts, pillar) = (&self.facts, &self.seen);
         let nodegroups = self.opts.get("nodegroups");
         let subject = Subject { id: facts.id(), facts, pillar, nodegroups };
-        Ok(top::pillar_matches(&top, &subject, self.only)?.matches)
+        match top::pillar_matches(&top, &subject, self.only) {
+            Ok(selection) => selection.matches,
+            Err(errors) => {
+                self.errors.extend(errors);
+                Matches::new()
+            }
+        }
     }
 
     fn environments(&self) -> Vec<String> {
@@ -230,6 +270,7 @@ impl<'a> Pass<'a> {
     ) -> Option<Map<String, Value>> {
         let renderer = self.worlds.get(env)?;
         let tree = &renderer.scope().tree;
+        self.done.insert(name.to_owned(), None);
         let Some(file) = sls::file_of(tree, name) else {
             if !self.optional.get(env).is_some_and(|names| names.iter().any(|own| own == name)) {
                 let reason = format!(
@@ -267,7 +308,7 @@ impl<'a> Pass<'a> {
         let own = pairs.iter().filter(|pair| !is_include(pair));
         let own: Map<String, Value> =
             own.map(|(key, value)| (key.key_text(), value.to_json())).collect();
-        self.done.insert(name.to_owned(), own.clone());
+        self.done.insert(name.to_owned(), Some(own.clone()));
         match pairs.iter().find(is_include) {
             Some((_, list)) => Some(self.with_includes(own, list, &loaded, env, vars)),
             None => Some(own),
@@ -302,6 +343,44 @@ mod tests {
         assert_eq!(web, json!({"a": {"x": 1, "y": 2}, "id": "web1", "m": "deb.more", "d": 1}));
         assert_eq!(pillar(&files, "db").unwrap()["a"], json!({"x": 1}));
         assert_eq!(pillar(&[("x.sls", "a: 1")], "w").unwrap(), json!({}));
+    }
+
+    #[test]
+    fn a_pillar_at_fault_is_what_the_rest_of_it_gives() {
+        let top = "base:\n  '*': [p, q, r]\n";
+        let files = [
+            ("top.sls", top),
+            ("p.sls", "a: 1\n"),
+            ("q.sls", "include: [nope]\nb: 2\n"),
+            ("r.sls", "include: [nope, p]\nc: {{ none }\n"),
+        ];
+        let found = |files: &[(&str, &str)]| {
+            let tree = Tree::from_files(files.iter().map(|(path, text)| (*path, *text)));
+            let (facts, opts) = (Facts::default(), Opts::default());
+            let request = Request {
+                tree: &tree,
+                id: "w",
+                facts: &facts,
+                opts: &opts,
+                over: None,
+                pillarenv: None,
+                local: None,
+            };
+            let (data, errors) = render_what_can_be(&request);
+            (Value::Object(data), words(&errors, &opts))
+        };
+        let missing =
+            "Specified SLS 'nope' in environment 'base' is not available on the salt master";
+        let broken = "Rendering SLS 'r' failed. Please see master log for details.";
+        let expected = (json!({"a": 1, "b": 2}), vec![missing.to_owned(), broken.to_owned()]);
+        assert_eq!(found(&files), expected);
+        let top = [("top.sls", "base: [p]\n"), ("p.sls", "a: 1\n")];
+        assert_eq!(found(&top), (json!({}), vec![BROKEN_TOP.to_owned()]));
+        let top = [("top.sls", "base: {'*': null}\n"), ("p.sls", "a: 1\n")];
+        assert_eq!(found(&top), (json!({}), vec![BROKEN_TOP.to_owned()]));
+        // A text is gone through letter by letter.
+        let top = [("top.sls", "base: {'*': p}\n"), ("p.sls", "a: 1\n")];
+        assert_eq!(found(&top), (json!({"a": 1}), vec![]));
     }
 
     #[test]

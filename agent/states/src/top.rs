@@ -15,6 +15,9 @@ use crate::yaml::Node;
 pub(crate) use matching::pillar_matches;
 pub(crate) use merging::{optional, pillar_targets};
 
+/// All that the top files say, by the environment in which each stands.
+pub(crate) type Tops = IndexMap<String, Vec<Sections>>;
+
 /// One SLS that was selected, and where.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Selected {
@@ -71,36 +74,83 @@ fn environments(worlds: &Worlds, opts: &Opts) -> Vec<String> {
 }
 
 /// All top files of some environments, with those that they include.
-pub(crate) fn tops(
-    worlds: &Worlds,
-    envs: &[String],
-    opts: &Opts,
-) -> Result<IndexMap<String, Vec<Sections>>, Vec<Error>> {
-    let mut tops = IndexMap::new();
+fn tops(worlds: &Worlds, envs: &[String], opts: &Opts) -> Result<Tops, Vec<Error>> {
+    let mut tops = Tops::new();
     for env in envs {
         let mut files = Vec::new();
         if let Some(renderer) = worlds.get(env)
             && renderer.scope().tree.has(opts.top_file())
         {
-            let tree = &renderer.scope().tree;
             let loaded = load(renderer, "top", opts.top_file())?;
             files.push(loaded.sections);
-            let names = sls::names(tree);
-            let mut done: Vec<&String> = Vec::new();
-            for pattern in loaded.includes {
-                for name in names.iter().filter(|name| glob(&pattern, name)) {
-                    if let Some(file) = sls::file_of(tree, name)
-                        && !done.contains(&name)
-                    {
-                        done.push(name);
-                        files.push(load(renderer, name, &file)?.sections);
-                    }
-                }
+            for (name, file) in included(renderer, &loaded.includes) {
+                files.push(load(renderer, &name, &file)?.sections);
             }
         }
         tops.insert(env.clone(), files);
     }
     Ok(tops)
+}
+
+/// The top files of a pillar, as far as they can be read, and what is wrong with the others.
+///
+/// # Errors
+/// One that is no map of targets: with Salt, none of them counts then.
+pub(crate) fn pillar_tops(
+    worlds: &Worlds,
+    envs: &[String],
+    opts: &Opts,
+) -> Result<(Tops, Vec<Error>), Error> {
+    let (mut tops, mut errors) = (Tops::new(), Vec::new());
+    let mut read = |renderer: &Renderer, name: &str, file: &str, what: &str| {
+        let mut found = match load(renderer, name, file) {
+            Ok(loaded) => return Ok(Some(loaded)),
+            Err(found) => found,
+        };
+        if let Some(at) = found.iter().position(|error| error.kind == Kind::Nothing) {
+            return Err(found.swap_remove(at));
+        }
+        errors.extend(found.into_iter().map(|mut error| {
+            let cause = error.reason.split_once("' failed: ").map_or("", |(_, cause)| cause);
+            if !cause.is_empty() {
+                error.reason = format!("Rendering {what} failed, render error:\n{cause}");
+            }
+            error
+        }));
+        Ok(None)
+    };
+    for env in envs {
+        let Some(renderer) = worlds.get(env) else { continue };
+        if !renderer.scope().tree.has(opts.top_file()) {
+            continue;
+        }
+        // Environments behind a top file that is at fault are not looked at, either.
+        let Some(top) = read(renderer, "top", opts.top_file(), "Primary Top file")? else { break };
+        let mut files = vec![top.sections];
+        for (name, file) in included(renderer, &top.includes) {
+            let more = read(renderer, &name, &file, &format!("Top file {name}"))?;
+            files.extend(more.map(|loaded| loaded.sections));
+        }
+        tops.insert(env.clone(), files);
+    }
+    Ok((tops, errors))
+}
+
+/// The SLS that the `include` of a top file means, each once, with its file.
+fn included(renderer: &Renderer, patterns: &[String]) -> Vec<(String, String)> {
+    let tree = &renderer.scope().tree;
+    let names = sls::names(tree);
+    let mut found: Vec<(String, String)> = Vec::new();
+    for pattern in patterns {
+        for name in names.iter().filter(|name| glob(pattern, name)) {
+            if let Some(file) = sls::file_of(tree, name)
+                && !found.iter().any(|(known, _)| known == name)
+            {
+                found.push((name.clone(), file));
+            }
+        }
+    }
+    found
 }
 
 /// A top file, read.

@@ -30,13 +30,23 @@ impl Pass<'_> {
         // Variables of one include stay for the plain ones behind it, as in Salt.
         let mut vars = vars.clone();
         let mut parts: Vec<Map<String, Value>> = Vec::new();
+        // Salt tells the faults of an include again for each one behind it that is done already.
+        let mut told: Vec<Error> = Vec::new();
         for item in items {
             let (target, key) = include(item, &mut vars);
             let at = Some(At::new(from.place.as_str(), item.line));
             for name in self.included(&target, from, env) {
                 let found = match self.done.get(&name) {
-                    Some(done) => Some(done.clone()),
-                    None => self.sls(&name, env, &vars, at.clone()),
+                    Some(done) => {
+                        self.errors.extend(told.iter().cloned());
+                        done.clone()
+                    }
+                    None => {
+                        let before = self.errors.len();
+                        let found = self.sls(&name, env, &vars, at.clone());
+                        told = self.errors[before..].to_vec();
+                        found
+                    }
                 };
                 if let Some(data) = found.filter(|data| !data.is_empty()) {
                     parts.push(under(key.as_deref(), data));
@@ -72,11 +82,7 @@ impl Pass<'_> {
         }
         let mut names: Vec<String> = Vec::new();
         for pattern in [&plain, &full] {
-            for name in known.iter().filter(|name| glob(pattern, name)) {
-                if !names.contains(name) {
-                    names.push(name.clone());
-                }
-            }
+            names.extend(known.iter().filter(|name| glob(pattern, name)).cloned());
         }
         if names.is_empty() { vec![full] } else { names }
     }

@@ -4,15 +4,13 @@ use std::collections::HashMap;
 
 use indexmap::IndexMap;
 
-use super::Sections;
+use super::{Sections, Tops};
 use crate::error::{Error, Kind};
 use crate::high::shown;
 use crate::opts::Opts;
 use crate::render::python;
 use crate::tree::BASE;
 use crate::yaml::{Data, Node};
-
-type Tops = IndexMap<String, Vec<Sections>>;
 
 /// Merges the state top files as `top_file_merging_strategy` says.
 pub(super) fn merge(tops: Tops, opts: &Opts) -> Result<Sections, Vec<Error>> {
@@ -150,15 +148,40 @@ fn is_unset(node: &Node) -> bool {
 }
 
 /// Merges pillar top files: later targets over earlier, sorted by their `order`.
-pub(crate) fn pillar_targets(tops: Tops) -> Sections {
+///
+/// # Errors
+/// A target under which nothing stands that Python could go through.
+pub(crate) fn pillar_targets(tops: Tops) -> Result<Sections, Error> {
     let mut merged = Sections::new();
     for (env, targets) in tops.into_values().flatten().flatten() {
-        merged.entry(env).or_default().extend(targets);
+        let section = merged.entry(env).or_default();
+        for (target, (body, at)) in targets {
+            let Some(body) = gone_through(body) else {
+                let reason = format!("nothing stands under the target '{target}'");
+                return Err(Error::new(Kind::Nothing, Some(at), reason));
+            };
+            section.insert(target, (body, at));
+        }
     }
     for targets in merged.values_mut() {
         targets.sort_by_cached_key(|_, (body, _)| order(body));
     }
-    merged
+    Ok(merged)
+}
+
+/// A node as the list that Python's `for` makes of it: a text's letters, a map's keys.
+fn gone_through(node: Node) -> Option<Node> {
+    let (line, column) = (node.line, node.column);
+    let items = match node.data {
+        Data::Seq(items) => items,
+        Data::Map(pairs) => pairs.into_iter().map(|(key, _)| key).collect(),
+        Data::Str(text) => {
+            let letter = |letter: char| Node { line, column, data: Data::Str(letter.into()) };
+            text.chars().map(letter).collect()
+        }
+        Data::Null | Data::Bool(_) | Data::Int(_) | Data::Float(_) => return None,
+    };
+    Some(Node { line, column, data: Data::Seq(items) })
 }
 
 /// The SLS of targets that say `ignore_missing`, by environment.
