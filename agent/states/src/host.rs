@@ -8,6 +8,7 @@ pub(crate) mod accounts;
 pub(crate) mod command;
 pub(crate) mod files;
 pub(crate) mod looking;
+pub(crate) mod systemd;
 pub(crate) mod temps;
 pub(crate) mod umask;
 
@@ -49,6 +50,7 @@ pub struct Host {
     temps: Arc<temps::Temps>,
     /// How often something was done to it.
     acts: Arc<AtomicU64>,
+    talks: Arc<systemd::Talks>,
 }
 
 impl Host {
@@ -60,6 +62,12 @@ impl Host {
     /// A folder that stands for a machine: `/etc/motd` is `<root>/etc/motd`.
     pub fn under(root: impl Into<PathBuf>) -> Host {
         Host { root: Some(root.into()), ..Host::default() }
+    }
+
+    /// The same, with services by `systemctl` alone: nobody talks to systemd's bus.
+    pub fn without_bus(self) -> Host {
+        self.talks.give_up();
+        self
     }
 
     /// The root prefix, if there is one.

@@ -143,7 +143,9 @@ def normal(value, root):
     if isinstance(value, (list, tuple)):
         return [normal(entry, root) for entry in value]
     if isinstance(value, str):
-        return value.replace(str(root), "@R@").replace(PACKAGES, "@SALT@")
+        value = value.replace(str(root), "@R@").replace(PACKAGES, "@SALT@")
+        # Modules that Salt loads itself lie where links lead.
+        return value.replace(os.path.realpath(PACKAGES), "@SALT@")
     return value
 
 
@@ -232,8 +234,10 @@ def on_its_machine(case):
         return record(case)
     script = "systemd.sh" if spec.get("boot") else "machine.sh"
     machine = pathlib.Path(__file__).resolve().parent / script
-    line = f'"$1" "$2" --here "$3" >&2 && cd "$3" && tar -cf - *.json *.tree'
-    argv = ["sh", machine, "sh", "-c", line, "sh", sys.executable, __file__, case]
+    # The folder that this was called in is not one of the copy's.
+    line = 'cd / && "$1" "$2" --here "$3" >&2 && cd "$3" && tar -cf - *.json *.tree'
+    this = pathlib.Path(__file__).resolve()
+    argv = ["sh", machine, "sh", "-c", line, "sh", sys.executable, this, case]
     packed = subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout
     subprocess.run(["tar", "-xf", "-", "-C", case], input=packed, check=True)
 

@@ -44,6 +44,15 @@ impl Cancel {
         Cancel { asked: Arc::clone(&self.asked), limit }
     }
 
+    /// What stops whoever waits for something, if anything does.
+    pub(crate) fn check(&self) -> Result<(), CommandError> {
+        match self.is_late() {
+            _ if self.is_cancelled() => Err(CommandError::Cancelled),
+            Some(limit) => Err(CommandError::Late(limit)),
+            None => Ok(()),
+        }
+    }
+
     fn is_late(&self) -> Option<Duration> {
         self.limit.filter(|(at, _)| Instant::now() >= *at).map(|(_, limit)| limit)
     }

@@ -15,6 +15,9 @@ use crate::{compare, scratch};
 /// Tells a test that it is the one in the namespace.
 const INSIDE: &str = "MUSTER_TEST_INSIDE_NAMESPACE";
 
+/// Tells a test that services are managed by systemctl alone.
+pub(crate) const WITHOUT_BUS: &str = "MUSTER_TEST_WITHOUT_BUS";
+
 /// A case laid out in a scratch folder.
 struct Case {
     tree: Tree,
@@ -58,6 +61,8 @@ pub(crate) fn run_case(folder: &Path) -> Vec<String> {
         failhard: spec["opts"]["failhard"] == true,
         host: if spec["users"] == true {
             Host::under(scratch::machine(&base, folder))
+        } else if std::env::var_os(WITHOUT_BUS).is_some() {
+            Host::new().without_bus()
         } else {
             Host::new()
         },

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde_json::json;
 
-use super::systemd::{Manager, act, manager, unit_name};
+use super::systemd::{Manager, act, manager};
 use crate::function::{Context, Plan, StateFunction};
+use crate::host::systemd::{Verb, salt_name};
 use crate::outcome::{Changes, Outcome, change};
 
 pub(super) struct Masked;
@@ -35,8 +36,7 @@ impl StateFunction for Masked {
         if manager(ctx) == Ok(Manager::Offline) {
             return Outcome::failed(no_unit(name));
         }
-        let verb = if runtime { "mask --runtime" } else { "mask" };
-        if let Err(problem) = act(ctx, verb, name) {
+        if let Err(problem) = act(ctx, Verb::Mask { runtime }, name) {
             let told = format!("Failed to mask service '{name}'");
             return Outcome::failed(format!(
                 "{told}. Additional info follows:\n\n{}",
@@ -92,7 +92,7 @@ fn kind(ctx: &Context<'_>) -> &'static str {
 
 fn is_masked(ctx: &Context<'_>, runtime: bool) -> bool {
     let root = if runtime { "/run" } else { "/etc" };
-    let path = format!("{root}/systemd/system/{}", unit_name(ctx.name()));
+    let path = format!("{root}/systemd/system/{}", salt_name(ctx.name()));
     fs::read_link(ctx.host.path(&path)).is_ok_and(|target| target == Path::new("/dev/null"))
 }
 
@@ -111,8 +111,7 @@ pub(super) fn unmasked(ctx: &Context<'_>, runtime: bool, dry: bool) -> Outcome {
     if manager(ctx) == Ok(Manager::Offline) {
         return Outcome::failed(no_unit(name));
     }
-    let verb = if runtime { "unmask --runtime" } else { "unmask" };
-    if act(ctx, verb, name).is_err() {
+    if act(ctx, Verb::Unmask { runtime }, name).is_err() {
         return Outcome::failed(format!("Failed to unmask service '{name}'"));
     }
     if is_masked(ctx, runtime) {

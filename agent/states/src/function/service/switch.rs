@@ -1,8 +1,9 @@
 //! `service.enabled` and `service.disabled`: whether a unit starts at boot.
 
 use super::TOLERATES;
-use super::systemd::{Manager, Unit, act, look, manager, reread};
+use super::systemd::{Manager, act, look, manager, reread};
 use crate::function::{Context, Plan, StateFunction};
+use crate::host::systemd::{Unit, Verb};
 use crate::outcome::{Changes, Outcome, change};
 
 /// Arguments that mean nothing to these functions; Salt takes them all.
@@ -151,7 +152,11 @@ pub(super) fn switch(ctx: &Context<'_>, on: bool, state: State, result: Option<b
                 (false, State::Running) => ", and is running",
                 (false, State::Dead) => ", and the service is dead",
             };
-            let more = format!(". Additional information follows:\n\n{problem}");
+            // Of disabling, Salt asks only whether it went well.
+            let more = match on {
+                true => format!(". Additional information follows:\n\n{problem}"),
+                false => String::new(),
+            };
             Outcome::failed(format!("Failed when setting service {name} to {how}{is}{more}"))
         }
     }
@@ -164,6 +169,6 @@ fn set(ctx: &Context<'_>, on: bool, unit: Unit) -> Result<bool, String> {
     if on {
         super::mask::unmask_if_asked(ctx)?;
     }
-    act(ctx, if on { "enable" } else { "disable" }, ctx.name())?;
+    act(ctx, if on { Verb::Enable } else { Verb::Disable }, ctx.name())?;
     Ok(look(ctx, ctx.name())?.is_some_and(|unit| unit.enabled == on))
 }

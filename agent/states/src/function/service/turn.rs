@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::switch::{State, switch};
-use super::systemd::{Manager, Unit, act, look, manager, offline, reread};
+use super::systemd::{Manager, act, look, manager, offline, reread};
 use super::{enable, mask};
 use crate::chunk::Chunk;
 use crate::function::args::seconds;
 use crate::function::{Context, Lint, Plan, StateFunction};
+use crate::host::systemd::{Unit, Verb};
 use crate::outcome::{Changes, Outcome, change};
 
 /// The longest `init_delay`.
@@ -192,7 +193,7 @@ fn start(ctx: &Context<'_>, before: Unit) -> Result<Outcome, String> {
         });
     }
     mask::unmask_if_asked(ctx)?;
-    act(ctx, "start", name)?;
+    act(ctx, Verb::Start, name)?;
     let delayed = delay(ctx);
     let after = look(ctx, name)?.unwrap_or_default();
     let mut changes = Changes::new();
@@ -221,7 +222,7 @@ fn stop(ctx: &Context<'_>, before: Unit) -> Result<Outcome, String> {
         let on = enable(ctx).unwrap_or(before.enabled);
         return Ok(switch(ctx, on, State::AsWanted, Some(true)));
     }
-    if act(ctx, "stop", name).is_err() {
+    if act(ctx, Verb::Stop, name).is_err() {
         let plain = Outcome::failed(format!("Service {name} failed to die"));
         return Ok(with_switch(ctx, plain, true, false));
     }
@@ -274,32 +275,42 @@ fn watch(ctx: &Context<'_>) -> Outcome {
             },
         };
     }
-    let unit = match found(ctx, "started", dead) {
-        Ok(unit) => unit,
-        Err(outcome) => return outcome,
+    let found = match look(ctx, name) {
+        Ok(Some(unit)) if unit.stale && !ctx.test => reread(ctx).map(|()| Some(unit)),
+        other => other,
     };
-    let (verb, done) = match (dead, unit.active) {
+    // As in Salt, a unit that is not there is one that does not run.
+    let active = match found {
+        Ok(unit) => unit.is_some_and(|unit| unit.active),
+        Err(problem) => return Outcome::failed(problem),
+    };
+    let (verb, done) = match (dead, active) {
         (true, false) => return Outcome::fine("Service is already stopped"),
-        (true, true) => ("stop", "stopped"),
-        (false, false) => ("start", "started"),
+        (true, true) => (Verb::Stop, "stopped"),
+        (false, false) => (Verb::Start, "started"),
         (false, true) if ctx.flag("reload", false) && ctx.flag("force", false) => {
-            ("reload-or-restart", "forcefully reloaded")
+            (Verb::ForceReload, "forcefully reloaded")
         }
-        (false, true) if ctx.flag("reload", false) => ("reload", "reloaded"),
-        (false, true) => ("restart", "restarted"),
+        (false, true) if ctx.flag("reload", false) => (Verb::Reload, "reloaded"),
+        (false, true) => (Verb::Restart, "restarted"),
     };
     if ctx.test {
         return Outcome::foreseen(format!("Service is set to be {done}"), Changes::new());
     }
-    let acted = mask::unmask_if_asked(ctx).and_then(|()| {
-        if verb == "start" {
-            // What is left of a service that failed is cleared away first.
-            act(ctx, "stop", name)?;
-        }
-        act(ctx, verb, name)
-    });
-    if let Err(problem) = acted {
-        return Outcome::failed(problem);
+    if verb == Verb::Start {
+        // What is left of a service that failed is cleared away first.
+        let _stopped = act(ctx, Verb::Stop, name);
+    }
+    // Stopping takes no mask off.
+    let unmasked = if dead { Ok(()) } else { mask::unmask_if_asked(ctx) };
+    if let Err(problem) = unmasked.and_then(|()| act(ctx, verb, name)) {
+        return match verb {
+            Verb::Stop => Outcome {
+                changes: change(name, false),
+                ..Outcome::failed("Failed to stop the service")
+            },
+            _ => Outcome::failed(problem),
+        };
     }
     delay(ctx);
     Outcome::changed(format!("Service {done}"), change(name, Value::from(true)))
