@@ -8,6 +8,7 @@ mod archive;
 pub(crate) mod args;
 mod cmd;
 mod cron;
+mod environ;
 pub(crate) mod file;
 mod git;
 mod grains;
@@ -184,6 +185,7 @@ static REGISTRY: &[&[Function]] = &[
     group::ALL,
     grains::ALL,
     cron::ALL,
+    environ::ALL,
     host::ALL,
     mount::ALL,
     ssh_auth::ALL,

@@ -11,6 +11,7 @@ pub(crate) mod looking;
 pub(crate) mod systemd;
 pub(crate) mod temps;
 pub(crate) mod umask;
+pub(crate) mod variables;
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -51,6 +52,7 @@ pub struct Host {
     /// How often something was done to it.
     acts: Arc<AtomicU64>,
     talks: Arc<systemd::Talks>,
+    variables: Arc<variables::Variables>,
 }
 
 impl Host {
@@ -68,6 +70,11 @@ impl Host {
     pub fn without_bus(self) -> Host {
         self.talks.give_up();
         self
+    }
+
+    /// The environment of what states run.
+    pub(crate) fn variables(&self) -> &variables::Variables {
+        &self.variables
     }
 
     /// The root prefix, if there is one.

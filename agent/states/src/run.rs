@@ -78,6 +78,7 @@ pub fn run(
         None => None,
     };
     let recorder = options.backups.as_ref().filter(|_| !options.test).map(Recorder::new);
+    host.variables().reset();
     let session = Session::default();
     let secrets = Secrets::of(&compiled.pillar);
     let report = std::thread::scope(|scope| {

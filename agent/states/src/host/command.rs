@@ -178,6 +178,8 @@ fn prepare(host: &Host, exec: &Exec) -> Result<Command, CommandError> {
     command.process_group(0);
     if exec.clean_env {
         command.env_clear();
+    } else {
+        host.variables().lay_over(&mut command);
     }
     command.env("LC_ALL", "C").env("LANGUAGE", "C");
     for (key, value) in &exec.env {

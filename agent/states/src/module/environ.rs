@@ -1,4 +1,4 @@
-//! environ: the variables of the agent's own process.
+//! environ: the variables of the agent's own process, and what states made of them.
 
 use minijinja::value::Value;
 
@@ -11,7 +11,7 @@ use crate::render::python::dict;
 pub(super) const ALL: &[Function] = &[
     reads("environ.get", "key default=", |call| Ok(get(call, &call.text("key")))),
     reads("environ.has_value", "key value=", |call| {
-        let own = std::env::var(call.text("key")).ok();
+        let own = call.scope.host.variables().get(&call.text("key"));
         let wanted = call.text_of("value");
         Ok(Value::from(own.is_some_and(|own| wanted.is_none_or(|wanted| wanted == own))))
     }),
@@ -19,17 +19,14 @@ pub(super) const ALL: &[Function] = &[
         let keys = texts(&call.must("keys"));
         Ok(dict(keys.iter().map(|key| (Value::from(key.as_str()), get(call, key))).collect()))
     }),
-    reads("environ.items", "", |_| {
-        let all = std::env::vars_os().map(|(key, value)| {
-            (Value::from(key.to_string_lossy()), Value::from(value.to_string_lossy()))
-        });
-        Ok(dict(all.collect()))
+    reads("environ.items", "", |call| {
+        let all = call.scope.host.variables().all().into_iter();
+        Ok(dict(all.map(|(key, value)| (Value::from(key), Value::from(value))).collect()))
     }),
 ];
 
 fn get(call: &Call<'_>, key: &str) -> Value {
-    let own =
-        if key.is_empty() || key.contains(['=', '\0']) { None } else { std::env::var(key).ok() };
+    let own = call.scope.host.variables().get(key);
     let default = || call.value("default").unwrap_or_else(|| Value::from(""));
     own.map_or_else(default, Value::from)
 }

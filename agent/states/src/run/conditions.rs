@@ -184,7 +184,7 @@ fn exec(ctx: &Context<'_>, line: &str) -> Result<Exec, String> {
         }
     }
     if let Some(folder) = word("prepend_path") {
-        let path = std::env::var("PATH").unwrap_or_default();
+        let path = ctx.host.variables().get("PATH").unwrap_or_default();
         env.push(("PATH".to_owned(), Some(format!("{folder}:{path}"))));
     }
     let umask =

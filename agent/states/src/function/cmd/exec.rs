@@ -89,7 +89,7 @@ pub(crate) fn exec(ctx: &Context<'_>, line: &str) -> Result<Exec, String> {
     if let Some(first) = ctx.text("prepend_path") {
         let path =
             env.iter().rev().find(|(key, _)| key == "PATH").and_then(|(_, path)| path.clone());
-        let path = path.or_else(|| std::env::var("PATH").ok()).unwrap_or_default();
+        let path = path.or_else(|| ctx.host.variables().get("PATH")).unwrap_or_default();
         env.push(("PATH".to_owned(), Some(format!("{first}:{path}"))));
     }
     Ok(Exec {
