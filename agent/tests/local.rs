@@ -266,7 +266,7 @@ fn a_signal_cancels_a_run_in_order() {
     let states = "first: {test.nop: []}\n\
                   long:\n  cmd.run:\n    - name: sleep 600 & echo $! > pid; mv pid begun; sleep 600\n\
                   /etc/motd: {file.managed: [{contents: late}, {makedirs: true}]}\n";
-    for (signal, name) in [(Signal::SIGINT, "SIGINT"), (Signal::SIGTERM, "SIGTERM")] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let machine = Machine::new(&[("top.sls", TOP.1), ("motd/init.sls", states)]);
         let mut command = Command::new(env!("CARGO_BIN_EXE_muster-agent"));
         command.args(["apply", "--local", "--out", "json", "--file-root"]);
@@ -277,7 +277,7 @@ fn a_signal_cancels_a_run_in_order() {
         kill(Pid::from_raw(child.id().try_into().unwrap()), signal).unwrap();
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{}", text(&output.stderr));
-        assert!(text(&output.stderr).contains(&format!("{name}: the run is cancelled")));
+        assert!(text(&output.stderr).contains(&format!("{signal}: the run is cancelled")));
         let told: Vec<(Value, bool)> = json(&output)
             .as_object()
             .unwrap()
@@ -296,6 +296,23 @@ fn a_signal_cancels_a_run_in_order() {
         assert!(!text(&again.stdout).contains("interrupted"), "{}", text(&again.stdout));
         assert_eq!(left(machine.root.path()), Vec::<String>::new());
     }
+}
+
+#[test]
+fn what_was_ignored_from_the_start_cancels_nothing() {
+    let states =
+        "waits:\n  cmd.run:\n    - name: touch begun; until [ -e go ]; do sleep 0.05; done\n";
+    let machine = Machine::new(&[("top.sls", TOP.1), ("motd/init.sls", states)]);
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' HUP; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_muster-agent")]);
+    command.args(["apply", "--local", "--file-root"]).arg(machine.tree.path());
+    command.env("MUSTER_ROOT", machine.root.path()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let child = command.spawn().unwrap();
+    until("the command", || machine.root.path().join("begun").exists());
+    kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGHUP).unwrap();
+    fs::write(machine.root.path().join("go"), "").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
 }
 
 /// Whether a process has ended, be it that nobody has asked how.
