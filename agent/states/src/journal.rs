@@ -100,6 +100,8 @@ pub(crate) struct Journal {
     path: PathBuf,
     file: File,
     past: Past,
+    /// Something was begun, by this run or by the interrupted one that it goes on with.
+    begun: bool,
     /// Lines that wait for the next one that must be there: losing them loses nothing.
     waiting: Vec<u8>,
 }
@@ -124,7 +126,8 @@ impl Journal {
         file.set_len(keep).map_err(fail)?;
         file.seek(SeekFrom::End(0)).map_err(fail)?;
         past.goes_on_as(of);
-        let mut journal = Journal { path: path.to_path_buf(), file, past, waiting: Vec::new() };
+        let (path, begun) = (path.to_path_buf(), keep > 0);
+        let mut journal = Journal { path, file, past, begun, waiting: Vec::new() };
         journal.write(&Line::Run { states, of })?;
         Ok(journal)
     }
@@ -141,6 +144,7 @@ impl Journal {
 
     /// A state begins; `lasting` if a reboot must not forget it.
     pub(crate) fn begin(&mut self, key: &str, of: u64, lasting: bool) -> Result<(), JournalError> {
+        self.begun = true;
         self.write(&Line::Begin { key: key.to_owned(), of })?;
         if lasting { self.sync() } else { Ok(()) }
     }
@@ -161,10 +165,11 @@ impl Journal {
         add(&mut self.waiting, &line).map_err(fail)
     }
 
-    /// All is done, and on disk.
+    /// All is done, and on disk. Of a run that began nothing a power cut may lose the end: the next
+    /// one finds all as this one did.
     pub(crate) fn done(&mut self) -> Result<(), JournalError> {
         self.write(&Line::Done(true))?;
-        self.sync()
+        if self.begun { self.sync() } else { Ok(()) }
     }
 
     /// Who notes folders with temporary files here, from any thread.

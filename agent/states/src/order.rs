@@ -120,7 +120,7 @@ impl Orders {
         Key {
             effective: own.min(self.least_dependent(graph, node)),
             own,
-            label: format!("{}{}{}", chunk.state, chunk.name, chunk.fun),
+            label: [chunk.state.as_str(), &chunk.name, &chunk.fun].concat(),
             tag: graph.nodes[node].tag.clone(),
             node,
         }

@@ -73,9 +73,12 @@ pub fn run(
     options: &Options,
     progress: &mut dyn FnMut(&str, &StateReturn),
 ) -> Result<Report, JournalError> {
-    let journal = match options.journal.as_ref().filter(|_| !options.test) {
-        Some(path) => Some(opened(compiled, host, path)?),
-        None => None,
+    let (journal, prints) = match options.journal.as_ref().filter(|_| !options.test) {
+        Some(path) => {
+            let prints = resume::fingerprints(compiled);
+            (Some(opened(compiled, host, path, &prints)?), prints)
+        }
+        None => (None, Vec::new()),
     };
     let recorder = options.backups.as_ref().filter(|_| !options.test).map(Recorder::new);
     host.variables().reset();
@@ -94,6 +97,7 @@ pub fn run(
             scope,
             progress,
             journal,
+            prints,
             report: Report::default(),
             pre: HashMap::new(),
             tested: HashSet::new(),
@@ -111,8 +115,13 @@ pub fn run(
 }
 
 /// Opens the journal and clears away what an interrupted run left.
-fn opened(compiled: &Compiled, host: &Host, path: &Path) -> Result<Journal, JournalError> {
-    let of = resume::fingerprint_of_all(compiled);
+fn opened(
+    compiled: &Compiled,
+    host: &Host,
+    path: &Path,
+    prints: &[u64],
+) -> Result<Journal, JournalError> {
+    let of = resume::fingerprint_of_all(prints);
     let journal = Journal::open(path, compiled.chunks().len(), of)?;
     journal.folders().for_each(sweep);
     host.note_temps(Some(journal.folder_notes()?));
@@ -124,6 +133,8 @@ struct Runner<'scope, 'env> {
     scope: &'scope Scope<'scope, 'env>,
     progress: &'scope mut dyn FnMut(&str, &StateReturn),
     journal: Option<Journal>,
+    /// The fingerprint of each chunk, if there is a journal.
+    prints: Vec<u64>,
     report: Report,
     /// Dry runs that a `prereq` asked for, by chunk.
     pre: HashMap<usize, StateReturn>,

@@ -7,7 +7,7 @@ pub(crate) mod emit;
 pub(crate) mod scalar;
 pub(crate) mod typed;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 use serde_json::{Map, Value};
@@ -272,7 +272,7 @@ impl<'a> Loader<'a> {
 
     fn mapping(&mut self, depth: usize, start: u32) -> Result<Data, YamlError> {
         let mut pairs: Vec<(Node, Node)> = Vec::new();
-        let mut seen: HashMap<String, ()> = HashMap::new();
+        let mut seen = HashSet::new();
         let mut merges = Vec::new();
         loop {
             let (event, span) = self.must()?;
@@ -293,7 +293,7 @@ impl<'a> Loader<'a> {
                               cannot be a key; a possible cause are double curly braces";
                 return fail(&span, reason);
             }
-            if seen.insert(format!("{:?}", key.data_only()), ()).is_some() {
+            if !seen.insert(key.data_only()) {
                 return fail(&span, &conflicting(&key, start, &span));
             }
             pairs.push((key, value));

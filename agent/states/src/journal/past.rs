@@ -2,13 +2,16 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::PathBuf;
 
 use super::{Kept, Line};
 
 /// Bytes of a journal that are read back.
 const READ_MAX: u64 = 64 << 20;
+
+/// The last line of a run that came to its end.
+const DONE: &[u8] = b"\n{\"done\":true}\n";
 
 /// What is known of a state of the interrupted run.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,6 +48,10 @@ pub(crate) struct Past {
 
 impl Past {
     pub(super) fn read(file: &mut File) -> io::Result<Past> {
+        // Nothing of it matters any more.
+        if is_done(file)? {
+            return Ok(Past::default());
+        }
         let mut past = Past::default();
         let mut reader = BufReader::new(file.take(READ_MAX));
         let mut text = Vec::new();
@@ -110,4 +117,17 @@ impl Past {
             states: self.states,
         })
     }
+}
+
+/// Whether a journal's last line is a run's end; what is read next is its beginning.
+fn is_done(file: &mut File) -> io::Result<bool> {
+    let mut last = vec![0; DONE.len()];
+    let length = file.metadata()?.len();
+    let from = length.checked_sub(last.len() as u64);
+    if let Some(from) = from {
+        file.seek(SeekFrom::Start(from))?;
+        file.read_exact(&mut last)?;
+    }
+    file.seek(SeekFrom::Start(0))?;
+    Ok(last == DONE)
 }

@@ -137,7 +137,7 @@ impl Runner<'_, '_> {
         let low = self.chunk_at(chunk);
         let secrets = self.caller.secrets;
         if self.journal.is_some() {
-            let entry = Entry::of(low, false, secrets);
+            let entry = Entry::with(low, self.prints[chunk], false, secrets);
             match self.past(low, &entry) {
                 Past::Instead(_) => return None,
                 Past::Changed(before) => super::resume::complete(&mut outcome, before),

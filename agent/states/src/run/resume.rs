@@ -35,7 +35,11 @@ pub(super) struct Entry {
 
 impl Entry {
     pub(super) fn of(low: &Chunk, watch: bool, secrets: &Secrets) -> Entry {
-        let of = fingerprint(low);
+        Entry::with(low, fingerprint(low), watch, secrets)
+    }
+
+    /// The same, where the fingerprint is known.
+    pub(super) fn with(low: &Chunk, of: u64, watch: bool, secrets: &Secrets) -> Entry {
         let tag = low.tag();
         // Two keys may be the same without their secrets.
         let tag = secrets.masked(&tag).map_or(tag, |masked| format!("{masked} [{of:016x}]"));
@@ -115,9 +119,14 @@ fn is_guarded(low: &Chunk) -> bool {
 }
 
 /// Of all states in their order.
-pub(super) fn fingerprint_of_all(compiled: &Compiled) -> u64 {
+pub(super) fn fingerprints(compiled: &Compiled) -> Vec<u64> {
+    compiled.chunks().iter().map(fingerprint).collect()
+}
+
+/// Of a whole run.
+pub(super) fn fingerprint_of_all(prints: &[u64]) -> u64 {
     let mut hasher = DefaultHasher::new();
-    compiled.chunks().iter().map(fingerprint).for_each(|one| one.hash(&mut hasher));
+    prints.iter().for_each(|one| one.hash(&mut hasher));
     hasher.finish()
 }
 

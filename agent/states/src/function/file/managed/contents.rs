@@ -57,10 +57,13 @@ pub(super) fn given(ctx: &Context<'_>, keep_mode: bool) -> Result<Option<Vec<u8>
 fn found(ctx: &Context<'_>, key: &str) -> Result<Value, String> {
     let value = ctx.value(key).cloned().unwrap_or(Value::Null);
     let by = ctx.text("contents_delimiter").unwrap_or_else(|| ":".to_owned());
-    let grains = Value::Object(ctx.compiled.facts.as_map().clone());
+    let grains;
     let (data, kind) = match key {
         "contents_pillar" => (&ctx.compiled.pillar, "Pillar"),
-        "contents_grains" => (&grains, "Grain"),
+        "contents_grains" => {
+            grains = Value::Object(ctx.compiled.facts.as_map().clone());
+            (&grains, "Grain")
+        }
         _ => return Ok(value),
     };
     let look = |path: &Value| {
