@@ -70,6 +70,7 @@ pub struct Compiled {
     chunks: Vec<Chunk>,
     orders: Vec<f64>,
     selected: Matches,
+    pub(crate) secrets: Secrets,
     warnings: Vec<Error>,
 }
 
@@ -102,10 +103,12 @@ pub fn compile_request(request: &Request<'_>) -> Result<Compiled, Vec<Error>> {
     let selected = Selected::of(request)?;
     let stages = stages(&selected, request, true);
     let Selected { worlds, pillar, matches, warnings: mut more } = selected;
+    let secrets = Secrets::of(&pillar, request.opts, request.tree, request.facts);
     match stages {
         Ok(Stages { chunks, graph, steps, orders, mut warnings }) => {
             sls::relocate(&worlds, &mut warnings);
             more.extend(warnings);
+            more.iter_mut().for_each(|warning| secrets.mask(&mut warning.reason));
             Ok(Compiled {
                 facts: request.facts.clone(),
                 pillar,
@@ -115,12 +118,12 @@ pub fn compile_request(request: &Request<'_>) -> Result<Compiled, Vec<Error>> {
                 chunks,
                 orders,
                 selected: matches,
+                secrets,
                 warnings: more,
             })
         }
         Err(mut errors) => {
             sls::relocate(&worlds, &mut errors);
-            let secrets = Secrets::of(&pillar);
             errors.iter_mut().for_each(|error| secrets.mask(&mut error.reason));
             Err(errors)
         }

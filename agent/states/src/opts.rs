@@ -10,7 +10,9 @@ use crate::error::{Error, Kind};
 /// The compiler minds `saltenv`, `pillarenv`, `nodegroups`, `state_auto_order`, and what selects
 /// and merges top files and pillar (`top_file_merging_strategy`, `default_top`, `env_order`,
 /// `state_top`, `state_top_saltenv`, `pillar_source_merging_strategy`, `pillar_merge_lists`,
-/// `pillar_includes_override_sls`, `pillar_opts`, ...).
+/// `pillar_includes_override_sls`, `pillar_opts`, ...). Options of its own begin with `muster_`:
+/// which values of the pillar no report shows (`muster_secrets`, `muster_secret_paths`,
+/// `muster_public_paths`).
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Opts(Map<String, Value>);
@@ -26,6 +28,11 @@ impl Opts {
     /// Options from a map of names and values.
     pub fn from_map(map: Map<String, Value>) -> Opts {
         Opts(map)
+    }
+
+    /// All that is set.
+    pub fn into_map(self) -> Map<String, Value> {
+        self.0
     }
 
     /// Sets one option.
@@ -72,7 +79,7 @@ impl Opts {
     }
 
     /// Options that this engine cannot follow are refused by name, never passed over.
-    pub(crate) fn check(&self) -> Vec<Error> {
+    pub fn check(&self) -> Vec<Error> {
         let is_set = |name: &str| match self.get(name) {
             None | Some(Value::Null | Value::Bool(false)) => false,
             Some(Value::Array(items)) => !items.is_empty(),
@@ -84,7 +91,7 @@ impl Opts {
             let reason = format!("the option '{name}' is not supported: {instead}");
             Error::new(Kind::Unsupported, None, reason)
         });
-        told.collect()
+        told.chain(crate::secret::check(self)).collect()
     }
 
     /// What templates see: Salt's defaults under what is set (`grains` and `pillar` come on top).

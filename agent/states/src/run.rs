@@ -23,7 +23,6 @@ use crate::host::command::Cancel;
 use crate::host::temps::sweep;
 use crate::journal::{Journal, JournalError};
 use crate::report::{Report, StateReturn};
-use crate::secret::Secrets;
 use crate::session::Session;
 use ahead::Ahead;
 use call::Caller;
@@ -83,7 +82,7 @@ pub fn run(
     let recorder = options.backups.as_ref().filter(|_| !options.test).map(Recorder::new);
     host.variables().reset();
     let session = Session::default();
-    let secrets = Secrets::of(&compiled.pillar);
+    let secrets = &compiled.secrets;
     let report = std::thread::scope(|scope| {
         let mut runner = Runner {
             caller: Caller {
@@ -91,7 +90,7 @@ pub fn run(
                 host,
                 options,
                 session: &session,
-                secrets: &secrets,
+                secrets,
                 recorder: recorder.as_ref(),
             },
             scope,

@@ -1,19 +1,30 @@
 //! Secrets of the pillar, and how a report tells of them: not at all.
 //!
-//! Which values are secrets is decided once, from the pillar alone (`rule`); wherever one stands
-//! afterwards, in whichever of its `forms`, asterisks stand in its place. docs/security.md tells
-//! operators the rule.
+//! Which values are secrets is decided once, from the pillar: by keys and looks (`rule`), and by
+//! what the operator has chosen (`choice`): paths, or all that is not `open` to everybody anyhow.
+//! Wherever one stands afterwards, in whichever of its `forms`, asterisks stand in its place.
+//! docs/security.md tells operators the rule.
 
+mod choice;
 mod forms;
+mod open;
 mod rule;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use crate::facts::Facts;
+use crate::opts::Opts;
 use crate::outcome::Outcome;
 use crate::report::Name;
+use crate::tree::Tree;
+use choice::{Choice, Said};
+use open::Open;
 use rule::Word;
+
+pub(crate) use choice::check;
 
 /// What is shown in place of a secret, as in Salt.
 pub(crate) const MASK: &str = "**********";
@@ -21,41 +32,77 @@ pub(crate) const MASK: &str = "**********";
 /// Below this length a secret counts only where it is a whole word.
 const WORD_BELOW: usize = 8;
 
+/// The bytes by which a secret is looked for: no secret is shorter.
+type Start = [u8; rule::LENGTH_MIN];
+
 /// The secrets of a pillar.
 #[derive(Debug, Default)]
 pub(crate) struct Secrets {
-    /// Longest first: a secret may hold another.
-    needles: Vec<String>,
-    shortest: usize,
+    /// By their first bytes, longest first: a secret may hold another.
+    needles: HashMap<Start, Vec<String>>,
 }
 
 impl Secrets {
-    pub(crate) fn of(pillar: &Value) -> Secrets {
-        let mut found = Vec::new();
-        collect(pillar, Word::Plain, &mut found);
-        let mut needles: Vec<String> = found
-            .iter()
-            .flat_map(|secret| forms::of(secret))
-            .collect::<HashSet<_>>()
-            .into_iter()
-            .collect();
-        needles.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
-        let shortest = needles.last().map_or(0, String::len);
-        Secrets { needles, shortest }
+    /// The secrets of a worker's pillar, by what its options choose; its tree and its facts are
+    /// read by everybody, and what stands there is not hidden for standing in the pillar, too.
+    pub(crate) fn of(pillar: &Value, opts: &Opts, tree: &Tree, facts: &Facts) -> Secrets {
+        let mut found = Found { choice: Choice::of(opts), ..Found::default() };
+        found.collect(pillar, Said::Nothing, Word::Plain, &mut Vec::new());
+        let sure = found.sure.iter().flat_map(|secret| forms::of(secret, &|_| true));
+        let mut forms: HashSet<String> = sure.collect();
+        if !found.others.is_empty() {
+            let open = Open::of(&found.others, tree, facts);
+            let hidden = |piece: &str| piece.len() >= choice::ALL_MIN && !open.has(piece);
+            forms.extend(found.others.iter().flat_map(|text| forms::of(text, &hidden)));
+        }
+        let mut needles: HashMap<Start, Vec<String>> = HashMap::new();
+        for form in forms {
+            if let Some(start) = form.as_bytes().first_chunk() {
+                needles.entry(*start).or_default().push(form);
+            }
+        }
+        needles.values_mut().for_each(|all| all.sort_by_key(|form| std::cmp::Reverse(form.len())));
+        Secrets { needles }
     }
 
     /// The text without secrets; `None` if it holds none.
     pub(crate) fn masked(&self, text: &str) -> Option<String> {
-        if self.needles.is_empty() || text.len() < self.shortest {
+        let spans = self.spans(text);
+        if spans.is_empty() {
             return None;
         }
-        let mut out: Option<String> = None;
-        for needle in &self.needles {
-            if let Some(replaced) = without(out.as_deref().unwrap_or(text), needle) {
-                out = Some(replaced);
+        let mut out = String::new();
+        let mut rest = 0;
+        for span in spans {
+            out.push_str(&text[rest..span.start]);
+            out.push_str(MASK);
+            rest = span.end;
+        }
+        out.push_str(&text[rest..]);
+        Some(out)
+    }
+
+    /// Where secrets stand, in order; those that overlap are one.
+    fn spans(&self, text: &str) -> Vec<Range<usize>> {
+        let mut spans: Vec<Range<usize>> = Vec::new();
+        if self.needles.is_empty() {
+            return spans;
+        }
+        for (at, start) in text.as_bytes().windows(rule::LENGTH_MIN).enumerate() {
+            let Some(known) =
+                Start::try_from(start).ok().and_then(|start| self.needles.get(&start))
+            else {
+                continue;
+            };
+            let rest = &text[at..];
+            let found = known.iter().find(|one| rest.starts_with(*one) && counts(text, at, one));
+            let Some(end) = found.map(|one| at + one.len()) else { continue };
+            match spans.last_mut() {
+                Some(last) if at < last.end => last.end = last.end.max(end),
+                Some(_) | None => spans.push(at..end),
             }
         }
-        out
+        spans
     }
 
     /// Masks a text in place.
@@ -96,7 +143,7 @@ impl Secrets {
             Value::Array(items) => items.iter_mut().for_each(|item| self.mask_value(item)),
             Value::Object(map) => self.mask_map(map),
             Value::Number(number) => {
-                if self.needles.contains(&number.to_string()) {
+                if self.masked(&number.to_string()).as_deref() == Some(MASK) {
                     *value = Value::from(MASK);
                 }
             }
@@ -105,42 +152,66 @@ impl Secrets {
     }
 }
 
-fn collect(value: &Value, above: Word, found: &mut Vec<String>) {
-    match value {
-        Value::Object(map) => {
-            for (key, value) in map {
-                collect(value, rule::word(key, above), found);
-            }
-        }
-        Value::Array(items) => items.iter().for_each(|item| collect(item, above, found)),
-        Value::String(text) => found.extend(rule::secret_in(text, above)),
-        Value::Number(number) => {
-            let text = number.to_string();
-            if above == Word::Secret && text.len() >= rule::LENGTH_MIN {
-                found.push(text);
-            }
-        }
-        Value::Null | Value::Bool(_) => {}
-    }
+/// What of a pillar is hidden.
+#[derive(Debug, Default)]
+struct Found {
+    choice: Choice,
+    /// Whatever else says the same.
+    sure: Vec<String>,
+    /// Unless it is known to everybody.
+    others: Vec<String>,
 }
 
-/// The text with a mask in place of each `needle`; `None` if there is none.
-fn without(text: &str, needle: &str) -> Option<String> {
-    let mut out = String::new();
-    let mut rest = 0;
-    for (at, _) in text.match_indices(needle) {
-        if at < rest || !counts(text, at, needle) {
-            continue;
+impl Found {
+    /// Collects below a value to which keys (`above`) and the operator (`said`) have given a
+    /// meaning; `path` leads to it.
+    fn collect<'a>(&mut self, value: &'a Value, said: Said, above: Word, path: &mut Vec<&'a str>) {
+        match value {
+            Value::Object(map) => {
+                for (key, value) in map {
+                    path.push(key);
+                    let said = self.choice.said(path, said);
+                    self.collect(value, said, rule::word(key, above), path);
+                    path.pop();
+                }
+            }
+            Value::Array(items) => {
+                items.iter().for_each(|item| self.collect(item, said, above, path));
+            }
+            Value::String(text) => self.text(text, said, above),
+            Value::Number(number) => self.number(number.to_string(), said, above),
+            Value::Null | Value::Bool(_) => {}
         }
-        out.push_str(&text[rest..at]);
-        out.push_str(MASK);
-        rest = at + needle.len();
     }
-    if rest == 0 {
-        return None;
+
+    fn text(&mut self, text: &str, said: Said, above: Word) {
+        match said {
+            Said::Open => {}
+            Said::Secret => self.sure.extend(rule::whole(text)),
+            Said::Nothing => match rule::secret_in(text, above) {
+                // The password of an address is; the rest of the address is another matter.
+                Some(secret) if secret.len() == text.trim().len() => self.sure.push(secret),
+                found => {
+                    self.sure.extend(found);
+                    self.other(text.trim());
+                }
+            },
+        }
     }
-    out.push_str(&text[rest..]);
-    Some(out)
+
+    fn number(&mut self, digits: String, said: Said, above: Word) {
+        match said {
+            Said::Open => {}
+            Said::Nothing if above != Word::Secret => self.other(&digits),
+            Said::Secret | Said::Nothing => self.sure.extend(rule::whole(&digits)),
+        }
+    }
+
+    fn other(&mut self, text: &str) {
+        if self.choice.all && text.len() >= choice::ALL_MIN {
+            self.others.push(text.to_owned());
+        }
+    }
 }
 
 /// A short secret within a longer word is another word.
@@ -155,8 +226,12 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    fn of(pillar: &Value) -> Secrets {
+        Secrets::of(pillar, &Opts::default(), &Tree::default(), &Facts::default())
+    }
+
     fn check(pillar: Value, text: &str, expected: &str) {
-        let secrets = Secrets::of(&pillar);
+        let secrets = of(&pillar);
         assert_eq!(secrets.masked(text).as_deref().unwrap_or(text), expected, "{pillar}");
     }
 
@@ -172,13 +247,13 @@ mod tests {
             "'it''s \"S3cret\"'",
             "url: https://app:it%27s%20%22S3cret%22@db/",
         ] {
-            let secrets = Secrets::of(&pillar);
+            let secrets = of(&pillar);
             let masked = secrets.masked(text).unwrap_or_default();
             assert!(masked.contains(MASK) && !masked.contains("S3cret"), "{text}: {masked}");
         }
         use base64::Engine;
         let coded = base64::engine::general_purpose::STANDARD.encode("it's \"S3cret\"\n");
-        let masked = Secrets::of(&pillar).masked(&coded).unwrap();
+        let masked = of(&pillar).masked(&coded).unwrap();
         assert!(masked.starts_with(MASK) && masked.len() < MASK.len() + 5, "{masked}");
     }
 
@@ -224,7 +299,7 @@ mod tests {
 
     #[test]
     fn changes_are_masked_with_their_keys() {
-        let secrets = Secrets::of(&json!({"secret": "hunter2hunter2"}));
+        let secrets = of(&json!({"secret": "hunter2hunter2"}));
         let mut outcome = Outcome::changed(
             "Command \"x hunter2hunter2\" run",
             Map::from_iter([("hunter2hunter2".to_owned(), json!({"stdout": ["hunter2hunter2"]}))]),
@@ -232,5 +307,53 @@ mod tests {
         secrets.mask_outcome(&mut outcome);
         assert_eq!(outcome.comment, "Command \"x **********\" run");
         assert_eq!(Value::Object(outcome.changes), json!({MASK: {"stdout": [MASK]}}));
+    }
+
+    #[test]
+    fn secrets_that_overlap_or_hold_each_other_leave_nothing_between() {
+        let pillar =
+            json!({"a_token": "abcdefghij", "b_token": "hijklmnop", "c_token": "mnop1234"});
+        check(pillar.clone(), "x abcdefghijklmnop1234 y", "x ********** y");
+        check(pillar, "abcdefghijhijklmnop", "********************");
+    }
+
+    fn chosen(opts: &Value, text: &str) -> String {
+        let pillar = json!({
+            "motd": {"note": "the horse eats at noon", "owner": "Amy Miller", "short": "noon"},
+            "site": {"name": "pluto.example.org", "title": "Welcome to Pluto", "port": 12345678},
+            "conf": "listen = 10.1.2.3\nserver_tokens off\n",
+            "url": "https://amy:pa55word@db.example.org/x",
+        });
+        let opts: Opts = serde_json::from_value(opts.clone()).unwrap();
+        assert_eq!(opts.check(), Vec::new());
+        let tree = Tree::from_files([("a.sls", "title: Welcome to Pluto!\n# server_tokens off\n")]);
+        let facts = serde_json::from_value(json!({"fqdns": ["pluto.example.org"]})).unwrap();
+        let secrets = Secrets::of(&pillar, &opts, &tree, &facts);
+        secrets.masked(text).unwrap_or_else(|| text.to_owned())
+    }
+
+    #[test]
+    fn all_texts_of_a_pillar_are_secrets_if_the_operator_says_so_but_for_what_is_open() {
+        let all = json!({"muster_secrets": "all"});
+        for text in ["the horse eats at noon", "Amy Miller", "listen = 10.1.2.3", "12345678"] {
+            assert_eq!(chosen(&all, &format!("+ {text}.")), format!("+ {MASK}."));
+            assert_eq!(chosen(&json!({"muster_secrets": "keys"}), text), text);
+        }
+        for text in ["noon", "Welcome to Pluto", "pluto.example.org", "server_tokens off"] {
+            assert_eq!(chosen(&all, text), text);
+        }
+        assert_eq!(chosen(&all, "'https://amy:pa55word@db.example.org/x'"), format!("'{MASK}'"));
+    }
+
+    #[test]
+    fn paths_of_the_operators_are_secret_or_open_whatever_else_is_said() {
+        let paths = json!({"muster_secret_paths": ["motd", "s*:title"],
+                           "muster_public_paths": ["motd:owner"]});
+        assert_eq!(chosen(&paths, "noon, Amy Miller"), format!("{MASK}, Amy Miller"));
+        assert_eq!(chosen(&paths, "Welcome to Pluto"), MASK);
+        let open = json!({"muster_secrets": "all", "muster_public_paths": ["motd", "url"],
+                          "muster_secret_paths": ["motd:note"]});
+        assert_eq!(chosen(&open, "Amy Miller: pa55word"), "Amy Miller: pa55word");
+        assert_eq!(chosen(&open, "the horse eats at noon"), MASK);
     }
 }

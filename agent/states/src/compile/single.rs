@@ -12,6 +12,7 @@ use crate::order;
 use crate::order::graph::Graph;
 use crate::render::{Renderer, Worlds};
 use crate::requisite;
+use crate::secret::Secrets;
 use crate::top::Matches;
 use crate::tree::BASE;
 
@@ -45,6 +46,7 @@ pub fn single(
     }
     let (graph, faults) = Graph::build(&chunks);
     let sorted = order::sort(&graph, &chunks).filter(|_| faults.is_empty()).ok_or(faults)?;
+    let secrets = Secrets::of(&pillar, opts, tree, facts);
     Ok(Compiled {
         facts: facts.clone(),
         worlds: Worlds::new(Renderer::new(tree, facts, &pillar, host, opts)),
@@ -54,6 +56,7 @@ pub fn single(
         chunks,
         orders: sorted.orders,
         selected: Matches::new(),
+        secrets,
         warnings: warnings.into_iter().map(placeless).collect(),
     })
 }

@@ -8,13 +8,18 @@ use super::rule::LENGTH_MIN;
 /// The shortest line of a longer secret that counts by itself.
 const LINE_MIN: usize = 8;
 
-/// All forms of a secret that differ from each other in more than their quotes.
-pub(super) fn of(secret: &str) -> Vec<String> {
-    let lines: Vec<&str> = secret.lines().map(str::trim).collect();
-    let mut plain = vec![secret.to_owned()];
+/// All forms of a secret that differ from each other in more than their quotes; of the whole and
+/// its lines, those that are to be hidden.
+pub(super) fn of(secret: &str, hidden: &dyn Fn(&str) -> bool) -> Vec<String> {
+    let lines: Vec<&str> = lines(secret).collect();
+    let mut plain = Vec::new();
+    if hidden(secret) {
+        plain.push(secret.to_owned());
+    }
     if lines.len() > 1 {
         // Where a key begins and ends is no secret.
-        let telling = |line: &&&str| line.len() >= LINE_MIN && !line.starts_with("-----");
+        let telling =
+            |line: &&&str| line.len() >= LINE_MIN && !line.starts_with("-----") && hidden(line);
         plain.extend(lines.iter().filter(telling).map(|line| (*line).to_owned()));
     }
     let mut out = Vec::new();
@@ -26,9 +31,16 @@ pub(super) fn of(secret: &str) -> Vec<String> {
             text.replace('\'', "''"),
         ]);
     }
-    out.extend(base64_of(secret));
+    if hidden(secret) {
+        out.extend(base64_of(secret));
+    }
     out.retain(|form| form.len() >= LENGTH_MIN);
     out
+}
+
+/// The lines of a text, as they are looked for.
+pub(super) fn lines(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().map(str::trim)
 }
 
 /// Without the quotes.

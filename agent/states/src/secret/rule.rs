@@ -112,6 +112,12 @@ fn snake(key: &str) -> String {
     out
 }
 
+/// A value that is a secret whatever it looks like, unless it is too short to tell.
+pub(super) fn whole(text: &str) -> Option<String> {
+    let value = text.trim();
+    (value.len() >= LENGTH_MIN).then(|| value.to_owned())
+}
+
 /// The secret that a text is or holds.
 pub(super) fn secret_in(text: &str, word: Word) -> Option<String> {
     let value = text.trim();
