@@ -283,8 +283,8 @@ impl Applier {
             tracing::warn!(error = %crate::chain(&error), "a crash would forget this run");
         }
         tracing::info!(revision, sls = ?job.sls, test = job.test, "applying states");
-        let Ready { tree, pillar, .. } = ready;
-        let input = Input { tree, pillar, sls: job.sls.clone(), test: job.test };
+        let Ready { tree, pillar, opts, .. } = ready;
+        let input = Input { tree, pillar, opts, sls: job.sls.clone(), test: job.test };
         let Some(run) = await_run(self.engine.start(input), stop).await else { return };
         let outcome = &run.outcome;
         tracing::info!(

@@ -4,7 +4,7 @@ use crate::blobs::{self, Blobs};
 use crate::files::{self, Lasting};
 use crate::identity::{Identity, Keys};
 use crate::paths::Data;
-use crate::tree::{self, Trees};
+use crate::tree::{self, Roots, Trees};
 use muster_protocol::bus::{self, Bus};
 use muster_protocol::desired::{Desired, MANIFEST_BYTES_MAX, Manifest};
 use muster_protocol::id::{AgentId, Generation};
@@ -12,7 +12,6 @@ use muster_protocol::seal::{self, Signed};
 use muster_protocol::{subject, wire};
 use serde_json::{Map, Value};
 use std::collections::HashSet;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Why there is no desired state.
@@ -120,9 +119,11 @@ pub(crate) struct Ready {
     /// Its number.
     pub(crate) revision: u64,
     /// Where its tree is.
-    pub(crate) tree: PathBuf,
+    pub(crate) tree: Roots,
     /// The agent's pillar.
     pub(crate) pillar: Map<String, Value>,
+    /// Salt's minion options.
+    pub(crate) opts: Map<String, Value>,
 }
 
 /// The desired state that holds, and what it needs from the disk and the bus.
@@ -195,7 +196,8 @@ impl Store {
         if self.ready.is_none() {
             let pillar = self.pillar(&desired)?;
             let tree = self.tree(bus, &desired).await?;
-            self.ready = Some(Ready { revision: desired.revision, tree, pillar });
+            let Desired { revision, opts, .. } = desired;
+            self.ready = Some(Ready { revision, tree, pillar, opts });
         }
         Ok(self.ready.clone())
     }
@@ -208,14 +210,14 @@ impl Store {
         }
     }
 
-    async fn tree(&mut self, bus: &Bus, desired: &Desired) -> Result<PathBuf, Error> {
+    async fn tree(&mut self, bus: &Bus, desired: &Desired) -> Result<Roots, Error> {
         let hash = &desired.manifest.hash;
         self.blobs.fetch(bus, std::slice::from_ref(&desired.manifest)).await?;
         let path = self.blobs.path(hash);
         let read = std::fs::read(&path).map_err(|source| files::Error::Read { path, source });
         let manifest: Manifest = wire::decode_within(&read?, MANIFEST_BYTES_MAX)?;
         tree::check(&manifest)?;
-        let wanted: Vec<_> = manifest.files.iter().map(|file| file.blob.clone()).collect();
+        let wanted: Vec<_> = manifest.all().map(|file| file.blob.clone()).collect();
         self.blobs.fetch(bus, &wanted).await?;
         let (trees, blobs, name) = (self.trees.clone(), self.blobs.clone(), hash.clone());
         let manifest = Arc::new(manifest);
@@ -230,7 +232,7 @@ impl Store {
     pub(crate) fn prune(&self) {
         let (Some(desired), Some(manifest)) = (&self.seen, &self.manifest) else { return };
         let hash = &desired.manifest.hash;
-        let blobs = manifest.files.iter().map(|file| &file.blob.hash).chain([hash]);
+        let blobs = manifest.all().map(|file| &file.blob.hash).chain([hash]);
         self.blobs.prune(&blobs.collect::<HashSet<_>>());
         self.trees.prune(&[hash]);
     }
@@ -286,6 +288,7 @@ mod tests {
                 apply: true,
                 manifest: Blob { hash: Hash::of(b""), size: 0 },
                 pillar: Sealed::seal(b"{\"a\": 1}", &self.curve, &to).unwrap(),
+                opts: Map::new(),
             }
         }
 

@@ -2,10 +2,11 @@
 
 use crate::paths::{self, Data, Root};
 use crate::report::Run;
+use crate::tree::Roots;
 use muster_protocol::event::Outcome;
 use muster_protocol::id::AgentId;
 use muster_states::backup::Backups;
-use muster_states::{Facts, Host, Options, Report, Selection, Tree};
+use muster_states::{Facts, Host, Options, Opts, Report, Request, Selection, Tree};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -23,9 +24,11 @@ const WARNINGS_MAX: usize = 20;
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
     /// Where the tree is.
-    pub(crate) tree: PathBuf,
+    pub(crate) tree: Roots,
     /// The pillar.
     pub(crate) pillar: Map<String, Value>,
+    /// Salt's minion options.
+    pub(crate) opts: Map<String, Value>,
     /// These files; the highstate if empty.
     pub(crate) sls: Vec<String>,
     /// Only tell what would change.
@@ -103,7 +106,8 @@ impl Engine {
 
     fn compile_and_run(&self, input: &Input) -> Run {
         let host = host(&self.root);
-        let tree = match Tree::from_dir(&input.tree) {
+        let roots = input.tree.iter().map(|(env, root)| (env.as_str(), [root]));
+        let tree = match Tree::from_roots(roots) {
             Ok(tree) => tree,
             Err(error) => return Run::impossible(crate::chain(&error), input.test),
         };
@@ -113,7 +117,17 @@ impl Engine {
             true => Selection::Highstate,
             false => Selection::Sls(input.sls.clone()),
         };
-        let compiled = match muster_states::compile(&tree, &facts, &pillar, &selection, &host) {
+        let opts = opts(input);
+        let request = Request {
+            tree: &tree,
+            facts: &facts,
+            pillar: &pillar,
+            opts: &opts,
+            selection: &selection,
+            exclude: &[],
+            host: &host,
+        };
+        let compiled = match muster_states::compile_request(&request) {
             Ok(compiled) => compiled,
             Err(errors) => {
                 let errors = errors.iter().map(ToString::to_string).collect();
@@ -124,7 +138,8 @@ impl Engine {
             tracing::warn!(%warning, "the state tree");
         }
         let options = Options {
-            test: input.test,
+            test: input.test || opts.flag("test"),
+            failhard: opts.flag("failhard"),
             journal: self.journal.clone(),
             backups: Some(backups(&self.root)),
             state_timeout: Some(STATE_TIMEOUT),
@@ -141,6 +156,15 @@ impl Engine {
             Err(error) => Run::impossible(crate::chain(&error), input.test),
         }
     }
+}
+
+/// The options of a run; templates see from them whether it is a dry one.
+fn opts(input: &Input) -> Opts {
+    let mut opts = Opts::from_map(input.opts.clone());
+    if input.test {
+        opts.set("test", true);
+    }
+    opts
 }
 
 /// A report as it is told.

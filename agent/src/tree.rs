@@ -2,7 +2,9 @@
 
 use crate::blobs::{self, Blobs};
 use crate::files;
-use muster_protocol::desired::{FILE_BYTES_MAX, FILES_MAX, File, Manifest, is_tree_path};
+use muster_protocol::desired::{
+    ENVIRONMENTS_MAX, FILE_BYTES_MAX, FILES_MAX, File, Manifest, is_environment, is_tree_path,
+};
 use muster_protocol::id::Hash;
 use std::collections::HashSet;
 use std::fs::{self, Permissions};
@@ -41,17 +43,28 @@ pub(crate) enum Error {
 /// Checks the rules of a manifest that its type does not.
 pub(crate) fn check(manifest: &Manifest) -> Result<(), Error> {
     let refuse = |what: String| Err(Error::Manifest(what));
-    if manifest.files.len() > FILES_MAX {
-        return refuse(format!("{} files, more than {FILES_MAX}", manifest.files.len()));
+    let (files, environments) = (manifest.all().count(), manifest.environments.len());
+    if files > FILES_MAX || environments > ENVIRONMENTS_MAX {
+        return refuse(format!(
+            "{files} files and {environments} environments, more than {FILES_MAX} and \
+             {ENVIRONMENTS_MAX}"
+        ));
     }
-    let mut paths = HashSet::new();
+    if let Some(twice) = repeated(manifest.by_environment().map(|(env, _)| env)) {
+        return refuse(format!("the environment {twice:?} stands there twice"));
+    }
+    for (env, files) in manifest.by_environment() {
+        if !is_environment(env) {
+            return refuse(format!("{env:?} is no name of an environment"));
+        }
+        if let Some(twice) = repeated(files.iter().map(|file| file.path.as_str())) {
+            return refuse(format!("{twice:?} stands there twice"));
+        }
+    }
     let mut bytes: u64 = 0;
-    for File { path, blob, .. } in &manifest.files {
+    for File { path, blob, .. } in manifest.all() {
         if !is_tree_path(path) {
             return refuse(format!("{path:?} does not stay below the tree's root"));
-        }
-        if !paths.insert(path) {
-            return refuse(format!("{path:?} stands there twice"));
         }
         bytes = bytes.saturating_add(blob.size);
         if blob.size > FILE_BYTES_MAX || bytes > TREE_BYTES_MAX {
@@ -60,6 +73,15 @@ pub(crate) fn check(manifest: &Manifest) -> Result<(), Error> {
     }
     Ok(())
 }
+
+/// What stands in a list more than once.
+fn repeated<'a>(mut words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = HashSet::new();
+    words.find(|word| !seen.insert(*word))
+}
+
+/// A tree on disk: its environments' folders.
+pub(crate) type Roots = Vec<(String, PathBuf)>;
 
 /// The folder of trees, each by its manifest's hash.
 #[derive(Clone, Debug)]
@@ -80,10 +102,12 @@ impl Trees {
         hash: &Hash,
         manifest: &Manifest,
         blobs: &Blobs,
-    ) -> Result<PathBuf, Error> {
+    ) -> Result<Roots, Error> {
         let folder = self.folder.join(hash.as_str());
+        let roots = manifest.by_environment().map(|(env, _)| (env.to_owned(), folder.join(env)));
+        let roots = roots.collect();
         if is_whole(&folder, manifest) {
-            return Ok(folder);
+            return Ok(roots);
         }
         let part = self.folder.join(format!("{hash}.part"));
         let disk = |path: &Path| {
@@ -99,8 +123,14 @@ impl Trees {
             }
         }
         fs::create_dir(&part).map_err(disk(&part))?;
-        for file in &manifest.files {
-            let path = part.join(&file.path);
+        for (env, _) in manifest.by_environment() {
+            let root = part.join(env);
+            fs::create_dir(&root).map_err(disk(&root))?;
+        }
+        let files = manifest.by_environment();
+        for (env, file) in files.flat_map(|(env, files)| files.iter().map(move |file| (env, file)))
+        {
+            let path = part.join(env).join(&file.path);
             place(file, &path, blobs).map_err(disk(&path))?;
             if !is_file(&path, file) {
                 // The next fetch brings it anew.
@@ -109,7 +139,7 @@ impl Trees {
             }
         }
         fs::rename(&part, &folder).map_err(disk(&folder))?;
-        Ok(folder)
+        Ok(roots)
     }
 
     /// Removes all trees but these.
@@ -141,7 +171,10 @@ fn place(file: &File, path: &Path, blobs: &Blobs) -> io::Result<()> {
 }
 
 fn is_whole(folder: &Path, manifest: &Manifest) -> bool {
-    folder.is_dir() && manifest.files.iter().all(|file| is_file(&folder.join(&file.path), file))
+    manifest.by_environment().all(|(env, files)| {
+        let root = folder.join(env);
+        root.is_dir() && files.iter().all(|file| is_file(&root.join(&file.path), file))
+    })
 }
 
 fn is_file(path: &Path, file: &File) -> bool {
@@ -153,7 +186,7 @@ fn is_file(path: &Path, file: &File) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use muster_protocol::desired::Blob;
+    use muster_protocol::desired::{Blob, Environment};
     use tempfile::TempDir;
 
     struct Disk {
@@ -176,6 +209,29 @@ mod tests {
         File { path: path.to_owned(), mode, blob }
     }
 
+    fn of(files: Vec<File>) -> Manifest {
+        Manifest { files, ..Manifest::default() }
+    }
+
+    fn base(roots: &Roots) -> PathBuf {
+        roots[0].1.clone()
+    }
+
+    #[test]
+    fn environments_have_folders_of_their_own() {
+        let disk = disk();
+        let (here, there) = (file(&disk, "a", 0o644, "1"), file(&disk, "a", 0o644, "2"));
+        let dev = Environment { name: "dev".to_owned(), files: vec![there] };
+        let manifest = Manifest { files: vec![here], environments: vec![dev] };
+        check(&manifest).unwrap();
+        let roots = disk.trees.make(&Hash::of(b"m"), &manifest, &disk.blobs).unwrap();
+        let read = |(env, root): &(String, PathBuf)| {
+            (env.clone(), fs::read_to_string(root.join("a")).unwrap())
+        };
+        let read: Vec<_> = roots.iter().map(read).collect();
+        assert_eq!(read, [("base".into(), "1".into()), ("dev".into(), "2".into())]);
+    }
+
     #[test]
     fn a_tree_has_the_files_and_bits_of_its_manifest() {
         let disk = disk();
@@ -184,12 +240,13 @@ mod tests {
             file(&disk, "web/files/run.sh", 0o755, "b"),
             file(&disk, "web/files/same.sh", 0o644, "b"),
         ];
-        let (hash, manifest) = (Hash::of(b"m"), Manifest { files });
-        let folder = disk.trees.make(&hash, &manifest, &disk.blobs).unwrap();
+        let (hash, manifest) = (Hash::of(b"m"), of(files));
+        let roots = disk.trees.make(&hash, &manifest, &disk.blobs).unwrap();
+        let folder = base(&roots);
         let script = folder.join("web/files/run.sh");
         assert_eq!(fs::read_to_string(&script).unwrap(), "b");
         assert_eq!(fs::metadata(&script).unwrap().permissions().mode() & 0o777, 0o755);
-        assert_eq!(disk.trees.make(&hash, &manifest, &disk.blobs).unwrap(), folder);
+        assert_eq!(disk.trees.make(&hash, &manifest, &disk.blobs).unwrap(), roots);
         disk.trees.prune(&[]);
         assert!(!folder.exists() && disk.blobs.path(&manifest.files[0].blob.hash).exists());
     }
@@ -198,8 +255,8 @@ mod tests {
     fn a_damaged_file_is_replaced_and_a_damaged_blob_fetched_anew() {
         let disk = disk();
         let files = vec![file(&disk, "top.sls", 0o600, "a")];
-        let (hash, manifest) = (Hash::of(b"m"), Manifest { files });
-        let folder = disk.trees.make(&hash, &manifest, &disk.blobs).unwrap();
+        let (hash, manifest) = (Hash::of(b"m"), of(files));
+        let folder = base(&disk.trees.make(&hash, &manifest, &disk.blobs).unwrap());
         fs::write(folder.join("top.sls"), "b").unwrap();
         disk.trees.make(&hash, &manifest, &disk.blobs).unwrap();
         assert_eq!(fs::read_to_string(folder.join("top.sls")).unwrap(), "a");
@@ -216,13 +273,18 @@ mod tests {
     fn a_manifest_that_leaves_its_root_is_refused() {
         let disk = disk();
         for path in ["../etc/passwd", "/etc/passwd", "a/../../b", ""] {
-            let manifest = Manifest { files: vec![file(&disk, path, 0o644, "a")] };
+            let manifest = of(vec![file(&disk, path, 0o644, "a")]);
             assert!(check(&manifest).is_err(), "{path}");
         }
+        for env in ["..", "a/b", "base", ""] {
+            let environments = vec![Environment { name: env.to_owned(), files: Vec::new() }];
+            let manifest = Manifest { environments, ..Manifest::default() };
+            assert!(check(&manifest).is_err(), "{env}");
+        }
         let twice = vec![file(&disk, "a", 0o644, "a"), file(&disk, "a", 0o644, "b")];
-        assert!(check(&Manifest { files: twice }).is_err());
+        assert!(check(&of(twice)).is_err());
         let mut huge = file(&disk, "a", 0o644, "a");
         huge.blob.size = FILE_BYTES_MAX + 1;
-        assert!(check(&Manifest { files: vec![huge] }).is_err());
+        assert!(check(&of(vec![huge])).is_err());
     }
 }

@@ -1,11 +1,15 @@
 //! `controller.yaml`: its fields, their defaults, and errors that say where and what to do.
 
+mod states;
+
 use crate::provider::kind;
 use muster_protocol::id::{ClusterName, PoolName};
 use muster_protocol::yaml::{self, Words};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+pub use states::{Roots, Secrets, States};
 
 /// The largest pool that may be configured.
 pub const POOL_SIZE_MAX: u32 = 100_000;
@@ -120,26 +124,6 @@ impl Default for Store {
     fn default() -> Store {
         Store { bytes_max: 4 << 30, replicas: 1, event_days: 30, duplicate_secs: 120 }
     }
-}
-
-/// The states that workers get.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct States {
-    /// The folder of `top.sls` and the state files.
-    pub tree: PathBuf,
-    /// The folder of the pillar's `top.sls`; no pillar if absent.
-    #[serde(default)]
-    pub pillar: Option<PathBuf>,
-    /// What a worker says of itself and the pillar may see: names of facts.
-    ///
-    /// A worker that was broken into says what it likes, and would get the pillar of any other.
-    #[serde(default)]
-    pub facts: Vec<String>,
-    /// How often the folders are looked at for changes, which then go to the workers by themselves;
-    /// not at all if absent.
-    #[serde(default)]
-    pub watch_secs: Option<u32>,
 }
 
 /// One pool.
@@ -280,10 +264,10 @@ impl Config {
         })?;
         let mut config = Config::parse(&text, path)?;
         let base = path.parent().unwrap_or(Path::new(""));
-        for path in [&mut config.keys, &mut config.data, &mut config.states.tree] {
+        for path in [&mut config.keys, &mut config.data] {
             *path = base.join(&*path);
         }
-        config.states.pillar = config.states.pillar.map(|pillar| base.join(pillar));
+        config.states.resolve(base);
         for provider in config.providers.values_mut() {
             provider.resolve(base);
         }
@@ -310,6 +294,7 @@ impl Config {
     fn check(&self) -> Result<(), (Vec<&str>, String)> {
         crate::hooks::config::check(&self.hooks, self.pools.keys())
             .map_err(|what| (vec!["hooks"], what))?;
+        self.states.check()?;
         for (name, pool) in &self.pools {
             if !self.providers.contains_key(&pool.provider) {
                 let known: Vec<&str> = self.providers.keys().map(String::as_str).collect();

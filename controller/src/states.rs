@@ -2,9 +2,10 @@
 //! desired state, signed, with its pillar sealed.
 
 mod push;
+mod scan;
 mod watch;
 
-use crate::config;
+use crate::config::{self, Roots};
 use crate::keys::Keys;
 use crate::lifecycle::Refused;
 use crate::registry::{self, Registry};
@@ -13,25 +14,21 @@ use flate2::write::ZlibEncoder;
 use muster_protocol::bus::bucket::Bucket;
 use muster_protocol::bus::stream::{BLOBS, JetStream};
 use muster_protocol::bus::{self, Bus};
-use muster_protocol::desired::{
-    Blob, CHUNK_BYTES, Desired, FILE_BYTES_MAX, FILES_MAX, File, Manifest,
-};
+use muster_protocol::desired::{Blob, CHUNK_BYTES, Desired};
 use muster_protocol::id::{AgentId, Hash, UnixMillis};
 use muster_protocol::seal::{self, Sealed};
 use muster_protocol::subject;
 use muster_protocol::wire;
 use muster_protocol::worker::{Phase, Worker};
+use muster_states::{Facts, Opts, pillar};
+use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
-use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tokio::sync::Mutex;
 
 pub(crate) use push::takes_states;
-
-/// How deep folders of a tree may nest.
-const DEPTH_MAX: usize = 64;
 
 /// Why a desired state could not be published.
 #[derive(Debug, thiserror::Error)]
@@ -111,13 +108,12 @@ impl States {
     /// # Errors
     /// When a file cannot be read or stored.
     pub async fn publish_tree(&self) -> Result<Blob, Error> {
-        let root = self.config.tree.clone();
-        let scanned = tokio::task::spawn_blocking(move || scan(&root)).await;
-        let files = scanned.map_err(|_| Error::Tree {
-            path: self.config.tree.clone(),
+        let roots = self.config.tree.clone();
+        let scanned = tokio::task::spawn_blocking(move || scan::scan(&roots)).await;
+        let (manifest, files) = scanned.map_err(|_| Error::Tree {
+            path: self.tree(),
             what: "reading it was interrupted".into(),
         })??;
-        let manifest = Manifest { files: files.iter().map(|(file, _)| file.clone()).collect() };
         let mut stored = self.stored.lock().await;
         for (file, path) in &files {
             if !stored.contains(&file.blob.hash) {
@@ -167,6 +163,7 @@ impl States {
             apply,
             manifest,
             pillar: sealed,
+            opts: self.config.options().into_map(),
         };
         let signed = self.keys.signer().sign(agent.as_str(), &desired)?;
         self.desired.put(agent.as_str(), wire::encode(&signed)).await?;
@@ -201,17 +198,17 @@ impl States {
         Ok(self.registry.change(&worker.name, counted).await?)
     }
 
+    /// The folder that errors of the whole tree name.
+    fn tree(&self) -> PathBuf {
+        self.config.tree.folders().next().cloned().unwrap_or_default()
+    }
+
     async fn pillar(&self, worker: &Worker) -> Result<String, Error> {
-        let Some(root) = self.config.pillar.clone() else { return Ok("{}".into()) };
-        let name = worker.name.to_string();
+        let Some(roots) = self.config.pillar.clone() else { return Ok("{}".into()) };
         let known = known(worker, &self.config.facts);
+        let opts = self.config.options();
         let failed = |what: String| Error::Pillar { worker: worker.name.to_string(), what };
-        let rendered = tokio::task::spawn_blocking(move || {
-            muster_states::pillar::render(&root, &name, &known).map_err(|errors| {
-                let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                errors.join("; ")
-            })
-        });
+        let rendered = tokio::task::spawn_blocking(move || pillar_of(&roots, &known, &opts));
         let pillar = rendered.await.map_err(|_| failed("it was interrupted".into()))?;
         Ok(pillar.map_err(failed)?.to_string())
     }
@@ -233,10 +230,10 @@ impl States {
 
 /// What the pillar may see of a worker: what the controller knows, and what the operator lets its
 /// agent say of itself. Anything else that the agent claims would choose its own secrets.
-fn known(worker: &Worker, allowed: &[String]) -> muster_states::Facts {
+fn known(worker: &Worker, allowed: &[String]) -> Facts {
     let claimed = worker.facts.iter().filter(|(name, _)| allowed.contains(name));
     let claimed = claimed.map(|(name, value)| (name.clone(), value.clone()));
-    let mut facts = muster_states::Facts::from_map(claimed.collect());
+    let mut facts = Facts::from_map(claimed.collect());
     facts.set("id", worker.name.as_str());
     facts.set("pool", worker.pool.as_str());
     facts.set("generation", worker.generation.0);
@@ -245,6 +242,24 @@ fn known(worker: &Worker, allowed: &[String]) -> muster_states::Facts {
         facts.set("server", server.as_str());
     }
     facts
+}
+
+/// The pillar of the worker whose facts these are, or why there is none.
+fn pillar_of(roots: &Roots, facts: &Facts, opts: &Opts) -> Result<Value, String> {
+    let tree = roots.read().map_err(|error| crate::chain(&error))?;
+    let (id, over, pillarenv, local) = (facts.id(), None, None, None);
+    let request = pillar::Request { tree: &tree, id, facts, opts, over, pillarenv, local };
+    pillar::render_request(&request).map_err(|errors| {
+        let told: Vec<String> = errors.iter().map(told).collect();
+        told.join("; ")
+    })
+}
+
+/// A fault of a pillar without the lines around it: they hold what is sealed, and events and
+/// answers that tell the fault are not.
+fn told(error: &muster_states::Error) -> String {
+    let text = error.to_string();
+    text.split_once("\n---\n").map_or(text.as_str(), |(what, _)| what).to_owned()
 }
 
 /// An agent takes nothing older than it had, and a registry that was restored has forgotten what it
@@ -257,61 +272,6 @@ fn compress(piece: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(piece).expect("a Vec takes any bytes");
     encoder.finish().expect("a Vec takes any bytes")
-}
-
-/// All files below a folder, in the order of their paths, with where to read them.
-fn scan(root: &Path) -> Result<Vec<(File, PathBuf)>, Error> {
-    let mut found = Vec::new();
-    walk(root, root, 0, &mut found)?;
-    found.sort_by(|(a, _), (b, _)| a.path.cmp(&b.path));
-    Ok(found)
-}
-
-fn walk(
-    root: &Path,
-    dir: &Path,
-    depth: usize,
-    found: &mut Vec<(File, PathBuf)>,
-) -> Result<(), Error> {
-    let failed = |path: &Path| {
-        let path = path.to_owned();
-        move |source| Error::Read { path, source }
-    };
-    let tree = |path: &Path, what: String| Err(Error::Tree { path: path.to_owned(), what });
-    if depth > DEPTH_MAX {
-        return tree(dir, format!("folders nest deeper than {DEPTH_MAX}; is a link a circle?"));
-    }
-    for entry in std::fs::read_dir(dir).map_err(failed(dir))? {
-        let path = entry.map_err(failed(dir))?.path();
-        // Links are followed, as Salt's file server does.
-        let meta = std::fs::metadata(&path).map_err(failed(&path))?;
-        if meta.is_dir() {
-            if path.file_name().is_some_and(|name| name == ".git") {
-                continue;
-            }
-            walk(root, &path, depth + 1, found)?;
-        } else if meta.is_file() {
-            if meta.len() > FILE_BYTES_MAX || found.len() >= FILES_MAX {
-                let what =
-                    format!("more than {FILES_MAX} files, or a file over {FILE_BYTES_MAX} B");
-                return tree(&path, what);
-            }
-            found.push((file(root, &path, &meta)?, path));
-        }
-    }
-    Ok(())
-}
-
-fn file(root: &Path, path: &Path, meta: &std::fs::Metadata) -> Result<File, Error> {
-    let below = path.strip_prefix(root).expect("a walk stays below its root");
-    let Some(name) = below.to_str() else {
-        let what = "its name is not UTF-8; rename it".to_owned();
-        return Err(Error::Tree { path: path.to_owned(), what });
-    };
-    let read = |source| Error::Read { path: path.to_owned(), source };
-    let bytes = std::fs::read(path).map_err(read)?;
-    let blob = Blob { hash: Hash::of(&bytes), size: bytes.len() as u64 };
-    Ok(File { path: name.to_owned(), mode: meta.permissions().mode() & 0o7777, blob })
 }
 
 #[cfg(test)]
@@ -334,30 +294,10 @@ mod tests {
     }
 
     #[test]
-    fn a_tree_is_listed_by_path_with_the_hashes_of_its_files() {
-        let dir = tempfile::tempdir().unwrap();
-        std::fs::create_dir_all(dir.path().join("b/.git")).unwrap();
-        std::fs::write(dir.path().join("b/c.sls"), "x").unwrap();
-        std::fs::write(dir.path().join("b/.git/no"), "x").unwrap();
-        std::fs::write(dir.path().join("a.sls"), "").unwrap();
-        let files = scan(dir.path()).unwrap();
-        let paths: Vec<&str> = files.iter().map(|(file, _)| file.path.as_str()).collect();
-        assert_eq!(paths, ["a.sls", "b/c.sls"]);
-        assert_eq!(files[0].0.blob, Blob { hash: Hash::of(b""), size: 0 });
-    }
-
-    #[test]
     fn a_revision_grows_though_the_registry_or_the_clock_went_back() {
         let (then, later) = (UnixMillis(1_700_000_000_000), UnixMillis(1_700_000_060_000));
         let told = next_revision(0, then);
         assert!(next_revision(told, then) > told && next_revision(told, UnixMillis(0)) > told);
         assert!(next_revision(0, later) > told, "restored from before anything was told");
-    }
-
-    #[test]
-    fn a_link_that_is_a_circle_is_refused() {
-        let dir = tempfile::tempdir().unwrap();
-        std::os::unix::fs::symlink(dir.path(), dir.path().join("again")).unwrap();
-        assert!(scan(dir.path()).is_err());
     }
 }

@@ -7,6 +7,7 @@ use crate::id::{AgentId, Generation, Hash};
 use crate::seal::Sealed;
 use crate::wire::Message;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// The uncompressed bytes of one piece of a blob.
 pub const CHUNK_BYTES: usize = 512 << 10;
@@ -33,6 +34,9 @@ pub struct Desired {
     pub manifest: Blob,
     /// The agent's pillar: a JSON map, sealed to its curve key.
     pub pillar: Sealed,
+    /// Salt's minion options, by Salt's names, as far as they differ from the defaults; not sealed.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    pub opts: Map<String, Value>,
 }
 
 fn yes() -> bool {
@@ -61,9 +65,39 @@ impl Blob {
     }
 }
 
+/// The name of the environment that is always there.
+pub const BASE: &str = "base";
+/// The most environments of a tree, beside `base`.
+pub const ENVIRONMENTS_MAX: usize = 64;
+
 /// All files of a state tree.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Manifest {
+    /// Of the environment `base`, in the order of their paths.
+    pub files: Vec<File>,
+    /// The other environments; an agent that knows of none has `base` alone.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub environments: Vec<Environment>,
+}
+
+impl Manifest {
+    /// Each environment with its files, `base` first.
+    pub fn by_environment(&self) -> impl Iterator<Item = (&str, &[File])> {
+        let others = self.environments.iter().map(|env| (env.name.as_str(), env.files.as_slice()));
+        std::iter::once((BASE, self.files.as_slice())).chain(others)
+    }
+
+    /// All files of all environments.
+    pub fn all(&self) -> impl Iterator<Item = &File> {
+        self.by_environment().flat_map(|(_, files)| files)
+    }
+}
+
+/// One environment of a tree (`salt://x?saltenv=name`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Environment {
+    /// As top files name it; see [`is_environment`].
+    pub name: String,
     /// In the order of their paths.
     pub files: Vec<File>,
 }
@@ -90,9 +124,24 @@ pub fn is_tree_path(path: &str) -> bool {
     path.len() <= 4096 && path.split('/').all(part)
 }
 
+/// Whether a text may name an environment: it is also the name of a folder.
+#[must_use]
+pub fn is_environment(name: &str) -> bool {
+    let letter = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    (1..=64).contains(&name.len()) && name.chars().all(letter) && !name.starts_with('.')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_environment_is_one_word() {
+        for name in ["", ".", "..", "a/b", "a b", ".git", &"x".repeat(65)] {
+            assert!(!is_environment(name), "{name:?}");
+        }
+        assert!(["base", "dev", "2026.1", "a-b_c"].into_iter().all(is_environment));
+    }
 
     #[test]
     fn a_path_stays_below_its_root() {

@@ -19,7 +19,7 @@ use muster_protocol::api::{
 };
 use muster_protocol::backup::{Backup, Document};
 use muster_protocol::command::{Command, Reply, Verb};
-use muster_protocol::desired::{Blob, Desired, File, Manifest};
+use muster_protocol::desired::{Blob, Desired, Environment, File, Manifest};
 use muster_protocol::enrol::{self, Admission, Claim, Renewal, Request, SignedRenewal, Verdict};
 use muster_protocol::event::{Event, Outcome};
 use muster_protocol::id::{AgentId, Generation, Hash, Token, UnixMillis, WorkerName};
@@ -138,6 +138,7 @@ fn desired() -> Desired {
         apply: true,
         manifest: Blob { hash: Hash::of(b"manifest"), size: 8 },
         pillar: sealed,
+        opts: serde_json::Map::new(),
     }
 }
 
@@ -230,9 +231,15 @@ fn what_agents_and_controllers_say_is_as_it_was() {
     check("signed", &signed());
     check("certificate", &certificate());
     check("desired", &desired());
+    let opts = BTreeMap::from([("failhard", true)]);
+    let opts = opts.into_iter().map(|(name, on)| (name.to_owned(), on.into())).collect();
+    check("desired.opts", &Desired { opts, ..desired() });
     let blob = Blob { hash: Hash::of(b"file"), size: 4 };
     let file = File { path: "salt/top.sls".into(), mode: 0o644, blob };
-    check("manifest", &Manifest { files: vec![file] });
+    let manifest = Manifest { files: vec![file.clone()], environments: Vec::new() };
+    check("manifest", &manifest);
+    let dev = Environment { name: "dev".into(), files: vec![file] };
+    check("manifest.environments", &Manifest { environments: vec![dev], ..manifest });
     check("event", &Event::new(token(4), NOW, &outcome()));
 }
 

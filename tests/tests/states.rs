@@ -1,10 +1,13 @@
 //! What changes in the controller's state tree, and who gets it: asked for, and by itself.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use muster_protocol::api::{PushView, StatesPush, Target, WorkerView};
 use muster_protocol::worker::Phase;
 use muster_tests::cluster::{Cluster, Setup, next_event};
+use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 
 const CHANGED: &str = "/etc/hello:\n  file.managed:\n    - contents: changed\n";
 const BROKEN: &str = "/etc/hello:\n{% if %}\n";
@@ -15,6 +18,96 @@ fn ready(workers: &[WorkerView]) -> bool {
 
 fn revisions(pushed: &[PushView]) -> Vec<Option<u64>> {
     pushed.iter().map(|one| one.revision).collect()
+}
+
+fn set_states(cluster: &Cluster, states: &str) -> Result<()> {
+    let config = cluster.path("config/controller.yaml");
+    let text = fs::read_to_string(&config)?;
+    let changed = text.replace("{tree: ../tree}", states);
+    ensure!(changed != text, "no states in {text}");
+    Ok(fs::write(&config, changed)?)
+}
+
+/// The root of the only worker's machine.
+fn root(cluster: &Cluster) -> Result<PathBuf> {
+    let mut servers = fs::read_dir(cluster.path("data/local/here"))?.filter_map(Result::ok);
+    let root = servers.find_map(|entry| Some(entry.path().join("root")).filter(|at| at.is_dir()));
+    root.context("there is no worker")
+}
+
+/// The blobs on the worker, and which files they are.
+fn blobs(cluster: &Cluster) -> Result<BTreeMap<String, u64>> {
+    let folder = root(cluster)?.join("var/lib/muster-agent/blobs");
+    let entries = fs::read_dir(&folder).with_context(|| folder.display().to_string())?;
+    entries
+        .map(|entry| {
+            let entry = entry?;
+            Ok((entry.file_name().to_string_lossy().into_owned(), entry.metadata()?.ino()))
+        })
+        .collect()
+}
+
+/// Guards: `Blobs::fetch`: what an agent has is not fetched again.
+#[tokio::test]
+async fn a_push_of_one_changed_file_brings_one_blob_and_the_manifest() -> Result<()> {
+    let cluster = Cluster::start(&Setup::default()).await?;
+    let bus = cluster.admin().await?;
+    cluster.scale(&bus, 1).await?;
+    cluster.until(&bus, "ready", ready).await?;
+    let before = blobs(&cluster)?;
+    fs::write(cluster.path("tree/hello.sls"), CHANGED)?;
+    let applied = cluster.muster(&["apply", "*", "-o", "json"]).await?;
+    applied.with_code(0)?;
+    let after = blobs(&cluster)?;
+    let new = after.keys().filter(|blob| !before.contains_key(*blob)).count();
+    ensure!(new == 2, "{before:?} {after:?}");
+    ensure!(
+        before.iter().all(|(blob, file)| after.get(blob) == Some(file)),
+        "{before:?} {after:?}"
+    );
+    cluster.finish(&[])
+}
+
+/// Guards: `Roots`, `scan`, `Trees::make` and `Desired::opts`: environments and options travel.
+#[tokio::test]
+async fn a_worker_gets_all_environments_and_the_options_of_the_operator() -> Result<()> {
+    let top = "base:\n  '*': [hello]\ndev:\n  '*': [other]\n";
+    let hello = "/etc/hello:\n  file.managed:\n    - contents: {{ pillar.note }}\n\
+                 /etc/opts:\n  file.managed:\n    - contents: {{ opts.color }}\n\
+                 say:\n  cmd.run:\n    - name: echo \"{{ pillar.note }}\"\n";
+    let tree = vec![("top.sls", top.to_owned()), ("hello.sls", hello.to_owned())];
+    let mut cluster = Cluster::prepare(&Setup { tree, ..Setup::default() })?;
+    let note = "the old horse eats at noon";
+    for (path, text) in [
+        (
+            "dev/other.sls",
+            "/etc/other:\n  file.managed:\n    - source: salt://x.conf?saltenv=dev\n",
+        ),
+        ("dev/x.conf", "of dev\n"),
+        ("pillar/top.sls", "base:\n  '*': [note]\ndev:\n  '*': [more]\n"),
+        ("pillar/note.sls", &format!("note: {note}\n")),
+        ("pillar-dev/more.sls", "more: of dev\n"),
+    ] {
+        let path = cluster.path(path);
+        fs::create_dir_all(path.parent().context("a file is in a folder")?)?;
+        fs::write(path, text)?;
+    }
+    let states = "{tree: {base: [../tree], dev: ../dev}, secrets: all, opts: {color: blue}, \
+                  pillar: {base: ../pillar, dev: ../pillar-dev}}";
+    set_states(&cluster, states)?;
+    cluster.start_controller().await?;
+    let bus = cluster.admin().await?;
+    cluster.scale(&bus, 1).await?;
+    cluster.until(&bus, "ready", ready).await?;
+    let etc = root(&cluster)?.join("etc");
+    let read = |name: &str| fs::read_to_string(etc.join(name)).context("reading what was applied");
+    let found = [read("hello")?, read("other")?, read("opts")?];
+    ensure!(found == [&format!("{note}\n"), "of dev\n", "blue\n"], "{found:?}");
+    let events = cluster.stored_events(&bus, "muster.event.agent.*.applied").await?;
+    let told: String = events.iter().map(|(_, event)| event.data.to_string()).collect();
+    ensure!(told.contains("/etc/other") && told.contains("**********"), "{told}");
+    ensure!(!told.contains("horse"), "{told}");
+    cluster.finish(&[])
 }
 
 /// Guards: `States::push` and `States::check`: only what is new goes out, and never what is broken.
@@ -42,11 +135,7 @@ async fn a_push_gives_workers_what_has_changed_and_nobody_what_is_broken() -> Re
 #[tokio::test]
 async fn a_tree_that_is_watched_goes_out_by_itself() -> Result<()> {
     let mut cluster = Cluster::prepare(&Setup::default())?;
-    let config = cluster.path("config/controller.yaml");
-    let text = fs::read_to_string(&config)?;
-    let watched = text.replace("{tree: ../tree}", "{tree: ../tree, watch_secs: 1}");
-    ensure!(watched != text, "no states in {text}");
-    fs::write(&config, watched)?;
+    set_states(&cluster, "{tree: ../tree, watch_secs: 1}")?;
     cluster.start_controller().await?;
     let bus = cluster.admin().await?;
     cluster.scale(&bus, 1).await?;

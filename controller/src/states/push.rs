@@ -69,10 +69,9 @@ impl States {
     /// # Errors
     /// When one does not, with file, line and reason.
     pub async fn check(&self) -> Result<(), Error> {
-        let root = self.config.tree.clone();
+        let roots = self.config.tree.clone();
         let checked = tokio::task::spawn_blocking(move || {
-            let tree =
-                muster_states::Tree::from_dir(&root).map_err(|error| crate::chain(&error))?;
+            let tree = roots.read().map_err(|error| crate::chain(&error))?;
             let faults = muster_states::syntax(&tree);
             if faults.is_empty() {
                 return Ok(());
@@ -84,7 +83,7 @@ impl States {
             }
             Err(told.join("; "))
         });
-        let wrong = |what| Error::Tree { path: self.config.tree.clone(), what };
+        let wrong = |what| Error::Tree { path: self.tree(), what };
         let checked = checked.await.map_err(|_| wrong("checking it was interrupted".to_owned()))?;
         checked.map_err(wrong)
     }

@@ -6,6 +6,7 @@
 
 use super::States;
 use super::push::takes_states;
+use crate::config::Roots;
 use muster_protocol::event::Event;
 use muster_protocol::id::{Hash, Token, UnixMillis, random};
 use muster_protocol::subject::{self, Source};
@@ -39,7 +40,7 @@ impl States {
         clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         let mut settling = Settling::default();
         while cancel.run_until_cancelled(clock.tick()).await.is_some() {
-            let roots = self.roots();
+            let roots = self.folders();
             let Ok(seen) = tokio::task::spawn_blocking(move || look(&roots)).await else {
                 continue;
             };
@@ -49,9 +50,9 @@ impl States {
         }
     }
 
-    fn roots(&self) -> Vec<PathBuf> {
-        let pillar = self.config.pillar.clone();
-        std::iter::once(self.config.tree.clone()).chain(pillar).collect()
+    fn folders(&self) -> Vec<PathBuf> {
+        let roots = std::iter::once(&self.config.tree).chain(&self.config.pillar);
+        roots.flat_map(Roots::folders).cloned().collect()
     }
 
     async fn push_all(&self) {

@@ -110,8 +110,8 @@ pub fn messages(bytes: &[u8]) {
     ];
     if let Ok(manifest) = wire::decode::<Manifest>(bytes) {
         // Whoever writes a tree trusts these two alone.
-        let _paths = manifest.files.iter().filter(|file| is_tree_path(&file.path)).count();
-        let _chunks = manifest.files.iter().map(|file| file.blob.chunks()).max();
+        let _paths = manifest.all().filter(|file| is_tree_path(&file.path)).count();
+        let _chunks = manifest.all().map(|file| file.blob.chunks()).max();
     }
 }
 

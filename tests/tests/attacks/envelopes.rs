@@ -136,6 +136,7 @@ fn desired(ground: &Ground, agent: &AgentId, generation: u32, revision: u64) -> 
         apply: true,
         manifest: Blob { hash: Hash::of(b""), size: 0 },
         pillar: Sealed::seal(b"{}", ground.keys.xkey(), &xkey)?,
+        opts: serde_json::Map::new(),
     })
 }
 

@@ -11,16 +11,21 @@ use crate::sls;
 use crate::tree::Tree;
 use crate::yaml;
 
-/// All SLS whose templates do not parse, or whose YAML does not where there is no template.
+/// All SLS of all environments whose templates do not parse, or whose YAML does not where there is
+/// no template.
 pub fn syntax(tree: &Tree) -> Vec<Error> {
     let facts = Facts::default();
-    let renderer = Renderer::new(tree, &facts, &Value::Null, &Host::new(), &Opts::default());
-    let files = tree.paths().filter(|path| path.ends_with(".sls"));
-    files.filter_map(|file| one(&renderer, tree, file).err()).collect()
+    let of = |tree: &Tree| {
+        let renderer = Renderer::new(tree, &facts, &Value::Null, &Host::new(), &Opts::default());
+        let files = tree.paths().filter(|path| path.ends_with(".sls"));
+        files.filter_map(|file| one(&renderer, tree, file).err()).collect::<Vec<_>>()
+    };
+    tree.envs().filter_map(|env| tree.env(env)).flat_map(|tree| of(&tree)).collect()
 }
 
 fn one(renderer: &Renderer, tree: &Tree, file: &str) -> Result<(), Error> {
-    let at = |line| Some(At::new(file, line));
+    let place = sls::place(tree, file);
+    let at = |line| Some(At::new(place.as_str(), line));
     let Some(data) = tree.read(file) else { return Ok(()) };
     let data = data.map_err(|error| Error::new(Kind::Missing, at(0), error.to_string()))?;
     let source =
