@@ -118,6 +118,8 @@ impl Api {
             ("pool", "mark") => by.told(call, async |q| self.mark_pool(&q).await).await,
             ("image", "list") => by.told(call, async |q| self.image_list(&q).await).await,
             ("image", "set") => by.told(call, async |q| self.image_set(&q).await).await,
+            ("states", "show") => by.told(call, async |q| self.states_show(q).await).await,
+            ("states", "reveal") => by.told(call, async |q| self.states_reveal(q).await).await,
             ("states", "push") => by.told(call, async |q| self.states_push(&q).await).await,
             ("tail", "open") => by.told(call, async |q| self.tail(&user, &q).await).await,
             ("tail", "suspect") => {

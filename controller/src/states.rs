@@ -3,6 +3,7 @@
 
 mod push;
 mod scan;
+mod show;
 mod watch;
 
 use crate::config::{self, Roots};
@@ -26,9 +27,10 @@ use std::collections::{HashMap, HashSet};
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, Semaphore};
 
 pub(crate) use push::takes_states;
+pub(crate) use show::Secrecy;
 
 /// Why a desired state could not be published.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +60,14 @@ pub enum Error {
         /// File, line and reason.
         what: String,
     },
+    /// What a worker's states come to cannot be shown.
+    #[error("compiling the states of {worker}: {what}")]
+    Show {
+        /// Whose.
+        worker: String,
+        /// Why.
+        what: String,
+    },
     /// The worker has not enrolled.
     #[error("{0} has not enrolled")]
     NotEnrolled(AgentId),
@@ -85,6 +95,8 @@ pub struct States {
     stored: Mutex<HashSet<Hash>>,
     /// What this controller gave to each agent last: the hashes of manifest and pillar.
     given: std::sync::Mutex<HashMap<AgentId, (Hash, Hash)>>,
+    /// Compilations for people that go on.
+    shows: Semaphore,
 }
 
 impl States {
@@ -100,7 +112,8 @@ impl States {
     ) -> States {
         let stored = Mutex::new(HashSet::new());
         let given = std::sync::Mutex::default();
-        States { config, bus, jetstream, desired, keys, registry, stored, given }
+        let shows = Semaphore::new(show::SHOWS_MAX);
+        States { config, bus, jetstream, desired, keys, registry, stored, given, shows }
     }
 
     /// Stores the tree as it is now. Returns its manifest's blob.

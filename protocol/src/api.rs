@@ -43,6 +43,8 @@ pub const CALLS: &[Call] = &[
     call("image", "list", Role::Viewer),
     call("image", "set", Role::Operator),
     call("states", "push", Role::Operator),
+    call("states", "show", Role::Operator),
+    call("states", "reveal", Role::Admin),
     call("tail", "open", Role::Viewer),
     call("tail", "suspect", Role::Viewer),
     call("stats", "show", Role::Viewer),
@@ -140,7 +142,7 @@ pub use backup::{BackupPart, ClusterBackup};
 pub use images::{ImageList, ImageSet, ImageView};
 pub use keys::*;
 pub use people::*;
-pub use states::{PushView, StatesPush};
+pub use states::{Compiled, PushView, Shown, Stage, StatesPush, StatesReveal, StatesShow};
 
 /// Which workers: `compute-*`, `a,b`, or all of a pool.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,11 +7,11 @@
 
 use muster_protocol::api::{
     Answer, BackupPart, CloudShow, ClusterBackup, ClusterDestroy, ClusterShow, CommandRun,
-    CommandStarted, ImageList, ImageSet, KeyKind, KeyState, KeyView, KeysDrop, KeysRotate,
-    KeysShow, KeysView, Mark, PoolList, PoolMark, PoolMarking, PoolScale, PoolView, PushView,
-    ReconcileConfirm, Refusal, RefusalKind, RevocationsView, Rotation, SeriesView, StatesPush,
-    StatsShow, TailOpen, TailSuspect, Target, WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild,
-    WorkerTerminate, WorkerView,
+    CommandStarted, Compiled, ImageList, ImageSet, KeyKind, KeyState, KeyView, KeysDrop,
+    KeysRotate, KeysShow, KeysView, Mark, PoolList, PoolMark, PoolMarking, PoolScale, PoolView,
+    PushView, ReconcileConfirm, Refusal, RefusalKind, RevocationsView, Rotation, SeriesView, Shown,
+    Stage, StatesPush, StatesReveal, StatesShow, StatsShow, TailOpen, TailSuspect, Target,
+    WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
 };
 use muster_protocol::api::{
     PersonRole, UserAdd, UserAdded, UserList, UserRenew, UserRenewed, UserRevoke, UserRevoked,
@@ -346,6 +346,15 @@ fn the_api_is_as_it_was() {
     let worker = "compute-0001".parse().unwrap();
     let pushed = PushView { worker, revision: Some(7), error: None };
     check("api.states.push.answer", &Answer::Ok(vec![pushed]));
+    let of = Compiled {
+        worker: "compute-0001".parse().unwrap(),
+        stage: Stage::Low,
+        sls: vec!["web".into()],
+    };
+    check("api.states.show", &StatesShow { of: of.clone() });
+    check("api.states.reveal", &StatesReveal { of });
+    let shown = Shown { shown: serde_json::json!([{"fun": "nop"}]), faults: vec!["no".into()] };
+    check("api.states.show.answer", &Answer::Ok(shown));
     check("api.cluster.destroy", &ClusterDestroy {});
     check("api.cluster.confirm", &ReconcileConfirm {});
     let after = Some("POOLS/compute".to_owned());

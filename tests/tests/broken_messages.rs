@@ -6,8 +6,9 @@ use async_nats::{Auth, Client, ConnectOptions};
 use muster_controller::keys::Keys;
 use muster_protocol::api::{
     Answer, CloudShow, ClusterDestroy, ClusterShow, CommandRun, ImageList, ImageSet, PoolList,
-    PoolMark, PoolScale, Question, ReconcileConfirm, RefusalKind, StatesPush, StatsShow, TailOpen,
-    TailSuspect, WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
+    PoolMark, PoolScale, Question, ReconcileConfirm, RefusalKind, StatesPush, StatesReveal,
+    StatesShow, StatsShow, TailOpen, TailSuspect, WorkerLaunch, WorkerList, WorkerMark,
+    WorkerRebuild, WorkerTerminate, WorkerView,
 };
 use muster_protocol::bus::Bus;
 use muster_protocol::command::Reply;
@@ -175,6 +176,8 @@ async fn a_person_is_told_and_the_controller_lives() -> Result<()> {
     refused::<CommandRun>(&person, &user).await?;
     refused::<ImageSet>(&person, &user).await?;
     refused::<StatesPush>(&person, &user).await?;
+    refused::<StatesReveal>(&person, &user).await?;
+    refused::<StatesShow>(&person, &user).await?;
     refused::<PoolMark>(&person, &user).await?;
     refused::<PoolScale>(&person, &user).await?;
     refused::<ReconcileConfirm>(&person, &user).await?;

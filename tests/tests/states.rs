@@ -110,6 +110,32 @@ async fn a_worker_gets_all_environments_and_the_options_of_the_operator() -> Res
     cluster.finish(&[])
 }
 
+/// Guards: `States::show` and the roles of its two calls: what is secret is shown to admins alone.
+#[tokio::test]
+async fn what_a_worker_gets_is_shown_by_the_controller() -> Result<()> {
+    let hello = "say:\n  cmd.run:\n    - name: login {{ pillar.password }} {{ grains.id }}\n";
+    let top = "base:\n  '*': [hello]\n".to_owned();
+    let tree = vec![("top.sls", top), ("hello.sls", hello.to_owned())];
+    let mut cluster = Cluster::prepare(&Setup { tree, ..Setup::default() })?;
+    fs::create_dir(cluster.path("pillar"))?;
+    fs::write(cluster.path("pillar/top.sls"), "base:\n  '*': [all]\n")?;
+    fs::write(cluster.path("pillar/all.sls"), "password: Tr0ub4dor\n")?;
+    set_states(&cluster, "{tree: ../tree, pillar: ../pillar}")?;
+    cluster.start_controller().await?;
+    let bus = cluster.admin().await?;
+    cluster.scale(&bus, 1).await?;
+    let workers = cluster.until(&bus, "enrolled", |all| {
+        all.first().is_some_and(|worker| worker.milestones.enrolled.is_some())
+    });
+    let name = workers.await?[0].name.to_string();
+    let show = ["states", "show", "lowstate", "--worker", &name, "-o", "json"];
+    let masked = cluster.muster(&show).await?.with_code(0)?.json()?;
+    ensure!(masked[0]["name"] == format!("login ********** {name}"), "{masked}");
+    let open = cluster.muster(&[&show[..], &["--unmask"]].concat()).await?.with_code(0)?.json()?;
+    ensure!(open[0]["name"] == format!("login Tr0ub4dor {name}"), "{open}");
+    cluster.finish(&[])
+}
+
 /// Guards: `States::push` and `States::check`: only what is new goes out, and never what is broken.
 #[tokio::test]
 async fn a_push_gives_workers_what_has_changed_and_nobody_what_is_broken() -> Result<()> {

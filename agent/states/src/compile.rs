@@ -28,7 +28,7 @@ use crate::top::{self, Matches};
 use crate::tree::{BASE, Tree};
 
 pub use rendered::rendered;
-pub use show::{show_high, show_low, show_top};
+pub use show::{masked, show_high, show_low, show_top};
 pub use single::single;
 pub use syntax::syntax;
 

@@ -45,6 +45,8 @@ struct Cached {
 #[derive(Debug, Default, Clone)]
 pub struct Host {
     root: Option<PathBuf>,
+    /// Nothing is run on it.
+    still: bool,
     accounts: Arc<Mutex<Cached>>,
     /// Paths that were renamed into place and may not be on disk yet.
     unsettled: Arc<Mutex<BTreeSet<PathBuf>>>,
@@ -75,6 +77,17 @@ impl Host {
     /// The environment of what states run.
     pub(crate) fn variables(&self) -> &variables::Variables {
         &self.variables
+    }
+
+    /// A folder that stands for a machine on which no command is run: what templates that are
+    /// compiled for another machine may look at.
+    pub fn still(root: impl Into<PathBuf>) -> Host {
+        Host { still: true, ..Host::under(root) }.without_bus()
+    }
+
+    /// Whether commands are refused.
+    pub(crate) fn is_still(&self) -> bool {
+        self.still
     }
 
     /// The root prefix, if there is one.

@@ -44,7 +44,7 @@ mod yaml;
 
 pub use chunk::Chunk;
 pub use compile::{
-    Compiled, Request, Selection, compile, compile_request, rendered, show_high, show_low,
+    Compiled, Request, Selection, compile, compile_request, masked, rendered, show_high, show_low,
     show_top, single, syntax,
 };
 pub use error::{At, Error, Kind};

@@ -137,7 +137,8 @@ impl Secrets {
         map.values_mut().for_each(|value| self.mask_value(value));
     }
 
-    fn mask_value(&self, value: &mut Value) {
+    /// Masks all texts of a value.
+    pub(crate) fn mask_value(&self, value: &mut Value) {
         match value {
             Value::String(text) => self.mask(text),
             Value::Array(items) => items.iter_mut().for_each(|item| self.mask_value(item)),

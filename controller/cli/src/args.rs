@@ -160,6 +160,8 @@ mod tests {
             "muster states render web.conf --dir srv --id w1",
             "muster states show top --dir srv",
             "muster states show low web db --dir srv -o json",
+            "muster states show lowstate --worker compute-0001",
+            "muster states show sls web --worker compute-0001 --unmask",
             "muster --context c.yaml doctor",
             "muster completions bash",
             "muster man /tmp",

@@ -5,8 +5,9 @@
 
 use muster_protocol::api::{
     Answer, CloudShow, ClusterDestroy, ClusterShow, CommandRun, ImageList, ImageSet, PoolList,
-    PoolMark, PoolScale, ReconcileConfirm, StatesPush, StatsShow, TailOpen, TailSuspect,
-    WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild, WorkerTerminate, WorkerView,
+    PoolMark, PoolScale, ReconcileConfirm, StatesPush, StatesReveal, StatesShow, StatsShow,
+    TailOpen, TailSuspect, WorkerLaunch, WorkerList, WorkerMark, WorkerRebuild, WorkerTerminate,
+    WorkerView,
 };
 use muster_protocol::bus::Caller;
 use muster_protocol::command::{Command, Reply, Seen};
@@ -86,6 +87,8 @@ pub fn messages(bytes: &[u8]) {
         ImageList,
         ImageSet,
         StatesPush,
+        StatesReveal,
+        StatesShow,
         Manifest,
         PoolList,
         PoolMark,

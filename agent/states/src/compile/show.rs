@@ -8,7 +8,29 @@ use crate::error::Error;
 use crate::high;
 use crate::order::Step;
 use crate::order::graph::Graph;
+use crate::secret::Secrets;
 use crate::sls;
+
+/// What a stage came to, with the secrets of the pillar masked wherever they stand.
+///
+/// # Errors
+/// The faults that were given, masked as well.
+pub fn masked(
+    request: &Request<'_>,
+    shown: Result<Value, Vec<Error>>,
+) -> Result<Value, Vec<Error>> {
+    let secrets = Secrets::of(request.pillar, request.opts, request.tree, request.facts);
+    match shown {
+        Ok(mut value) => {
+            secrets.mask_value(&mut value);
+            Ok(value)
+        }
+        Err(mut errors) => {
+            errors.iter_mut().for_each(|error| secrets.mask(&mut error.reason));
+            Err(errors)
+        }
+    }
+}
 
 /// The SLS by environment, as `state.show_top` shows them.
 ///

@@ -110,6 +110,8 @@ pub(crate) enum CommandError {
     NoGroup(String),
     #[error("cannot start {program}: {source}")]
     Start { program: String, source: io::Error },
+    #[error("{0} is not run: states are shown here for another machine")]
+    Still(String),
     #[error("the run was cancelled")]
     Cancelled,
     #[error("it is not this command's turn")]
@@ -164,6 +166,9 @@ pub(crate) fn leave(host: &Host, exec: &Exec) -> Result<u32, CommandError> {
 }
 
 fn prepare(host: &Host, exec: &Exec) -> Result<Command, CommandError> {
+    if host.is_still() {
+        return Err(CommandError::Still(exec.argv[0].clone()));
+    }
     if !exec.reads {
         if looking::refuses() {
             return Err(CommandError::NotYet);

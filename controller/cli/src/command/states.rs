@@ -3,12 +3,14 @@
 mod check;
 mod folder;
 mod push;
+mod worker;
 
 use super::Caller;
 use crate::failure::{Exit, Failure, OrNext, Result};
 use crate::output::{Format, Output, clean, note};
 use anyhow::Context;
 use folder::Folder;
+use muster_protocol::id::WorkerName;
 use muster_states::{Error, Kind, Selection};
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -67,7 +69,16 @@ pub(crate) struct ShowArgs {
     dir: PathBuf,
     #[command(flatten)]
     given: folder::Given,
+    /// Let the controller compile its tree for this worker, by what it knows of it
+    #[arg(long, value_name = "NAME", conflicts_with_all = FOLDER)]
+    worker: Option<WorkerName>,
+    /// Show the secrets of the worker's pillar, too (admins)
+    #[arg(long, requires = "worker")]
+    unmask: bool,
 }
+
+/// What says for whom a folder is compiled.
+const FOLDER: [&str; 6] = ["dir", "pillar_root", "id", "grains", "pillar", "opts"];
 
 /// A stage of the compilation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -79,6 +90,7 @@ pub(crate) enum Stage {
     /// The high data: states by their ID
     High,
     /// The low data: states in the order in which they run
+    #[value(alias = "lowstate")]
     Low,
 }
 
@@ -90,7 +102,7 @@ pub(crate) async fn run(command: &Command, caller: &Caller) -> Result<Exit> {
             check::run(&Folder::read(&args.dir, &args.given)?, &output)
         }
         Command::Render(args) => render(args, caller),
-        Command::Show(args) => show(args, caller),
+        Command::Show(args) => show(args, caller).await,
         Command::Push(args) => push::run(args, caller).await,
     }
 }
@@ -104,12 +116,15 @@ fn render(args: &RenderArgs, caller: &Caller) -> Result<Exit> {
     Ok(Exit::Ok)
 }
 
-fn show(args: &ShowArgs, caller: &Caller) -> Result<Exit> {
-    let folder = Folder::read(&args.dir, &args.given)?;
+async fn show(args: &ShowArgs, caller: &Caller) -> Result<Exit> {
     let names = args.sls.iter().flat_map(|name| name.split(',')).map(str::to_owned);
     if args.stage == Stage::Sls && args.sls.is_empty() {
         return Err(Failure::say("show sls needs the names of SLS", "name them, or show high"));
     }
+    if let Some(worker) = &args.worker {
+        return worker::show(worker, args.stage, names.collect(), args.unmask, caller).await;
+    }
+    let folder = Folder::read(&args.dir, &args.given)?;
     let selection =
         if args.sls.is_empty() { Selection::Highstate } else { Selection::Sls(names.collect()) };
     let pillar = folder.pillar().map_err(|errors| broken(&errors))?;
