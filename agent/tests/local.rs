@@ -264,7 +264,8 @@ fn until(what: &str, mut so: impl FnMut() -> bool) {
 #[test]
 fn a_signal_cancels_a_run_in_order() {
     let states = "first: {test.nop: []}\n\
-                  long:\n  cmd.run:\n    - name: sleep 600 & echo $! > pid; mv pid begun; sleep 600\n\
+                  long:\n  cmd.run:\n    \
+                  - name: sleep 600 & echo $! > pid; mv pid begun; sleep 600\n\
                   /etc/motd: {file.managed: [{contents: late}, {makedirs: true}]}\n";
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         let machine = Machine::new(&[("top.sls", TOP.1), ("motd/init.sls", states)]);
