@@ -1,6 +1,8 @@
 //! The command line, read by hand: a parser crate would be a tenth of the binary.
 
+mod completions;
 mod help;
+mod man;
 mod options;
 mod value;
 
@@ -8,7 +10,9 @@ use options::Given;
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
+pub(crate) use completions::Shell;
 pub(crate) use help::{HELP, of as help_of};
+pub(crate) use man::pages;
 
 /// What to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +35,10 @@ pub(crate) enum Command {
     Facts,
     /// Put back what a run has changed, with these arguments.
     Restore(Vec<String>),
+    /// What a shell completes with.
+    Completions(Shell),
+    /// The manual pages, into this folder.
+    Man(PathBuf),
     /// The help: of one command, or of all.
     Help(Option<&'static str>),
     /// The version.
@@ -161,6 +169,11 @@ pub(crate) fn parse(args: impl IntoIterator<Item = String>) -> Result<Command, E
             None => Ok(Command::Facts),
             Some(other) => plain(other, "facts"),
         },
+        "completions" => completions(args.nth(1).as_deref()),
+        "man" => match args.nth(1).filter(|folder| !folder.starts_with('-')) {
+            Some(folder) => Ok(Command::Man(folder.into())),
+            None => Err(Error::Lacks("man needs the folder for the pages: man DIR".to_owned())),
+        },
         "help" => Ok(Command::Help(args.nth(1).as_deref().and_then(help::command))),
         _ => daemon(args, false),
     }
@@ -176,6 +189,11 @@ fn daemon(mut args: impl Iterator<Item = String>, up: bool) -> Result<Command, E
         }
     }
     Ok(if up { Command::Up { config } } else { Command::Run { config, detached } })
+}
+
+fn completions(shell: Option<&str>) -> Result<Command, Error> {
+    let shell = shell.and_then(Shell::named).map(Command::Completions);
+    shell.ok_or_else(|| Error::Lacks("completions needs a shell: bash, zsh or fish".to_owned()))
 }
 
 /// What means the same behind each command.
@@ -341,6 +359,8 @@ mod tests {
             assert_eq!(parsed(line), Ok(Command::Help(Some("apply"))), "{line}");
         }
         assert_eq!(parsed("--version"), Ok(Command::Version));
+        assert_eq!(parsed("completions zsh"), Ok(Command::Completions(Shell::Zsh)));
+        assert_eq!(parsed("man /x"), Ok(Command::Man("/x".into())));
     }
 
     #[test]
@@ -386,6 +406,8 @@ mod tests {
         let text = "\"--fileroot\" is unknown; see muster-agent apply --help; do you mean \
                     \"--file-root\"?";
         assert_eq!(said("apply --fileroot /x"), text);
+        assert!(said("completions ksh").contains("bash, zsh or fish"));
+        assert!(said("man").contains("man DIR"));
         assert!(said("aply").contains("do you mean \"apply\"?"));
         assert!(said("up --detached").contains("\"--detached\" is unknown"));
         assert_eq!(parsed("run --config"), Err(Error::Value("--config")));

@@ -38,6 +38,7 @@ use crate::local::Ending;
 use crate::paths::Root;
 use anyhow::Context;
 use std::io::Write;
+use std::path::Path;
 use std::time::Duration;
 
 /// The agent's release.
@@ -108,6 +109,8 @@ pub fn run(args: impl IntoIterator<Item = String>) -> Result<(), Failure> {
         Command::Help(Some(command)) => print(&args::help_of(command))?,
         Command::Version => print(&format!("muster-agent {VERSION}\n"))?,
         Command::Facts => local::facts(&root)?,
+        Command::Completions(shell) => print(&shell.completions())?,
+        Command::Man(folder) => man(&folder)?,
         Command::Restore(args) => {
             if !restore::restore(&root, &args)? {
                 return Err(Failure::States);
@@ -126,6 +129,16 @@ pub fn run(args: impl IntoIterator<Item = String>) -> Result<(), Failure> {
 
 fn print(text: &str) -> anyhow::Result<()> {
     std::io::stdout().write_all(text.as_bytes()).context("printing")
+}
+
+/// Writes the manual pages.
+fn man(folder: &Path) -> anyhow::Result<()> {
+    std::fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    for (name, text) in args::pages(&[("restore", restore::HELP)]) {
+        let path = folder.join(name);
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
 }
 
 fn daemon(root: Root, config: Option<&str>, detached: bool) -> anyhow::Result<()> {

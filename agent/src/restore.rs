@@ -21,6 +21,10 @@ Options:
 
 Files, links and folders are restored, with owner and mode; packages, services and what
 commands did are not.
+
+Examples:
+  muster-agent restore
+  muster-agent restore last --test
 ";
 
 /// What to do.
