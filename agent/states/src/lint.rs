@@ -4,6 +4,7 @@
 //! The tree is compiled for one worker as its top file says; then every SLS that this worker does
 //! not get is compiled on its own; then all files are looked through without rendering them.
 
+mod keys;
 mod scan;
 mod sources;
 
@@ -14,6 +15,7 @@ use serde::Serialize;
 use crate::chunk::Chunk;
 use crate::compile::{Request, Selection, inspect};
 use crate::error::{At, Error, Kind};
+use crate::secret::Secrets;
 use crate::sls;
 use crate::tree::Tree;
 
@@ -41,6 +43,7 @@ pub fn lint(request: &Request<'_>) -> Lint {
     // A worker that gets nothing is no fault of the tree.
     findings.errors(whole.errors.into_iter().filter(|error| error.kind != Kind::Nothing));
     let base = request.tree;
+    let secrets = Secrets::of(request.pillar, request.opts, base, request.facts);
     for saltenv in base.envs().map(str::to_owned).collect::<Vec<_>>() {
         let Some(tree) = base.env(&saltenv) else { continue };
         let mut opts = request.opts.clone();
@@ -56,7 +59,7 @@ pub fn lint(request: &Request<'_>) -> Lint {
             findings.errors(alone.errors);
             chunks.extend(alone.chunks);
         }
-        scan::files(&tree, &mut findings);
+        scan::files(&tree, &secrets, &mut findings);
     }
     findings.errors(sources::missing(base, &chunks));
     declared_elsewhere(&mut findings.errors, &chunks);
@@ -137,15 +140,34 @@ mod tests {
     use crate::facts::Facts;
     use crate::host::Host;
     use crate::opts::Opts;
-    use serde_json::json;
+    use serde_json::{Value, json};
+
+    #[test]
+    fn a_secret_of_the_pillar_that_stands_in_the_tree_is_told() {
+        let pillar = json!({"db": {"password": "Tr0ub4dor&3"}, "app": {"password": "postgres"}});
+        let files = [
+            ("top.sls", "base: {'*': [a]}"),
+            ("a.sls", "a:\n  test.nop:\n    - x: Tr0ub4dor&3\n    - user: postgres\n"),
+        ];
+        let (errors, warnings) = found_with(&pillar, &files);
+        assert!(errors.is_empty(), "{errors:?}");
+        let secret = |line: &&String| line.contains("a secret of the pillar");
+        let told: Vec<&String> = warnings.iter().filter(secret).collect();
+        assert_eq!(told.len(), 1, "{warnings:#?}");
+        assert!(told[0].starts_with("a.sls:3: ") && !told[0].contains("Tr0ub"), "{told:?}");
+    }
 
     fn found(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
+        found_with(&json!({}), files)
+    }
+
+    fn found_with(pillar: &Value, files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
         let tree = Tree::from_files(files.iter().map(|(path, text)| (*path, *text)));
         let facts: Facts = serde_json::from_value(json!({"id": "w1", "os": "Debian"})).unwrap();
         let lint = lint(&Request {
             tree: &tree,
             facts: &facts,
-            pillar: &json!({}),
+            pillar,
             opts: &Opts::default(),
             selection: &Selection::Highstate,
             exclude: &[],
@@ -185,12 +207,14 @@ mod tests {
                  {% if false %}{{ salt.gone.fun2() }}{% endif %}\na: test.nop\n",
             ),
             ("id_rsa", "-----BEGIN OPENSSH PRIVATE KEY-----\n"),
+            ("munge.key", "abc"),
             ("x.py", "#!py\n"),
             ("tpl.j2", "#!mako\n"),
         ];
         let (errors, warnings) = found(&files);
         assert!(errors.is_empty(), "{errors:?}");
-        assert_eq!(warnings.len(), 3, "{warnings:#?}");
+        assert_eq!(warnings.len(), 4, "{warnings:#?}");
+        assert!(warnings[3].starts_with("munge.key: the key of munge"), "{warnings:#?}");
         assert!(warnings[0].starts_with("a.sls:2: the function 'nope.fun'"), "{warnings:#?}");
         assert!(warnings[1].starts_with("a.sls:4: the function 'gone.fun2'"), "{warnings:#?}");
         assert!(warnings[2].starts_with("id_rsa:1: a private key"), "{warnings:#?}");

@@ -105,6 +105,17 @@ impl Secrets {
         spans
     }
 
+    /// Whether a text holds a secret that is hardly there by chance: a password that is also a
+    /// common word is everywhere.
+    pub(crate) fn telling_in(&self, text: &str) -> bool {
+        let telling = |secret: &str| {
+            let has = |class: fn(&char) -> bool| secret.chars().any(|c| class(&c));
+            let mixed = has(char::is_ascii_digit) || has(|c| !c.is_lowercase());
+            secret.len() >= WORD_BELOW && mixed
+        };
+        self.spans(text).into_iter().any(|span| telling(&text[span]))
+    }
+
     /// Masks a text in place.
     pub(crate) fn mask(&self, text: &mut String) {
         if let Some(masked) = self.masked(text) {

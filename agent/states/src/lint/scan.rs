@@ -4,9 +4,10 @@ use std::sync::LazyLock;
 
 use regex::Regex;
 
-use super::Findings;
+use super::{Findings, keys};
 use crate::error::{At, Error, Kind};
 use crate::module;
+use crate::secret::Secrets;
 use crate::sls;
 use crate::tree::Tree;
 
@@ -20,11 +21,16 @@ static CALL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(r"{subscript}|\bsalt\.({name}\.{name})\s*\(")).ok()
 });
 
-/// Warns of private keys, and of functions that no worker could call.
-pub(super) fn files(tree: &Tree, findings: &mut Findings) {
+/// Warns of private keys, of secrets that the pillar has, too, and of functions that no worker could call.
+pub(super) fn files(tree: &Tree, secrets: &Secrets, findings: &mut Findings) {
     for path in tree.paths() {
         let Some(Ok(mut data)) = tree.read(path) else { continue };
         data.truncate(LOOK_MAX);
+        if let Some(reason) = keys::of_file(path, &data) {
+            let at = At::new(sls::place(tree, path), 0);
+            findings.warnings([Error::new(Kind::Shape, Some(at), reason)]);
+            continue;
+        }
         let text = String::from_utf8_lossy(&data);
         let place = sls::place(tree, path);
         let mut warn = |line: usize, kind, reason: String| {
@@ -34,8 +40,11 @@ pub(super) fn files(tree: &Tree, findings: &mut Findings) {
         let is_template = ["{%", "{{"].iter().any(|open| text.contains(open));
         let mut in_code = false;
         for (number, line) in text.lines().enumerate() {
-            if line.contains("-----BEGIN ") && line.contains("PRIVATE KEY") {
-                let reason = "a private key: every worker can read this tree; move it to pillar";
+            if let Some(reason) = keys::in_line(line) {
+                warn(number, Kind::Shape, reason);
+            } else if secrets.telling_in(line) {
+                let reason = "a secret of the pillar stands here: every worker can read this tree; \
+                              take it from pillar";
                 warn(number, Kind::Shape, reason.to_owned());
             }
             if !is_template {
