@@ -1,12 +1,15 @@
 //! Watches the folders of states and pillar: what changed, and then stayed the same for a moment,
 //! goes to the workers. A tree that does not parse goes to nobody, and an event tells why.
 //!
-//! The folders are looked at every few seconds (names, sizes, times; no contents): that also sees
-//! what changes on a network filesystem, of which the kernel would not tell.
+//! The folders are looked at (names, sizes, times; no contents) when the kernel tells of a change,
+//! and every few seconds where it would not tell of all, as on a network filesystem.
+
+mod ears;
 
 use super::States;
 use super::push::takes_states;
 use crate::config::Roots;
+use ears::Ears;
 use muster_protocol::event::Event;
 use muster_protocol::id::{Hash, Token, UnixMillis, random};
 use muster_protocol::subject::{self, Source};
@@ -18,6 +21,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
+/// How often folders are looked at of whose changes the kernel tells: it may have told too many.
+const QUIET: Duration = Duration::from_secs(300);
+/// What is told comes in crowds.
+const HEARD_PAUSE: Duration = Duration::from_millis(200);
 /// How deep folders are looked at; deeper ones are refused when they are published.
 const DEPTH_MAX: usize = 64;
 
@@ -36,15 +43,24 @@ impl States {
         let Some(every) = self.config.watch_secs.filter(|secs| *secs > 0) else {
             return cancel.cancelled().await;
         };
-        let mut clock = tokio::time::interval(Duration::from_secs(every.into()));
-        clock.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let every = Duration::from_secs(every.into());
         let mut settling = Settling::default();
-        while cancel.run_until_cancelled(clock.tick()).await.is_some() {
+        let mut ears: Option<Ears> = None;
+        let mut pause = Duration::ZERO;
+        while cancel.run_until_cancelled(wait(ears.take(), pause)).await.is_some() {
+            pause = every;
             let roots = self.folders();
-            let Ok(seen) = tokio::task::spawn_blocking(move || look(&roots)).await else {
+            // Watches first: what changes meanwhile is told.
+            let looked = move || (ears::watches(&roots), look(&roots));
+            let Ok((watches, seen)) = tokio::task::spawn_blocking(looked).await else {
                 continue;
             };
-            if settling.has_settled(seen) {
+            let settled = settling.has_settled(seen);
+            if !settling.moved {
+                ears = watches.and_then(Ears::new);
+                pause = if ears.is_some() { every.max(QUIET) } else { every };
+            }
+            if settled {
                 self.push_all().await;
             }
         }
@@ -76,6 +92,20 @@ impl States {
         if let Err(error) = self.bus.publish_event(subject, &event).await {
             tracing::warn!(%error, "an event of the state tree was not stored");
         }
+    }
+}
+
+/// Waits for so long, or until a change is heard of.
+async fn wait(ears: Option<Ears>, pause: Duration) {
+    let Some(ears) = ears else { return tokio::time::sleep(pause).await };
+    // Ears that fail are made anew after the pause.
+    let heard = async {
+        if ears.heard().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    };
+    if tokio::time::timeout(pause, heard).await.is_ok() {
+        tokio::time::sleep(HEARD_PAUSE).await;
     }
 }
 
