@@ -46,6 +46,7 @@ fn answer(root: &Root, states: &States) -> anyhow::Result<Answer> {
     let world = World::read(root, states)?;
     let (pillar, errors) = world.pillar();
     if states.verb == Verb::Pillar {
+        let pillar = muster_states::shown(pillar);
         let shown = if states.unmask { pillar } else { masked(&pillar) };
         return Ok(if errors.is_empty() {
             Answer::Data(shown)
@@ -57,7 +58,7 @@ fn answer(root: &Root, states: &States) -> anyhow::Result<Answer> {
         return Ok(Answer::broken(world.pillar_failed(&errors), errors));
     }
     Ok(match &states.verb {
-        Verb::Pillar => Answer::Data(pillar),
+        Verb::Pillar => Answer::Data(muster_states::shown(pillar)),
         Verb::Show(stage, names) => show(&world, &pillar, *stage, names),
         Verb::Single { function, args } => single(root, &world, states, &pillar, function, args)?,
         Verb::Apply(names) => apply(root, &world, states, &pillar, names)?,

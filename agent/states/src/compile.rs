@@ -11,6 +11,7 @@ use std::fmt;
 use serde_json::{Value, json};
 
 use crate::chunk::Chunk;
+use crate::data::key;
 use crate::error::{Error, Kind};
 use crate::facts::Facts;
 use crate::high::{self, extend, requisite_in};
@@ -244,6 +245,9 @@ fn draft(selected: &Selected, request: &Request<'_>, runnable: bool) -> Draft {
     }
     errors.extend(faults);
     if runnable {
+        for (name, value) in draft.chunks.iter_mut().flat_map(|chunk| chunk.args.iter_mut()) {
+            key::of_argument(name, value);
+        }
         let (more, faults) = check::check(&draft.chunks);
         draft.warnings.extend(more);
         errors.extend(faults);

@@ -1,5 +1,7 @@
 //! Small helpers on JSON values: paths, merging, and Python's way of writing JSON.
 
+pub(crate) mod key;
+
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -9,13 +11,22 @@ pub(crate) fn traverse<'a>(value: &'a Value, path: &str, by: &str) -> Option<&'a
         return value.get(path);
     }
     path.split(by).try_fold(value, |here, part| match here {
-        Value::Object(map) => map.get(part),
+        Value::Object(map) => map.get(part).or_else(|| map.get(&as_yaml(part)?)),
         Value::Array(items) => match part.parse::<usize>() {
-            Ok(at) => items.get(at),
+            Ok(at) => {
+                let key = key::of_int(at);
+                items.iter().find_map(|item| item.get(&key)).or_else(|| items.get(at))
+            }
             Err(_) => items.iter().find_map(|item| item.get(part)),
         },
         _ => None,
     })
+}
+
+/// Keys of pillar may be numbers or truths: the part is then read as YAML reads it.
+fn as_yaml(part: &str) -> Option<String> {
+    let node = crate::yaml::parse(part).ok()?;
+    Some(key::of_node(&node)).filter(|key| !key::is_text(key))
 }
 
 /// Merges `over` into `base`, map by map; lists are replaced, or joined if `lists` says so.
@@ -43,9 +54,8 @@ pub(crate) fn merge(base: &mut Value, over: &Value, lists: bool) {
 pub(crate) fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(map) => {
-            let mut pairs: Vec<_> = map.iter().collect();
-            pairs.sort_by_key(|(key, _)| *key);
-            let pairs = pairs.into_iter().map(|(key, value)| (key.clone(), sorted(value)));
+            let pairs =
+                key::sorted(map).into_iter().map(|(key, value)| (key.clone(), sorted(value)));
             Value::Object(pairs.collect::<Map<_, _>>())
         }
         Value::Array(items) => items.iter().map(sorted).collect(),

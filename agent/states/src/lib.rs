@@ -47,6 +47,7 @@ pub use compile::{
     Compiled, Request, Selection, compile, compile_request, masked, rendered, show_high, show_low,
     show_top, single, syntax,
 };
+pub use data::key::shown;
 pub use error::{At, Error, Kind};
 pub use facts::Facts;
 pub use function::names as function_names;
@@ -60,4 +61,4 @@ pub use run::{Options, run};
 pub use tree::{BASE, Tree, TreeError};
 pub use yaml::emit::write_yaml;
 pub use yaml::typed::{read_yaml_as, read_yaml_or_default};
-pub use yaml::{YamlError, read_yaml};
+pub use yaml::{YamlError, read_pillar, read_yaml};

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use serde_json::{Map, Value};
 
 use crate::chunk::Chunk;
+use crate::data::key;
 use crate::error::{Error, Kind};
 use crate::high::{Arg, Body, High, Pair};
 
@@ -83,6 +84,10 @@ struct Chunks {
 
 impl Chunks {
     fn expand(&mut self, base: Chunk, args: &[Arg]) {
+        // Arguments that a requisite gave to a state that nobody declares.
+        if base.fun.is_empty() {
+            return;
+        }
         let pairs = args.iter().filter_map(|arg| match arg {
             Arg::Set(pairs) => Some(pairs),
             Arg::Fun(_) | Arg::Other(_) => None,
@@ -131,7 +136,7 @@ fn named(base: &Chunk, item: &Value, place: u32) -> Option<Chunk> {
         Value::String(name) => chunk.name.clone_from(name),
         Value::Object(map) => {
             let (name, own) = map.iter().next()?;
-            chunk.name.clone_from(name);
+            key::text(name).clone_into(&mut chunk.name);
             for over in own.as_array()? {
                 for (key, value) in over.as_object()? {
                     set(&mut chunk, &Pair::new(key.as_str(), value.clone(), 0));

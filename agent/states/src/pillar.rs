@@ -10,6 +10,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
+use crate::data::key;
 use crate::error::{At, Error, Kind};
 use crate::facts::Facts;
 use crate::host::Host;
@@ -307,7 +308,7 @@ impl<'a> Pass<'a> {
         let is_include = |pair: &&(crate::yaml::Node, _)| pair.0.as_str() == Some("include");
         let own = pairs.iter().filter(|pair| !is_include(pair));
         let own: Map<String, Value> =
-            own.map(|(key, value)| (key.key_text(), value.to_json())).collect();
+            own.map(|(key, value)| (key::of_node(key), value.to_json())).collect();
         self.done.insert(name.to_owned(), Some(own.clone()));
         match pairs.iter().find(is_include) {
             Some((_, list)) => Some(self.with_includes(own, list, &loaded, env, vars)),

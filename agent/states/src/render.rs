@@ -127,7 +127,7 @@ impl Renderer {
         opts: &Opts,
     ) -> Renderer {
         let grains = python::from_json(&Json::Object(facts.as_map().clone()));
-        let pillar = python::from_json(pillar);
+        let pillar = python::from_pillar(pillar);
         let opts = python::from_json(&opts.for_templates(facts.id()));
         let own = [("grains", &grains), ("pillar", &pillar)];
         let own = own.map(|(name, value)| (Value::from(name), value.clone()));
@@ -305,8 +305,14 @@ fn explain(source: &str, stopped: Stopped) -> RenderError {
 
 /// Parses YAML for a template, naming the line in the error.
 pub(crate) fn yaml_value(text: &str) -> Result<Value, minijinja::Error> {
-    let node = yaml::parse(text).map_err(|error| python::fault(error.to_string()))?;
+    let node = yaml::parse(text).map_err(|error| python::fault(error.words))?;
     Ok(python::from_yaml(&node))
+}
+
+/// Parses YAML as Salt's renderer of that name does.
+pub(crate) fn sls_value(text: &str) -> Result<Value, minijinja::Error> {
+    let node = yaml::parse(text).map_err(|error| python::fault(error.words))?;
+    Ok(python::from_sls_yaml(&node))
 }
 
 #[cfg(test)]

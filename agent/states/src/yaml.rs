@@ -1,23 +1,16 @@
 //! YAML 1.1 as PyYAML and Salt read it, with the line of every node.
 //!
-//! Events come from granit-parser; this module builds the nodes, resolves anchors, merge keys and
-//! duplicate keys, and keeps hostile documents small. Scalars are resolved in `yaml/scalar.rs`.
+//! Salt reads with libyaml, and so does this: what parses, and the words for what does not, are the
+//! same. `yaml/load.rs` builds the nodes, `yaml/scalar.rs` resolves scalars.
 
 pub(crate) mod emit;
+mod load;
 pub(crate) mod scalar;
 pub(crate) mod typed;
 
-use std::collections::{HashMap, HashSet};
-
-use granit_parser::{Event, Parser, ScalarStyle, ScanError, Span};
 use serde_json::{Map, Value};
 
-/// Nodes that one document may expand to, aliases included.
-const NODES_MAX: usize = 500_000;
-/// Depth that one document may nest to.
-const DEPTH_MAX: usize = 128;
-/// The line break that YAML 1.2 has given up.
-const NEXT_LINE: char = '\u{85}';
+use crate::data::key;
 
 /// A YAML value, and the line and column (from 1) where it starts.
 #[derive(Debug, Clone, PartialEq)]
@@ -41,14 +34,32 @@ pub(crate) enum Data {
 
 /// Why a document could not be read.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
-#[error("{reason}; line {line}")]
+#[error("{}; line {line}", self.short())]
 pub struct YamlError {
     /// Where, from 1.
     pub line: u32,
     /// Where, from 1, in characters.
     pub column: u32,
-    /// What is wrong.
+    /// What is wrong, as Salt says it of an SLS.
     pub reason: String,
+    /// What is wrong, as PyYAML says it.
+    pub words: String,
+}
+
+impl YamlError {
+    /// What is wrong, on one line and without places.
+    pub fn short(&self) -> String {
+        let lines = self.words.lines().filter(|line| !line.starts_with("  in \"<"));
+        lines.collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Reads one document as a pillar: keys that are no texts keep their type, for templates to see.
+///
+/// # Errors
+/// When it is no YAML, or too large.
+pub fn read_pillar(text: &str) -> Result<Value, YamlError> {
+    parse(text).map(|node| node.to_json())
 }
 
 /// Reads one document as JSON, for whoever keeps small files in YAML.
@@ -56,35 +67,12 @@ pub struct YamlError {
 /// # Errors
 /// When it is no YAML, or too large.
 pub fn read_yaml(text: &str) -> Result<Value, YamlError> {
-    parse(text).map(|node| node.to_json())
+    parse(text).map(|node| key::plain(node.to_json()))
 }
 
 /// Reads one document; an empty text is null.
 pub(crate) fn parse(text: &str) -> Result<Node, YamlError> {
-    // A block scalar at the very end needs its line break to be seen whole.
-    let text = if text.ends_with('\n') { text.to_owned() } else { format!("{text}\n") };
-    // A line break of YAML 1.1, which PyYAML reads as one; the parser is of 1.2.
-    let text = if text.contains(NEXT_LINE) { text.replace(NEXT_LINE, "\n") } else { text };
-    refuse_tab(&text)?;
-    let mut loader =
-        Loader { parser: Parser::new_from_str(&text), anchors: HashMap::new(), nodes: 0 };
-    loader.document()
-}
-
-/// A document whose first line of content begins with a tab, which the parser would pass over.
-fn refuse_tab(text: &str) -> Result<(), YamlError> {
-    let blank = |line: &str| {
-        let line = line.trim();
-        line.is_empty() || line.starts_with('#') || line.starts_with("---")
-    };
-    match text.lines().enumerate().find(|(_, line)| !blank(line)) {
-        Some((at, line)) if line.starts_with('\t') => Err(YamlError {
-            line: u32::try_from(at).unwrap_or(u32::MAX).saturating_add(1),
-            column: 1,
-            reason: "found character '\\t' that cannot start any token".to_owned(),
-        }),
-        Some(_) | None => Ok(()),
-    }
+    load::document(text)
 }
 
 impl Node {
@@ -101,7 +89,7 @@ impl Node {
         }
     }
 
-    /// The node as JSON; keys become strings, as Salt makes them.
+    /// The node as JSON; keys that are no texts carry a mark (`data::key`).
     pub(crate) fn to_json(&self) -> Value {
         match &self.data {
             Data::Null => Value::Null,
@@ -111,7 +99,7 @@ impl Node {
             Data::Str(s) => Value::from(s.as_str()),
             Data::Seq(items) => items.iter().map(Node::to_json).collect(),
             Data::Map(pairs) => {
-                let pairs = pairs.iter().map(|(key, value)| (key.key_text(), value.to_json()));
+                let pairs = pairs.iter().map(|(key, value)| (key::of_node(key), value.to_json()));
                 Value::Object(pairs.collect::<Map<_, _>>())
             }
         }
@@ -126,7 +114,7 @@ impl Node {
             Data::Int(i) => i.to_string(),
             Data::Float(f) => crate::render::python::float(*f),
             Data::Str(s) => s.clone(),
-            Data::Seq(_) | Data::Map(_) => self.to_json().to_string(),
+            Data::Seq(_) | Data::Map(_) => key::plain(self.to_json()).to_string(),
         }
     }
 
@@ -164,233 +152,6 @@ impl Node {
     }
 }
 
-struct Loader<'a> {
-    parser: Parser<'a, granit_parser::StrInput<'a>>,
-    anchors: HashMap<usize, Node>,
-    nodes: usize,
-}
-
-impl<'a> Loader<'a> {
-    fn document(&mut self) -> Result<Node, YamlError> {
-        let root = loop {
-            match self.next()? {
-                None => return Ok(Node { line: 1, column: 1, data: Data::Null }),
-                Some((Event::StreamStart | Event::DocumentStart(..), _)) => {}
-                Some((Event::StreamEnd | Event::DocumentEnd, span)) => {
-                    return Ok(Node { line: line_of(&span), column: 1, data: Data::Null });
-                }
-                Some((event, span)) => break self.node(event, &span, 0)?,
-            }
-        };
-        loop {
-            match self.next()? {
-                None => return Ok(root),
-                Some((Event::DocumentEnd | Event::StreamEnd, _)) => {}
-                Some((_, span)) => {
-                    return fail(&span, "expected a single document in the stream");
-                }
-            }
-        }
-    }
-
-    /// The next event that carries data.
-    fn next(&mut self) -> Result<Option<(Event<'a>, Span)>, YamlError> {
-        loop {
-            match self.parser.next_event() {
-                None => return Ok(None),
-                Some(Err(error)) => return Err(scan_error(&error)),
-                Some(Ok((Event::Comment(..) | Event::Anchor(..), _))) => {}
-                Some(Ok(pair)) => return Ok(Some(pair)),
-            }
-        }
-    }
-
-    fn must(&mut self) -> Result<(Event<'a>, Span), YamlError> {
-        let reason = "unexpected end of the stream".to_owned();
-        self.next()?.ok_or(YamlError { line: 0, column: 1, reason })
-    }
-
-    fn node(&mut self, event: Event<'a>, span: &Span, depth: usize) -> Result<Node, YamlError> {
-        self.count(1, span)?;
-        if depth > DEPTH_MAX {
-            return fail(span, &format!("nested deeper than {DEPTH_MAX} levels"));
-        }
-        let line = line_of(span);
-        let (anchor, data) = match event {
-            Event::Scalar(text, style, anchor, tag) => {
-                let plain = style == ScalarStyle::Plain;
-                let tag = tag.as_deref().map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
-                let data = scalar::typed(&text, plain, tag.as_deref());
-                (anchor, data.or_else(|reason| fail(span, &reason))?)
-            }
-            Event::Alias(anchor) => return self.alias(anchor, span),
-            Event::SequenceStart(_, anchor, tag) => {
-                let tag = tag.as_deref().map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
-                let data = self.sequence(depth)?;
-                (anchor, scalar::list(data, tag.as_deref()).or_else(|reason| fail(span, &reason))?)
-            }
-            Event::MappingStart(_, anchor, tag) => {
-                let tag = tag.as_deref().map(|tag| format!("{}{}", tag.handle(), tag.suffix()));
-                let data = self.mapping(depth, line)?;
-                (anchor, scalar::map(data, tag.as_deref()).or_else(|reason| fail(span, &reason))?)
-            }
-            _ => return fail(span, "unexpected token"),
-        };
-        let node = Node { line, column: column_of(span), data };
-        if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
-        }
-        Ok(node)
-    }
-
-    fn alias(&mut self, anchor: usize, span: &Span) -> Result<Node, YamlError> {
-        let Some(node) = self.anchors.get(&anchor).cloned() else {
-            return fail(span, "found undefined alias");
-        };
-        self.count(node.size(), span)?;
-        Ok(node)
-    }
-
-    fn count(&mut self, nodes: usize, span: &Span) -> Result<(), YamlError> {
-        self.nodes += nodes;
-        if self.nodes > NODES_MAX {
-            return fail(span, &format!("the document expands to more than {NODES_MAX} nodes"));
-        }
-        Ok(())
-    }
-
-    fn sequence(&mut self, depth: usize) -> Result<Data, YamlError> {
-        let mut items = Vec::new();
-        loop {
-            let (event, span) = self.must()?;
-            if matches!(event, Event::SequenceEnd) {
-                return Ok(Data::Seq(items));
-            }
-            items.push(self.node(event, &span, depth + 1)?);
-        }
-    }
-
-    fn mapping(&mut self, depth: usize, start: u32) -> Result<Data, YamlError> {
-        let mut pairs: Vec<(Node, Node)> = Vec::new();
-        let mut seen = HashSet::new();
-        let mut merges = Vec::new();
-        loop {
-            let (event, span) = self.must()?;
-            if matches!(event, Event::MappingEnd) {
-                return Ok(Data::Map(merged(merges, pairs)));
-            }
-            let merge = is_merge_key(&event);
-            let key = self.node(event, &span, depth + 1)?;
-            let (event, value_span) = self.must()?;
-            let value = self.node(event, &value_span, depth + 1)?;
-            if merge {
-                refuse_merge(&value, &value_span)?;
-                merges.push(value);
-                continue;
-            }
-            if matches!(key.data, Data::Seq(_) | Data::Map(_)) {
-                let reason = "while constructing a mapping: found unacceptable key: a list or map \
-                              cannot be a key; a possible cause are double curly braces";
-                return fail(&span, reason);
-            }
-            if !seen.insert(key.data_only()) {
-                return fail(&span, &conflicting(&key, start, &span));
-            }
-            pairs.push((key, value));
-        }
-    }
-}
-
-impl Node {
-    /// What makes two keys the same: the value, not the place.
-    fn data_only(&self) -> (u8, String) {
-        // To Python 1, 1.0 and True are the same key.
-        match &self.data {
-            Data::Null => (0, String::new()),
-            Data::Bool(flag) => (1, u8::from(*flag).to_string()),
-            Data::Int(number) => (1, number.to_string()),
-            Data::Float(number) => (1, number.to_string()),
-            Data::Str(text) => (2, text.clone()),
-            Data::Seq(_) | Data::Map(_) => (3, self.key_text()),
-        }
-    }
-}
-
-/// Only maps can be merged.
-fn refuse_merge(value: &Node, span: &Span) -> Result<(), YamlError> {
-    let kind = |node: &Node| match node.data {
-        Data::Map(_) => None,
-        Data::Seq(_) => Some("sequence"),
-        _ => Some("scalar"),
-    };
-    let wrong = match &value.data {
-        Data::Seq(items) => items.iter().find_map(kind),
-        _ => kind(value),
-    };
-    match wrong {
-        None => Ok(()),
-        Some(wrong) => fail(
-            span,
-            &format!(
-                "while constructing a mapping: expected a mapping or list of mappings for merging, \
-                 but found {wrong}"
-            ),
-        ),
-    }
-}
-
-/// Salt's words for a key that stands twice in one mapping.
-fn conflicting(key: &Node, start: u32, span: &Span) -> String {
-    let here = format!("line {}, column {}", span.start.line(), span.start.col() + 1);
-    format!(
-        "while constructing a mapping\n  in \"<unicode string>\", line {start}, column 1\n\
-         found conflicting ID '{}'\n  in \"<unicode string>\", {here}",
-        key.key_text()
-    )
-}
-
-fn is_merge_key(event: &Event<'_>) -> bool {
-    matches!(event, Event::Scalar(text, ScalarStyle::Plain, _, None) if text == "<<")
-}
-
-/// Puts merged keys first, the mapping's own values winning.
-fn merged(merges: Vec<Node>, own: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
-    if merges.is_empty() {
-        return own;
-    }
-    let mut out: Vec<(Node, Node)> = Vec::new();
-    let sources = merges.into_iter().flat_map(|node| match node.data {
-        Data::Seq(items) => items,
-        _ => vec![node],
-    });
-    for (key, value) in sources.filter_map(|node| node.as_map().map(<[_]>::to_vec)).flatten() {
-        let same = |pair: &(Node, Node)| pair.0.data == key.data;
-        if !own.iter().any(same) && !out.iter().any(same) {
-            out.push((key, value));
-        }
-    }
-    out.extend(own);
-    out
-}
-
-fn line_of(span: &Span) -> u32 {
-    u32::try_from(span.start.line()).unwrap_or(u32::MAX)
-}
-
-fn column_of(span: &Span) -> u32 {
-    u32::try_from(span.start.col()).unwrap_or(u32::MAX).saturating_add(1)
-}
-
-fn fail<T>(span: &Span, reason: &str) -> Result<T, YamlError> {
-    Err(YamlError { line: line_of(span), column: column_of(span), reason: reason.to_owned() })
-}
-
-fn scan_error(error: &ScanError) -> YamlError {
-    let line = u32::try_from(error.marker().line()).unwrap_or(u32::MAX);
-    let column = u32::try_from(error.marker().col()).unwrap_or(u32::MAX).saturating_add(1);
-    YamlError { line, column, reason: error.info() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -411,7 +172,10 @@ mod tests {
         assert_eq!(json_of("a: |\n  l1\u{85}  l2\n"), json!({"a": "l1\nl2\n"}));
         assert_eq!(json_of("a: 1\u{85}b: 2"), json!({"a": 1, "b": 2}));
         assert_eq!(json_of("# only a comment\n"), json!(null));
-        assert_eq!(json_of("a: |\n  x"), json!({"a": "x\n"}));
+        assert_eq!(json_of("a: |\n  x"), json!({"a": "x"}));
+        assert_eq!(json_of("a: |+\n  x\n\n"), json!({"a": "x\n\n"}));
+        assert_eq!(json_of("- 'a\nb'"), json!(["a b"]));
+        assert_eq!(json_of("k: \"a\nb\"\nl: 'c\n\nd'"), json!({"k": "a b", "l": "c\nd"}));
         assert_eq!(json_of("m: {a: 1,\n}\n"), json!({"m": {"a": 1}}));
     }
 

@@ -8,6 +8,7 @@ A FILE is one of tests/templates/*.json: a list of {"template": ..}. To each the
 tree; tests/templates/files is always there. Run it with a Python that has Salt.
 """
 
+import collections
 import json
 import pathlib
 import sys
@@ -23,7 +24,8 @@ import salt.utils.yamlencoding, salt.utils.dateutils, salt.utils.files
 
 HERE = pathlib.Path(__file__).parent / "templates"
 GRAINS = {"id": "w1", "os": "Debian", "os_family": "Debian", "list": [1, 2], "none": None}
-PILLAR = {"a": {"b": 1}, "l": [1, 2], "none": None, "text": "x\ny", "yes": True}
+# As Salt reads it from YAML.
+PILLAR = {"a": collections.OrderedDict(b=1), "l": [1, 2], "none": None, "text": "x\ny", "yes": True}
 
 
 def lay(root, files):

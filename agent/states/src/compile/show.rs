@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{Compiled, Request, Selected, Selection, Stages, stages};
 use crate::chunk::Chunk;
+use crate::data::key;
 use crate::error::Error;
 use crate::high;
 use crate::order::Step;
@@ -54,7 +55,7 @@ pub fn show_high(request: &Request<'_>) -> Result<Value, Vec<Error>> {
         errors.extend(high.malformed.clone());
     }
     sls::relocate(&selected.worlds, &mut errors);
-    if errors.is_empty() { Ok(high.to_json()) } else { Err(errors) }
+    if errors.is_empty() { Ok(key::shown(high.to_json())) } else { Err(errors) }
 }
 
 /// The low data in run order, as `state.show_lowstate` shows them; functions and arguments that
@@ -107,7 +108,7 @@ fn low(at: usize, chunks: &[Chunk], orders: &[f64], graph: &Graph) -> Value {
     if graph.has_prereq(at) {
         map.insert("__prerequiring__".to_owned(), json!(true));
     }
-    Value::Object(map)
+    key::shown(Value::Object(map))
 }
 
 /// A whole number as one.

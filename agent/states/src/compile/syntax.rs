@@ -37,7 +37,7 @@ fn one(renderer: &Renderer, tree: &Tree, file: &str) -> Result<(), Error> {
         return parsed.map_err(|(line, reason)| Error::new(Kind::Render, at(line), reason));
     }
     let parsed = yaml::parse(&source).map(|_| ());
-    parsed.map_err(|error| Error::new(Kind::Render, at(error.line), error.reason))
+    parsed.map_err(|error| Error::new(Kind::Render, at(error.line), error.short()))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::Facts;
+use crate::data::key;
 use crate::host::Host;
 use crate::yaml;
 
@@ -16,7 +17,9 @@ pub(super) fn collect(host: &Host, facts: &mut Facts) {
         if host.stat(path).is_none_or(|meta| meta.len() > SIZE_MAX) {
             continue;
         }
-        match yaml::parse(&host.read_text(path).unwrap_or_default()).map(|node| node.to_json()) {
+        match yaml::parse(&host.read_text(path).unwrap_or_default())
+            .map(|node| key::plain(node.to_json()))
+        {
             Ok(Value::Object(own)) => {
                 for (name, value) in own {
                     facts.set(name, value);

@@ -59,7 +59,7 @@ pub(crate) fn show_mode(mode: u32) -> String {
 pub(crate) fn text(value: &Value) -> String {
     match value {
         Value::String(text) => text.clone(),
-        other => python::text(&python::from_json(other)),
+        other => python::text(&python::from_sls(other)),
     }
 }
 

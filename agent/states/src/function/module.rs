@@ -7,9 +7,10 @@ use serde_json::Value;
 use super::args::text;
 use super::{ANY, Context, Function, Lint, Plan, StateFunction};
 use crate::chunk::Chunk;
+use crate::data::key;
 use crate::module::{self, Returned, Site};
 use crate::outcome::{Changes, Outcome};
-use crate::render::python::{from_json, to_json};
+use crate::render::python::{from_sls, to_json};
 use crate::requisite;
 
 /// This module's functions.
@@ -160,11 +161,11 @@ fn check(ctx: &Context<'_>, calls: Calls) -> Plan<Calls> {
 fn apply(ctx: &Context<'_>, calls: Calls) -> Outcome {
     let names = calls.own.iter().map(|(key, _)| key.clone()).collect();
     let (mut failed, mut done, mut changes) = (Vec::new(), Vec::new(), Changes::new());
-    for (key, args) in &calls.own {
-        let returned = match call(ctx, bare(key), args) {
+    for (name, args) in &calls.own {
+        let returned = match call(ctx, bare(name), args) {
             Ok(returned) => to_json(&returned.value),
             Err(Fault::Arguments(words)) => {
-                failed.push(format!("'{key}' failed: {words}"));
+                failed.push(format!("'{name}' failed: {words}"));
                 continue;
             }
             Err(Fault::Raised(words)) => {
@@ -179,13 +180,13 @@ fn apply(ctx: &Context<'_>, calls: Calls) -> Outcome {
                 Value::Object(_) => comment.unwrap_or_else(|| "Success".to_owned()),
                 other => text(other),
             };
-            done.push(format!("{key}: {shown}"));
-            changes.insert(key.clone(), returned);
+            done.push(format!("{name}: {shown}"));
+            changes.insert(name.clone(), key::shown(returned));
         } else if returned.is_object() {
             let shown = comment.unwrap_or_else(|| "(error message N/A)".to_owned());
-            failed.push(format!("'{key}' failed: {shown}"));
+            failed.push(format!("'{name}' failed: {shown}"));
         } else {
-            failed.push(format!("'{key}': False"));
+            failed.push(format!("'{name}': False"));
         }
     }
     let result = Some(failed.is_empty());
@@ -250,8 +251,8 @@ fn call(ctx: &Context<'_>, name: &str, args: &Value) -> Result<Returned, Fault> 
     if !lacking.is_empty() {
         return Err(Fault::Arguments(format!("Missing arguments: {}", lacking.join(", "))));
     }
-    let places = places.iter().map(from_json).collect();
-    let named = named.iter().map(|(key, value)| (key.clone(), from_json(value))).collect();
+    let places = places.iter().map(from_sls).collect();
+    let named = named.iter().map(|(key, value)| (key.clone(), from_sls(value))).collect();
     Ok(function.call(site(ctx), places, named)?)
 }
 

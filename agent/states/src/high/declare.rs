@@ -6,7 +6,9 @@ pub(crate) mod repr;
 use indexmap::IndexMap;
 
 use super::{Arg, Body, Exclude, Extend, High, Pair};
+use crate::data::key;
 use crate::error::{At, Error};
+use crate::requisite::is_keyword;
 use crate::sls::Sls;
 use crate::yaml::{Data, Node};
 
@@ -240,12 +242,16 @@ impl Reader<'_> {
                     format!("an item of state '{id}' is neither a function nor an argument");
                 let warning = Error::shape(&self.at(item.line), reason);
                 self.high.warnings.push(warning);
-                args.push(Arg::Other(item.to_json()));
+                args.push(Arg::Other(key::plain(item.to_json())));
                 continue;
             };
             self.check_arg(id, &first.key_text(), value, pairs.len());
-            let pair =
-                |(key, value): &(Node, Node)| Pair::new(key.key_text(), value.to_json(), key.line);
+            let pair = |(key, value): &(Node, Node)| {
+                let (name, line) = (key.key_text(), key.line);
+                let value = value.to_json();
+                let value = if is_keyword(&name) { key::plain(value) } else { value };
+                Pair::new(name, value, line)
+            };
             args.push(Arg::Set(pairs.iter().map(pair).collect()));
         }
         args

@@ -9,7 +9,7 @@ use super::merge::{is_list, merge, update_by};
 use super::pillar::texts;
 use super::{Call, Function, cp, reads, serial};
 use crate::render::python::{dict, items, pairs, text};
-use crate::render::{self, Vars, yaml_value};
+use crate::render::{self, Vars};
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
@@ -138,7 +138,7 @@ fn renderer(call: &Call<'_>) -> Result<Value, Error> {
     for part in pipe.split('|').map(|part| part.split_whitespace().next().unwrap_or_default()) {
         value = match part {
             "jinja" => Value::from(rendered(call, &name, &text(&value), vars.clone())?),
-            "yaml" => yaml_value(&text(&value))?,
+            "yaml" => crate::render::sls_value(&text(&value))?,
             "json" => {
                 let json = serde_json::from_str(&text(&value));
                 json.map(|json| crate::render::python::from_json(&json))

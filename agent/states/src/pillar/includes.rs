@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use super::Pass;
 use crate::error::{At, Error};
 use crate::render::Vars;
-use crate::render::python::from_json;
+use crate::render::python::from_sls;
 use crate::sls::{self, Sls};
 use crate::target::glob;
 use crate::yaml::Node;
@@ -94,7 +94,7 @@ fn include(item: &Node, vars: &mut Vars) -> (String, Option<String>) {
     let options = options.to_json();
     let key = options.get("key").and_then(Value::as_str).map(str::to_owned);
     let defaults = options.get("defaults").and_then(Value::as_object).into_iter().flatten();
-    *vars = defaults.map(|(name, value)| (name.clone(), from_json(value))).collect();
+    *vars = defaults.map(|(name, value)| (name.clone(), from_sls(value))).collect();
     (sls.key_text(), key)
 }
 

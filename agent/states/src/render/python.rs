@@ -11,6 +11,7 @@ use minijinja::value::{Enumerator, Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 use serde_json::Value as Json;
 
+use crate::data::key;
 use crate::yaml::{Data, Node};
 
 pub(super) use text::is_printable;
@@ -35,14 +36,34 @@ pub(super) struct PyList(RwLock<Vec<Value>>);
 
 /// A dict that templates can change; keys keep their order.
 #[derive(Default)]
-pub(super) struct PyDict(RwLock<IndexMap<Value, Value>>);
+pub(super) struct PyDict {
+    map: RwLock<IndexMap<Value, Value>>,
+    /// Python's `OrderedDict`, which is what Salt reads SLS into: it prints as such, and filters
+    /// that sort the keys of a dict leave its keys as they are.
+    ordered: bool,
+}
 
 pub(crate) fn list(items: Vec<Value>) -> Value {
     Value::from_object(PyList(RwLock::new(items)))
 }
 
 pub(crate) fn dict(pairs: IndexMap<Value, Value>) -> Value {
-    Value::from_object(PyDict(RwLock::new(pairs)))
+    Value::from_object(PyDict { map: RwLock::new(pairs), ordered: false })
+}
+
+/// An `OrderedDict`.
+pub(crate) fn ordered(pairs: IndexMap<Value, Value>) -> Value {
+    Value::from_object(PyDict { map: RwLock::new(pairs), ordered: true })
+}
+
+/// A dict of the kind that another one is.
+pub(crate) fn alike(other: &Value, pairs: IndexMap<Value, Value>) -> Value {
+    if is_ordered(other) { ordered(pairs) } else { dict(pairs) }
+}
+
+/// Whether a value is an `OrderedDict`.
+pub(crate) fn is_ordered(value: &Value) -> bool {
+    value.downcast_object_ref::<PyDict>().is_some_and(|own| own.ordered)
 }
 
 /// A pair of `groupby`: a tuple with names.
@@ -163,7 +184,7 @@ fn copy(value: &Value, left: usize) -> Value {
     match value.kind() {
         ValueKind::Map => {
             let pairs = pairs(value).into_iter().map(|(key, item)| (key, copy(&item, left - 1)));
-            dict(pairs.collect())
+            alike(value, pairs.collect())
         }
         ValueKind::Seq | ValueKind::Iterable if !value.is_tuple() => {
             list(items(value).iter().map(|item| copy(item, left - 1)).collect())
@@ -174,10 +195,29 @@ fn copy(value: &Value, left: usize) -> Value {
 
 /// JSON as Python containers.
 pub(crate) fn from_json(json: &Json) -> Value {
+    of_json(json, dict)
+}
+
+/// What came from an SLS, as Python containers: maps are `OrderedDict`s.
+pub(crate) fn from_sls(json: &Json) -> Value {
+    of_json(json, ordered)
+}
+
+/// A pillar: a dict of what came from SLS.
+pub(crate) fn from_pillar(json: &Json) -> Value {
     match json {
-        Json::Array(items) => list(items.iter().map(from_json).collect()),
         Json::Object(map) => {
-            dict(map.iter().map(|(key, item)| (Value::from(key), from_json(item))).collect())
+            dict(map.iter().map(|(key, item)| (key::value(key), from_sls(item))).collect())
+        }
+        other => from_json(other),
+    }
+}
+
+fn of_json(json: &Json, new: fn(IndexMap<Value, Value>) -> Value) -> Value {
+    match json {
+        Json::Array(items) => list(items.iter().map(|item| of_json(item, new)).collect()),
+        Json::Object(map) => {
+            new(map.iter().map(|(key, item)| (key::value(key), of_json(item, new))).collect())
         }
         Json::Null => Value::from(()),
         Json::Bool(flag) => Value::from(*flag),
@@ -192,15 +232,25 @@ pub(crate) fn from_json(json: &Json) -> Value {
 
 /// YAML as Python containers; keys keep their type.
 pub(crate) fn from_yaml(node: &Node) -> Value {
+    of_yaml(node, dict)
+}
+
+/// An SLS as Python containers.
+pub(crate) fn from_sls_yaml(node: &Node) -> Value {
+    of_yaml(node, ordered)
+}
+
+fn of_yaml(node: &Node, new: fn(IndexMap<Value, Value>) -> Value) -> Value {
     match &node.data {
         Data::Null => Value::from(()),
         Data::Bool(flag) => Value::from(*flag),
         Data::Int(number) => Value::from(*number),
         Data::Float(number) => Value::from(*number),
         Data::Str(text) => Value::from(text.as_str()),
-        Data::Seq(items) => list(items.iter().map(from_yaml).collect()),
+        Data::Seq(items) => list(items.iter().map(|item| of_yaml(item, new)).collect()),
         Data::Map(pairs) => {
-            dict(pairs.iter().map(|(key, item)| (from_yaml(key), from_yaml(item))).collect())
+            let pair = |(key, item): &(Node, Node)| (of_yaml(key, new), of_yaml(item, new));
+            new(pairs.iter().map(pair).collect())
         }
     }
 }
@@ -214,7 +264,7 @@ fn json(value: &Value, left: usize) -> Json {
     match value.kind() {
         ValueKind::Map | ValueKind::Seq | ValueKind::Iterable if left == 0 => Json::Null,
         ValueKind::Map => {
-            let entry = |(key, item): (Value, Value)| (key_text(&key), json(&item, left - 1));
+            let entry = |(key, item): (Value, Value)| (key::of_value(&key), json(&item, left - 1));
             Json::Object(pairs(value).into_iter().map(entry).collect())
         }
         ValueKind::Seq | ValueKind::Iterable => {
@@ -230,10 +280,6 @@ fn json(value: &Value, left: usize) -> Json {
     }
 }
 
-fn key_text(key: &Value) -> String {
-    key.as_str().map_or_else(|| text(key), str::to_owned)
-}
-
 impl PyList {
     pub(super) fn read(&self) -> RwLockReadGuard<'_, Vec<Value>> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
@@ -246,11 +292,11 @@ impl PyList {
 
 impl PyDict {
     pub(super) fn read(&self) -> RwLockReadGuard<'_, IndexMap<Value, Value>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.map.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn write(&self) -> RwLockWriteGuard<'_, IndexMap<Value, Value>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.map.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -352,7 +398,7 @@ impl Drop for PyList {
 
 impl Drop for PyDict {
     fn drop(&mut self) {
-        let own = self.0.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let own = self.map.get_mut().unwrap_or_else(PoisonError::into_inner);
         let_go(own.drain(..).map(|(_, value)| value));
     }
 }

@@ -2,8 +2,10 @@
 
 mod scalar;
 
+use minijinja::value::ValueKind;
 use serde_json::Value;
 
+use crate::data::key;
 use scalar::Shape;
 pub(crate) use scalar::{ascii_quoted, double_quoted, single_quoted};
 
@@ -70,9 +72,21 @@ fn of_json(value: &Value) -> Item {
         Value::String(text) => Item::Text(text.clone()),
         Value::Array(items) => Item::Seq(items.iter().map(of_json).collect()),
         Value::Object(map) => {
-            let pair = |(key, item): (&String, &Value)| (Item::Text(key.clone()), of_json(item));
+            let pair = |(key, item): (&String, &Value)| (of_key(key), of_json(item));
             Item::Map(map.iter().map(pair).collect())
         }
+    }
+}
+
+fn of_key(key: &str) -> Item {
+    let value = key::value(key);
+    match value.kind() {
+        _ if key::is_text(key) => Item::Text(key.to_owned()),
+        ValueKind::Number if !value.is_integer() => {
+            Item::Plain(f64::try_from(value).map_or_else(|_| String::new(), float_text))
+        }
+        ValueKind::Number => Item::Plain(key::text(key).to_owned()),
+        _ => Item::Plain(key::json_text(key).into_owned()),
     }
 }
 

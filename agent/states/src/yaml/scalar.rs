@@ -21,14 +21,17 @@ static FLOAT: LazyLock<Regex> = LazyLock::new(|| {
 const STANDARD: &str = "tag:yaml.org,2002:";
 
 fn unknown(tag: &str) -> String {
-    format!("could not determine a constructor for the tag '{tag}'")
+    let tag = crate::render::python::repr(&minijinja::Value::from(tag));
+    format!("could not determine a constructor for the tag {tag}")
 }
 
 /// Resolves a scalar by its tag, or by its look when it is plain.
 pub(crate) fn typed(text: &str, plain: bool, tag: Option<&str>) -> Result<Data, String> {
     let kind = match tag {
         None if plain && text == "=" => return Err(unknown("tag:yaml.org,2002:value")),
+        None if plain && text == "<<" => return Err(unknown("tag:yaml.org,2002:merge")),
         None if plain => return Ok(plain_scalar(text)),
+        Some("!") if plain => return Ok(plain_scalar(text)),
         None | Some("!") => return Ok(Data::Str(text.to_owned())),
         Some(tag) => tag.strip_prefix(STANDARD).ok_or_else(|| unknown(tag))?,
     };
@@ -54,13 +57,13 @@ pub(crate) fn typed(text: &str, plain: bool, tag: Option<&str>) -> Result<Data, 
     }
 }
 
-/// Base64 as text; Salt's trees hold text only.
+/// Base64 as text; Salt's trees hold text only. As in Python, what is no base64 is passed over.
 fn binary(text: &str) -> Result<Data, String> {
     use base64::Engine;
-    let clean: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-    let missing = (4 - clean.len() % 4) % 4;
-    let data = base64::engine::general_purpose::STANDARD
-        .decode(clean + &"=".repeat(missing))
+    let signs = text.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '='));
+    let clean: String = signs.take_while(|c| *c != '=').collect();
+    let data = base64::engine::general_purpose::STANDARD_NO_PAD
+        .decode(clean)
         .map_err(|error| format!("failed to decode base64 data: {error}"))?;
     let text = String::from_utf8(data);
     text.map(Data::Str).map_err(|_| "!!binary that is no UTF-8 text is not supported".to_owned())

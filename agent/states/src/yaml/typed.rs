@@ -23,7 +23,7 @@ pub fn read_yaml_as<T: DeserializeOwned>(text: &str) -> Result<T, YamlError> {
         let place = place.filter(|_| !root.is_null());
         let (line, column) = place.unwrap_or((1, 1));
         let reason = key.map_or(what.clone(), |key| format!("`{key}`: {what}"));
-        YamlError { line, column, reason }
+        YamlError { line, column, words: reason.clone(), reason }
     })
 }
 
@@ -35,9 +35,9 @@ fn told(error: YamlError) -> YamlError {
             let key = if is_short(key) { format!("`{key}`") } else { "a key".to_owned() };
             format!("{key} stands twice: keep one of them")
         }
-        None => clean(&error.reason),
+        None => clean(&error.short()),
     };
-    YamlError { reason, ..error }
+    YamlError { words: reason.clone(), reason, ..error }
 }
 
 fn is_short(word: &str) -> bool {

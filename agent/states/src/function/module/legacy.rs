@@ -4,10 +4,11 @@ use minijinja::value::Value;
 use serde_json::Value as Json;
 
 use super::{Calls, Fault, site, succeeded};
+use crate::data::key;
 use crate::function::{Context, Plan};
 use crate::module::{self, Function};
 use crate::outcome::{Changes, Outcome, change};
-use crate::render::python::{from_json, to_json};
+use crate::render::python::{from_sls, to_json};
 
 pub(super) fn check(ctx: &Context<'_>, calls: Calls) -> Plan<Calls> {
     let name = ctx.name();
@@ -37,7 +38,7 @@ pub(super) fn apply(ctx: &Context<'_>) -> Outcome {
     };
     let result = Some(succeeded(&returned));
     let comment = format!("Module function {name} executed");
-    Outcome { result, ..Outcome::changed(comment, change("ret", returned)) }
+    Outcome { result, ..Outcome::changed(comment, change("ret", key::shown(returned))) }
 }
 
 /// The argument of a state that stands for one of the function: some names are Salt's own.
@@ -61,7 +62,7 @@ fn bound(ctx: &Context<'_>, function: &Function) -> Result<Bound, String> {
         // An optional argument may also come under its own name.
         let other = Some(place).filter(|_| !needs.contains(&place) && place != "name");
         match arg(&own).or_else(|| arg(other?)) {
-            Some(value) => named.push((place.to_owned(), from_json(value))),
+            Some(value) => named.push((place.to_owned(), from_sls(value))),
             None if needs.contains(&place) => missing.push(own),
             None => {}
         }
@@ -79,13 +80,13 @@ fn bound(ctx: &Context<'_>, function: &Function) -> Result<Bound, String> {
             let at = named.iter().position(|(key, _)| key == place);
             places.push(at.map_or_else(|| Value::from(()), |at| named.remove(at).1));
         }
-        places.extend(items.iter().map(from_json));
+        places.extend(items.iter().map(from_sls));
     }
     if let Some(name) = takes.others()
         && let Some(value) = arg(name)
     {
         let Json::Object(map) = value else { return Err(format!("'{name}' must be a dict.")) };
-        named.extend(map.iter().map(|(key, value)| (key.clone(), from_json(value))));
+        named.extend(map.iter().map(|(key, value)| (key.clone(), from_sls(value))));
     }
     Ok((places, named))
 }

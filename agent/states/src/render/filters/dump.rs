@@ -7,7 +7,9 @@ use minijinja::value::{Value, ValueKind};
 
 use super::sequences::sort_by_key;
 use crate::render::jinja::{ops, undefined};
-use crate::render::python::{fault, identity, is_tuple, items, pairs, repr, text, view_name};
+use crate::render::python::{
+    fault, identity, is_ordered, is_tuple, items, pairs, repr, text, view_name,
+};
 use crate::yaml::emit::{Item, float_text};
 
 /// Levels that a value may nest to be written.
@@ -17,7 +19,7 @@ const NODES_MAX: usize = 500_000;
 /// Columns of a pretty printed value.
 const WIDTH: usize = 80;
 
-/// A value as YAML's items: keys in order as PyYAML sorts them, and values that stand in several
+/// A value as YAML's items: the keys of a plain dict in order as PyYAML sorts them, and values that stand in several
 /// places as anchors.
 pub(in crate::render) fn item(value: &Value, sort: bool) -> Result<Item, Error> {
     let mut seen = Seen { sort, ..Seen::default() };
@@ -65,7 +67,7 @@ impl Seen {
 
     fn pairs(&self, value: &Value) -> Vec<(Value, Value)> {
         let mut all = pairs(value);
-        if self.sort {
+        if self.sort && !is_ordered(value) {
             let mut sorted = all.clone();
             // What has no order stays as it is, as with PyYAML.
             if sort_by_key(&mut sorted, |(key, _)| key).is_ok() {

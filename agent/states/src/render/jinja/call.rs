@@ -16,7 +16,7 @@ use super::run::{Frame, Run};
 use super::scope::Scope;
 use super::{ops, undefined};
 use crate::render::methods;
-use crate::render::python::{self, dict, fault, from_json, identity, pairs, to_json};
+use crate::render::python::{self, alike, deep, dict, fault, identity, pairs};
 
 impl Run<'_> {
     /// The value of a call; `caller` is the body of a `{% call %}`.
@@ -273,11 +273,10 @@ impl Run<'_> {
             }
             Builtin::Raise => return Err(Failure::other(args.text(0, "msg")?)),
             Builtin::FullContext => {
-                let json = |value: &Value| to_json(value);
                 let all = self.globals.iter().filter(|(_, value)| {
                     !matches!(value.kind(), minijinja::value::ValueKind::Plain)
                 });
-                let all = all.map(|(name, value)| (Value::from(&**name), from_json(&json(value))));
+                let all = all.map(|(name, value)| (Value::from(&**name), deep(value)));
                 dict(all.collect())
             }
             Builtin::IfElse => {
@@ -327,5 +326,5 @@ fn range(args: &Args) -> Result<Value, minijinja::Error> {
 
 /// Used by methods that copy a mapping.
 pub(in crate::render) fn copied(value: &Value) -> Value {
-    dict(pairs(value).into_iter().collect())
+    alike(value, pairs(value).into_iter().collect())
 }

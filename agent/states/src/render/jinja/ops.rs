@@ -67,6 +67,7 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
         ValueKind::Seq if is_tuple(value) => "tuple",
         ValueKind::Iterable => python::view_name(value).unwrap_or("list"),
         ValueKind::Seq => "list",
+        ValueKind::Map if python::is_ordered(value) => "collections.OrderedDict",
         ValueKind::Map if python::identity(value).is_some() || value.is_kwargs() => "dict",
         ValueKind::Map => "salt.utils.templates.AliasedLoader",
         ValueKind::Plain | ValueKind::Invalid if undefined::is(value) => "Undefined",
@@ -281,6 +282,13 @@ fn same(left: &Value, right: &Value, depth: usize) -> Result<bool, Error> {
             if left.len() != right.len() {
                 return Ok(false);
             }
+            // Two of which both keep an order must have the same one.
+            if python::is_ordered(left)
+                && python::is_ordered(right)
+                && pairs(left).iter().zip(pairs(right)).any(|(a, b)| a.0 != b.0)
+            {
+                return Ok(false);
+            }
             for (key, item) in pairs(left) {
                 match right.get_item(&key) {
                     Ok(other) if !other.is_undefined() => {
@@ -385,7 +393,7 @@ pub(in crate::render) fn contains(all: &Value, item: &Value) -> Result<bool, Err
 /// Python's keys: what does not change.
 pub(in crate::render) fn hashable(key: &Value) -> Result<(), Error> {
     match key.kind() {
-        ValueKind::Map => Err(fault("unhashable type: 'dict'")),
+        ValueKind::Map => Err(fault(format!("unhashable type: '{}'", type_name(key)))),
         ValueKind::Seq | ValueKind::Iterable if is_tuple(key) => {
             items(key).iter().try_for_each(hashable)
         }

@@ -6,7 +6,7 @@ use minijinja::value::{Value, ValueKind};
 use super::unknown;
 use crate::render::jinja::args::Args;
 use crate::render::jinja::{copied, ops};
-use crate::render::python::{PyDict, fault, items, pairs, refuse_circle, repr, view};
+use crate::render::python::{PyDict, fault, is_ordered, items, pairs, refuse_circle, repr, view};
 
 pub(super) const NAMES: [&str; 12] = [
     "get",
@@ -30,14 +30,24 @@ pub(super) fn is_dict(of: &Value) -> bool {
 
 /// The methods that change nothing.
 fn read(of: &Value, method: &str, args: &Args) -> Option<Result<Value, Error>> {
+    let view_of = |what: &str| match (is_ordered(of), what) {
+        (true, "items") => "odict_items",
+        (true, "keys") => "odict_keys",
+        (true, _) => "odict_values",
+        (false, "items") => "dict_items",
+        (false, "keys") => "dict_keys",
+        (false, _) => "dict_values",
+    };
     Some(match method {
         "get" => get(of, args),
         "items" => {
             let pair = |(key, item): (Value, Value)| Value::from((key, item));
-            Ok(view("dict_items", pairs(of).into_iter().map(pair).collect()))
+            Ok(view(view_of("items"), pairs(of).into_iter().map(pair).collect()))
         }
-        "keys" => Ok(view("dict_keys", items(of))),
-        "values" => Ok(view("dict_values", pairs(of).into_iter().map(|(_, item)| item).collect())),
+        "keys" => Ok(view(view_of("keys"), items(of))),
+        "values" => {
+            Ok(view(view_of("values"), pairs(of).into_iter().map(|(_, item)| item).collect()))
+        }
         "copy" => Ok(copied(of)),
         "fromkeys" => from_keys(args),
         _ => return None,

@@ -3,7 +3,7 @@
 use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
-use super::{is_tuple, items, pairs};
+use super::{is_ordered, is_tuple, items, pairs, tuple_of};
 use crate::render::jinja::{format, undefined};
 use crate::yaml::emit;
 
@@ -58,10 +58,20 @@ fn write(value: &Value, out: &mut String, safe: bool, left: usize) {
                 name => {
                     out.push_str(name);
                     out.push('(');
-                    write(&super::list(inner), out, safe, left - 1);
+                    // What Salt makes safe for YAML is in dicts and lists, not in views of them.
+                    write(&super::list(inner), out, false, left - 1);
                     out.push(')');
                 }
             }
+        }
+        ValueKind::Map if is_ordered(value) && !safe => {
+            out.push_str("OrderedDict(");
+            let pairs = pairs(value).into_iter().map(|(key, item)| tuple_of(vec![key, item]));
+            let pairs: Vec<Value> = pairs.collect();
+            if !pairs.is_empty() {
+                write(&super::list(pairs), out, safe, left - 1);
+            }
+            out.push(')');
         }
         ValueKind::Map => {
             out.push('{');

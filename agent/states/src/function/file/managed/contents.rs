@@ -6,7 +6,6 @@ use super::super::source;
 use crate::data::traverse;
 use crate::function::Context;
 use crate::function::args::text;
-use crate::render::python::{from_json, repr};
 
 /// The contents as bytes, or `None` if the state spells none out.
 pub(super) fn given(ctx: &Context<'_>, keep_mode: bool) -> Result<Option<Vec<u8>>, String> {
@@ -83,8 +82,8 @@ fn found(ctx: &Context<'_>, key: &str) -> Result<Value, String> {
 /// Lines with a line break each; without the last one if `newline` is off.
 fn joined(value: &Value, newline: bool) -> String {
     let parts: Vec<String> = match value {
-        Value::Array(items) => items.iter().map(shown).collect(),
-        one => vec![shown(one)],
+        Value::Array(items) => items.iter().map(text).collect(),
+        one => vec![text(one)],
     };
     let mut out = String::new();
     for line in parts.iter().flat_map(|part| part.lines()) {
@@ -95,14 +94,4 @@ fn joined(value: &Value, newline: bool) -> String {
         out.truncate(out.trim_end_matches(['\n', '\r']).len());
     }
     out
-}
-
-/// What Python's `str()` makes of it; Salt's maps are OrderedDicts.
-fn shown(value: &Value) -> String {
-    let Value::Object(map) = value else { return text(value) };
-    let quoted = |value: &Value| repr(&from_json(value));
-    let pairs = map
-        .iter()
-        .map(|(key, value)| format!("({}, {})", quoted(&Value::from(key.as_str())), quoted(value)));
-    format!("OrderedDict([{}])", pairs.collect::<Vec<_>>().join(", "))
 }

@@ -4,7 +4,7 @@ use serde_json::{Map, Value};
 
 use super::{ini, json, toml};
 use crate::chunk::Chunk;
-use crate::data::sorted;
+use crate::data::{key, sorted};
 use crate::function::Lint;
 use crate::function::args::{text, truth};
 use crate::yaml;
@@ -90,8 +90,8 @@ impl Format {
         match self {
             Format::Yaml => Ok(yaml_text(data, options)),
             Format::Json => Ok(json::write(data, options)),
-            Format::Toml => toml::write(data),
-            Format::Ini => ini::write(data, options),
+            Format::Toml => toml::write(&key::plain(data.clone())),
+            Format::Ini => ini::write(&key::plain(data.clone()), options),
         }
     }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::format::Options;
+use crate::data::key;
 use crate::function::args::text;
 
 /// How the text is laid out.
@@ -62,14 +63,11 @@ impl Layout {
     }
 
     fn map(&self, map: &Map<String, Value>, depth: usize, out: &mut String) {
-        let mut pairs: Vec<_> = map.iter().collect();
-        if self.sort {
-            pairs.sort_by_key(|(key, _)| *key);
-        }
+        let pairs = if self.sort { key::sorted(map) } else { map.iter().collect() };
         out.push('{');
         for (at, (key, item)) in pairs.into_iter().enumerate() {
             self.start(at, depth + 1, out);
-            self.string(key, out);
+            self.string(&key::json_text(key), out);
             out.push_str(&self.key);
             self.value(item, depth + 1, out);
         }

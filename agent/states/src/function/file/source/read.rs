@@ -11,7 +11,7 @@ use super::{Source, Sum, entry, find, redacted};
 use crate::function::Context;
 use crate::function::file::accumulated;
 use crate::http;
-use crate::render::python::from_json;
+use crate::render::python::{from_json, from_sls};
 use crate::render::{Vars, file_vars};
 
 /// A source as a file: the host's own, or a temporary copy.
@@ -187,7 +187,7 @@ pub(in crate::function::file) fn render(
         match ctx.value(key) {
             None => {}
             Some(Value::Object(map)) => {
-                vars.extend(map.iter().map(|(name, value)| (name.clone(), from_json(value))));
+                vars.extend(map.iter().map(|(name, value)| (name.clone(), from_sls(value))));
             }
             Some(_) if key == "context" => {
                 return Err("Context must be formed as a dict".to_owned());

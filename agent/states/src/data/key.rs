@@ -1,0 +1,227 @@
+//! Keys of maps that are no text to Python: JSON keeps them as texts behind a mark.
+//!
+//! `80: x` in a pillar is a number to templates, `'80': x` is a text; both may stand in one map.
+//! The mark is a character that no YAML document may hold; it never leaves this crate but in a
+//! pillar, from one rendering to the next.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+
+use minijinja::value::{Value as Jinja, ValueKind};
+use serde_json::{Map, Value};
+
+use crate::yaml::{Data, Node};
+
+const MARK: char = '\u{0}';
+/// Bytes before the text of a marked key: the mark, and a letter for the type.
+const HEAD: usize = 2;
+/// Arguments of states whose maps go to templates and files as they are.
+const KEPT: [&str; 3] = ["context", "defaults", "dataset"];
+
+/// What a key is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Int,
+    Float,
+    Bool,
+    None,
+}
+
+fn kind(key: &str) -> Kind {
+    match key.as_bytes() {
+        [0, b'i', ..] => Kind::Int,
+        [0, b'f', ..] => Kind::Float,
+        [0, b'b', ..] => Kind::Bool,
+        [0, b'n', ..] => Kind::None,
+        _ => Kind::Text,
+    }
+}
+
+fn marked(letter: char, text: &str) -> String {
+    let mut key = String::with_capacity(HEAD + text.len());
+    key.extend([MARK, letter]);
+    key.push_str(text);
+    key
+}
+
+/// The key of a YAML node.
+pub(crate) fn of_node(node: &Node) -> String {
+    match &node.data {
+        Data::Int(_) => marked('i', &node.key_text()),
+        Data::Float(_) => marked('f', &node.key_text()),
+        Data::Bool(_) => marked('b', &node.key_text()),
+        Data::Null => marked('n', &node.key_text()),
+        Data::Str(text) => text.clone(),
+        Data::Seq(_) | Data::Map(_) => node.key_text(),
+    }
+}
+
+/// The key that a whole number is.
+pub(crate) fn of_int(number: usize) -> String {
+    marked('i', &number.to_string())
+}
+
+/// The key of a template's value.
+pub(crate) fn of_value(value: &Jinja) -> String {
+    let text = || crate::render::python::text(value);
+    match value.kind() {
+        ValueKind::Number if value.is_integer() => marked('i', &text()),
+        ValueKind::Number => marked('f', &text()),
+        ValueKind::Bool => marked('b', &text()),
+        ValueKind::None => marked('n', &text()),
+        _ => value.as_str().map_or_else(text, str::to_owned),
+    }
+}
+
+/// The value that a template sees.
+pub(crate) fn value(key: &str) -> Jinja {
+    let shown = text(key);
+    match kind(key) {
+        Kind::Text => Jinja::from(key),
+        Kind::Int => match (shown.parse::<i64>(), shown.parse::<i128>()) {
+            (Ok(number), _) => Jinja::from(number),
+            (Err(_), Ok(number)) => Jinja::from(number),
+            (Err(_), Err(_)) => Jinja::from(shown),
+        },
+        Kind::Float => shown.parse::<f64>().map_or_else(|_| Jinja::from(shown), Jinja::from),
+        Kind::Bool => Jinja::from(shown == "True"),
+        Kind::None => Jinja::from(()),
+    }
+}
+
+/// Whether a key is a text to Python.
+pub(crate) fn is_text(key: &str) -> bool {
+    kind(key) == Kind::Text
+}
+
+/// What Python's `str()` makes of a key.
+pub(crate) fn text(key: &str) -> &str {
+    if is_text(key) { key } else { &key[HEAD..] }
+}
+
+/// What Python's JSON makes of a key.
+pub(crate) fn json_text(key: &str) -> Cow<'_, str> {
+    match kind(key) {
+        Kind::Bool => Cow::Owned(text(key).to_lowercase()),
+        Kind::None => Cow::Borrowed("null"),
+        Kind::Float => match text(key) {
+            "nan" => Cow::Borrowed("NaN"),
+            "inf" => Cow::Borrowed("Infinity"),
+            "-inf" => Cow::Borrowed("-Infinity"),
+            other => Cow::Borrowed(other),
+        },
+        Kind::Int | Kind::Text => Cow::Borrowed(text(key)),
+    }
+}
+
+/// The order that Python sorts keys by; `None` where it has none.
+pub(crate) fn compare(a: &str, b: &str) -> Option<Ordering> {
+    let number = |key: &str| match kind(key) {
+        Kind::Int | Kind::Float => text(key).parse::<f64>().ok(),
+        Kind::Bool => Some(f64::from(u8::from(text(key) == "True"))),
+        Kind::None | Kind::Text => None,
+    };
+    match (is_text(a), is_text(b)) {
+        (true, true) => Some(a.cmp(b)),
+        (false, false) => number(a)?.partial_cmp(&number(b)?),
+        _ => None,
+    }
+}
+
+/// The pairs of a map as Python sorts them; as they stand if it cannot.
+pub(crate) fn sorted(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
+    let mut pairs: Vec<_> = map.iter().collect();
+    if pairs.iter().all(|(key, _)| is_text(key)) {
+        pairs.sort_by_key(|(key, _)| *key);
+    } else if pairs.windows(2).all(|two| compare(two[0].0, two[1].0).is_some()) {
+        pairs.sort_by(|a, b| compare(a.0, b.0).unwrap_or(Ordering::Equal));
+    }
+    pairs
+}
+
+/// An argument of a state: keys are texts, but for those that templates and files see.
+pub(crate) fn of_argument(name: &str, value: &mut Value) {
+    if !KEPT.contains(&name) {
+        change(value, &|key| text(key).to_owned(), &KEPT);
+    }
+}
+
+/// A value whose keys are as Python's JSON writes them, to be shown.
+pub fn shown(mut value: Value) -> Value {
+    change(&mut value, &|key| json_text(key).into_owned(), &[]);
+    value
+}
+
+/// A value whose keys are texts.
+pub(crate) fn plain(mut value: Value) -> Value {
+    change(&mut value, &|key| text(key).to_owned(), &[]);
+    value
+}
+
+fn change(value: &mut Value, new: &impl Fn(&str) -> String, but: &[&str]) {
+    match value {
+        Value::Object(map) => {
+            if map.keys().any(|key| !is_text(key)) {
+                let old = std::mem::take(map);
+                map.extend(old.into_iter().map(|(key, value)| {
+                    let key = if is_text(&key) { key } else { new(&key) };
+                    (key, value)
+                }));
+            }
+            for (key, value) in map.iter_mut() {
+                if !but.contains(&key.as_str()) {
+                    change(value, new, but);
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| change(item, new, but)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::python::{from_json, repr, to_json};
+    use crate::yaml::parse;
+    use serde_json::json;
+
+    #[test]
+    fn keys_keep_their_type_and_are_shown_as_json_shows_them() {
+        let text = "80: a\n'80': b\n1.5: c\nyes: d\n~: e\nx: {-3: f}\n";
+        let json = parse(text).unwrap().to_json();
+        let python = "{80: 'a', '80': 'b', 1.5: 'c', True: 'd', None: 'e', 'x': {-3: 'f'}}";
+        assert_eq!(repr(&from_json(&json)), python);
+        assert_eq!(to_json(&from_json(&json)), json);
+        let expected = json!({"80": "b", "1.5": "c", "true": "d", "null": "e", "x": {"-3": "f"}});
+        assert_eq!(shown(json.clone()), expected);
+        let texts = json!({"80": "b", "1.5": "c", "True": "d", "None": "e", "x": {"-3": "f"}});
+        assert_eq!(plain(json), texts);
+    }
+
+    #[test]
+    fn numbers_are_sorted_as_numbers() {
+        let sorted_keys = |text: &str| {
+            let json = parse(text).unwrap().to_json();
+            let map = json.as_object().unwrap().clone();
+            sorted(&map).iter().map(|(key, _)| super::text(key).to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(sorted_keys("{10: a, 9: b, 1.5: c}"), ["1.5", "9", "10"]);
+        assert_eq!(sorted_keys("{10: a, b: b, 9: c}"), ["10", "b", "9"]);
+    }
+
+    #[test]
+    fn of_arguments_only_what_templates_see_keeps_its_keys() {
+        let read = |text: &str| parse(text).unwrap().to_json();
+        let of = |name: &str, mut value: Value| {
+            of_argument(name, &mut value);
+            value
+        };
+        assert_eq!(of("env", read("{1: x}")), json!({"1": "x"}));
+        let kept = read("{1: x}");
+        assert_eq!(of("context", kept.clone()), kept);
+        let names = of("names", read("[{1: [{context: {1: x}}]}]"));
+        assert_eq!(names, json!([{"1": [{"context": kept}]}]));
+    }
+}

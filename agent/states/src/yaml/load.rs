@@ -1,0 +1,414 @@
+//! From libyaml's events to nodes: anchors, merge keys, duplicate keys, and limits.
+
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+use libyaml_safer::{Error, ErrorKind, Event, EventData, Mark, Parser, ScalarStyle};
+
+use super::{Data, Node, YamlError, scalar};
+
+/// Nodes that one document may expand to, aliases included.
+const NODES_MAX: usize = 500_000;
+/// Depth that one document may nest to.
+const DEPTH_MAX: usize = 128;
+/// What PyYAML does when a map is at fault.
+const MAPPING: &str = "while constructing a mapping";
+
+/// Reads one document; an empty text is null.
+pub(super) fn document(text: &str) -> Result<Node, YamlError> {
+    // The parser wants a line break at the end. Where there was none, nothing may show of it.
+    let whole = text.is_empty() || text.ends_with('\n');
+    let end = (!whole).then(|| end_of(text));
+    let text = if whole { Cow::Borrowed(text) } else { Cow::Owned(format!("{text}\n")) };
+    let mut loader =
+        Loader { end, parser: Parser::new(), fault: None, anchors: HashMap::new(), nodes: 0 };
+    loader.parser.set_input(text.as_bytes());
+    loader.document()
+}
+
+struct Loader<'a> {
+    parser: Parser<&'a [u8]>,
+    /// Where a text ends that had no line break there.
+    end: Option<Mark>,
+    /// The first fault of the values, and how deep: Salt finds those only in a document that
+    /// parses, and level by level.
+    fault: Option<(usize, YamlError)>,
+    /// What an alias stands for, and where that was. `None` while it is being read.
+    anchors: HashMap<String, (Mark, Option<Node>)>,
+    nodes: usize,
+}
+
+/// What stands before a node's contents.
+struct Head {
+    mark: Mark,
+    anchor: Option<String>,
+    tag: Option<String>,
+    /// How deep the list or map is that it stands in.
+    level: usize,
+}
+
+impl Loader<'_> {
+    fn document(&mut self) -> Result<Node, YamlError> {
+        let (root, start) = loop {
+            let event = self.next()?;
+            match event.data {
+                EventData::StreamStart { .. } => {}
+                EventData::DocumentStart { .. } => {
+                    let first = self.next()?;
+                    let start = first.start_mark;
+                    break (self.node(first, 0)?, start);
+                }
+                _ => {
+                    let (line, column) = place(event.start_mark);
+                    return Ok(Node { line, column, data: Data::Null });
+                }
+            }
+        };
+        loop {
+            let event = self.next()?;
+            match event.data {
+                EventData::DocumentEnd { .. } => {}
+                EventData::StreamEnd => return self.fault.take().map_or(Ok(root), |(_, e)| Err(e)),
+                _ => {
+                    return fail_in(
+                        "expected a single document in the stream",
+                        start,
+                        "but found another document",
+                        event.start_mark,
+                    );
+                }
+            }
+        }
+    }
+
+    fn next(&mut self) -> Result<Event, YamlError> {
+        let mut event = self.parser.parse().map_err(|error| parser_error(&error, self.end))?;
+        if let (Some(end), EventData::Scalar { value, style, .. }) = (self.end, &mut event.data)
+            && matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
+            && event.end_mark.index > end.index
+            && value.ends_with('\n')
+        {
+            value.pop();
+        }
+        Ok(event)
+    }
+
+    fn node(&mut self, event: Event, depth: usize) -> Result<Node, YamlError> {
+        let mark = event.start_mark;
+        self.count(1, mark)?;
+        if depth > DEPTH_MAX {
+            return fail(&format!("nested deeper than {DEPTH_MAX} levels"), mark);
+        }
+        let level = depth.saturating_sub(1);
+        match event.data {
+            EventData::Alias { anchor } => self.alias(&anchor, mark, level),
+            EventData::Scalar { anchor, tag, value, plain_implicit, .. } => {
+                let head = self.open(Head { mark, anchor, tag, level })?;
+                let data = scalar::typed(&value, plain_implicit, head.tag.as_deref());
+                self.close(head, data)
+            }
+            EventData::SequenceStart { anchor, tag, .. } => {
+                let head = self.open(Head { mark, anchor, tag, level })?;
+                let data = self.sequence(depth)?;
+                let data = scalar::list(data, head.tag.as_deref());
+                self.close(head, data)
+            }
+            EventData::MappingStart { anchor, tag, .. } => {
+                let head = self.open(Head { mark, anchor, tag, level })?;
+                let data = self.mapping(depth, mark)?;
+                let data = scalar::map(data, head.tag.as_deref());
+                self.close(head, data)
+            }
+            _ => fail("unexpected token", mark),
+        }
+    }
+
+    /// Notes that an anchor's node is being read.
+    fn open(&mut self, head: Head) -> Result<Head, YamlError> {
+        if let Some(anchor) = &head.anchor {
+            if let Some((first, _)) = self.anchors.get(anchor) {
+                return fail_in(
+                    "found duplicate anchor; first occurrence",
+                    *first,
+                    "second occurrence",
+                    head.mark,
+                );
+            }
+            self.anchors.insert(anchor.clone(), (head.mark, None));
+        }
+        Ok(head)
+    }
+
+    fn close(&mut self, head: Head, data: Result<Data, String>) -> Result<Node, YamlError> {
+        let data = match data {
+            Ok(data) => data,
+            Err(reason) => self.wrong(fail(&reason, head.mark), Data::Null, head.level),
+        };
+        let (line, column) = place(head.mark);
+        let node = Node { line, column, data };
+        if let Some(anchor) = head.anchor {
+            self.anchors.insert(anchor, (head.mark, Some(node.clone())));
+        }
+        Ok(node)
+    }
+
+    /// A value, or what stands for it in a document that is refused at its end.
+    fn wrong<T>(&mut self, found: Result<T, YamlError>, or: T, level: usize) -> T {
+        match found {
+            Ok(found) => found,
+            Err(error) => {
+                if self.fault.as_ref().is_none_or(|(own, _)| level < *own) {
+                    self.fault = Some((level, error));
+                }
+                or
+            }
+        }
+    }
+
+    fn alias(&mut self, anchor: &str, mark: Mark, level: usize) -> Result<Node, YamlError> {
+        match self.anchors.get(anchor) {
+            None => fail("found undefined alias", mark),
+            Some((_, None)) => {
+                let found = fail("an alias that stands in what it means is not supported", mark);
+                let (line, column) = place(mark);
+                Ok(self.wrong(found, Node { line, column, data: Data::Null }, level))
+            }
+            Some((_, Some(node))) => {
+                let node = node.clone();
+                self.count(node.size(), mark)?;
+                Ok(node)
+            }
+        }
+    }
+
+    fn count(&mut self, nodes: usize, mark: Mark) -> Result<(), YamlError> {
+        self.nodes += nodes;
+        if self.nodes > NODES_MAX {
+            return fail(&format!("the document expands to more than {NODES_MAX} nodes"), mark);
+        }
+        Ok(())
+    }
+
+    fn sequence(&mut self, depth: usize) -> Result<Data, YamlError> {
+        let mut items = Vec::new();
+        loop {
+            let event = self.next()?;
+            if matches!(event.data, EventData::SequenceEnd) {
+                return Ok(Data::Seq(items));
+            }
+            items.push(self.node(event, depth + 1)?);
+        }
+    }
+
+    /// A key that means something else as a value.
+    fn text(&mut self, event: Event, text: &str) -> Result<Node, YamlError> {
+        let EventData::Scalar { anchor, .. } = event.data else {
+            return fail("unexpected token", event.start_mark);
+        };
+        let head = self.open(Head { mark: event.start_mark, anchor, tag: None, level: 0 })?;
+        self.close(head, Ok(Data::Str(text.to_owned())))
+    }
+
+    fn mapping(&mut self, depth: usize, start: Mark) -> Result<Data, YamlError> {
+        let mut pairs: Vec<(Node, Node)> = Vec::new();
+        let mut merged: Vec<(Node, Node)> = Vec::new();
+        loop {
+            let event = self.next()?;
+            if matches!(event.data, EventData::MappingEnd) {
+                let found = unique(merged, pairs, start);
+                return Ok(self.wrong(found, Data::Null, depth));
+            }
+            let (merge, mark) = (is_plain(&event, "<<"), event.start_mark);
+            let key = if merge || is_plain(&event, "=") {
+                self.text(event, if merge { "<<" } else { "=" })?
+            } else {
+                self.node(event, depth + 1)?
+            };
+            let event = self.next()?;
+            let value_mark = event.start_mark;
+            let value = self.node(event, depth + 1)?;
+            if merge {
+                let more = to_merge(value, start, value_mark);
+                merged.extend(self.wrong(more, Vec::new(), depth));
+                self.count(merged.len(), mark)?;
+            } else {
+                pairs.push((key, value));
+            }
+        }
+    }
+}
+
+/// A plain scalar without a tag.
+fn is_plain(event: &Event, text: &str) -> bool {
+    match &event.data {
+        EventData::Scalar { value, tag: None, style: ScalarStyle::Plain, .. } => value == text,
+        _ => false,
+    }
+}
+
+/// What makes two keys the same to Python: the value; 1, 1.0 and True are one.
+fn same_as(key: &Node) -> (u8, String) {
+    match &key.data {
+        Data::Null => (0, String::new()),
+        Data::Bool(flag) => (1, u8::from(*flag).to_string()),
+        Data::Int(number) => (1, number.to_string()),
+        Data::Float(number) => (1, number.to_string()),
+        Data::Str(text) => (2, text.clone()),
+        Data::Seq(_) | Data::Map(_) => (3, key.key_text()),
+    }
+}
+
+/// The pairs of what is merged, of several maps the last one's first.
+fn to_merge(value: Node, start: Mark, mark: Mark) -> Result<Vec<(Node, Node)>, YamlError> {
+    let kind = |data: &Data| match data {
+        Data::Map(_) => "mapping",
+        Data::Seq(_) => "sequence",
+        _ => "scalar",
+    };
+    match value.data {
+        Data::Map(pairs) => Ok(pairs),
+        Data::Seq(items) => {
+            let mut out = Vec::new();
+            for item in items.into_iter().rev() {
+                let Data::Map(pairs) = item.data else {
+                    let what = kind(&item.data);
+                    let reason = format!("expected a mapping for merging, but found {what}");
+                    return fail_in(MAPPING, start, &reason, mark_of(&item));
+                };
+                out.extend(pairs);
+            }
+            Ok(out)
+        }
+        other => {
+            let what = kind(&other);
+            let reason =
+                format!("expected a mapping or list of mappings for merging, but found {what}");
+            fail_in(MAPPING, start, &reason, mark)
+        }
+    }
+}
+
+/// A map: what was merged comes first, without what the map has itself. No key may stand twice.
+fn unique(
+    merged: Vec<(Node, Node)>,
+    own: Vec<(Node, Node)>,
+    start: Mark,
+) -> Result<Data, YamlError> {
+    let mut out = merged;
+    if !out.is_empty() {
+        let there: HashSet<_> = own.iter().map(|(key, _)| same_as(key)).collect();
+        out.retain(|(key, _)| !there.contains(&same_as(key)));
+    }
+    out.extend(own);
+    let mut seen = HashSet::with_capacity(out.len());
+    for (key, _) in &out {
+        if matches!(key.data, Data::Seq(_) | Data::Map(_)) {
+            // PyYAML prints the key with all that it holds, which may be a secret.
+            let reason = "found unacceptable key: a list or map cannot be a key; a possible cause \
+                          are double curly braces";
+            return fail_in(MAPPING, start, reason, mark_of(key));
+        }
+        if !seen.insert(same_as(key)) {
+            let reason = format!("found conflicting ID '{}'", key.key_text());
+            return fail_in(MAPPING, start, &reason, mark_of(key));
+        }
+    }
+    Ok(Data::Map(out))
+}
+
+/// Line and column, from 1.
+fn place(mark: Mark) -> (u32, u32) {
+    let from_one = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).saturating_add(1);
+    (from_one(mark.line), from_one(mark.column))
+}
+
+fn mark_of(node: &Node) -> Mark {
+    let mut mark = Mark::default();
+    mark.line = u64::from(node.line.saturating_sub(1));
+    mark.column = u64::from(node.column.saturating_sub(1));
+    mark
+}
+
+/// A place as PyYAML tells of it.
+fn shown(mark: Mark) -> String {
+    let (line, column) = place(mark);
+    format!("  in \"<unicode string>\", line {line}, column {column}")
+}
+
+fn fail<T>(reason: &str, mark: Mark) -> Result<T, YamlError> {
+    let (line, column) = place(mark);
+    let words = format!("{reason}\n{}", shown(mark));
+    Err(YamlError { line, column, reason: words.clone(), words })
+}
+
+/// A fault in something larger.
+fn fail_in<T>(context: &str, from: Mark, problem: &str, mark: Mark) -> Result<T, YamlError> {
+    let (line, column) = place(mark);
+    let words = with_context(context, from, problem, mark);
+    Err(YamlError { line, column, reason: words.clone(), words })
+}
+
+/// PyYAML tells of the larger thing's place only if it is another one.
+fn with_context(context: &str, from: Mark, problem: &str, mark: Mark) -> String {
+    let from =
+        if place(from) == place(mark) { String::new() } else { format!("{}\n", shown(from)) };
+    format!("{context}\n{from}{problem}\n{}", shown(mark))
+}
+
+/// Where a text ends.
+fn end_of(text: &str) -> Mark {
+    let last = text.rfind(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']);
+    let tail = last.and_then(|at| text.get(at..)).map_or(text, |tail| {
+        let mut chars = tail.chars();
+        chars.next();
+        chars.as_str()
+    });
+    let before = text.strip_suffix(tail).unwrap_or_default().replace("\r\n", "\n");
+    let breaks = before.matches(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count();
+    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
+    let mut mark = Mark::default();
+    mark.index = number(text.len());
+    mark.line = number(breaks);
+    mark.column = number(tail.chars().count());
+    mark
+}
+
+/// PyYAML's words for a character that no document may hold.
+fn unreadable(error: &Error) -> String {
+    // `Reader error: .. (offset 3, value 7)`: there is no other way to the numbers.
+    let text = error.to_string();
+    let number = |name: &str| {
+        let rest = text.rsplit_once(name)?.1;
+        rest.trim_start().split([',', ')']).next()?.parse::<u32>().ok()
+    };
+    let (problem, offset, value) = (error.problem(), number("offset"), number("value"));
+    match (offset, value) {
+        (Some(offset), Some(value)) => format!(
+            "unacceptable character #x{value:04x}: {problem}\n  in \"<unicode string>\", \
+             position {offset}"
+        ),
+        _ => problem.to_owned(),
+    }
+}
+
+/// What does not parse. Of what the scanner does not know, Salt tells the problem alone.
+fn parser_error(error: &Error, end: Option<Mark>) -> YamlError {
+    let problem = error.problem();
+    let Some(mark) = error.problem_mark() else {
+        let words = unreadable(error);
+        return YamlError { line: 1, column: 1, reason: words.clone(), words };
+    };
+    // A parser that misses something at the end points to the next line in any case.
+    let end = end.filter(|end| error.kind() == ErrorKind::Scanner && mark.index > end.index);
+    let mark = end.unwrap_or(mark);
+    let (line, column) = place(mark);
+    let words = match (error.context(), error.context_mark()) {
+        (Some(context), Some(from)) => with_context(context, from, problem, mark),
+        _ => format!("{problem}\n{}", shown(mark)),
+    };
+    let reason = match error.kind() {
+        ErrorKind::Scanner => problem.to_owned(),
+        _ => words.clone(),
+    };
+    YamlError { line, column, reason, words }
+}
