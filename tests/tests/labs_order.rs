@@ -95,11 +95,11 @@ fn sls(dice: &mut Dice) -> String {
 /// What an SLS comes to: the high data, and the order or that there is none.
 fn ours(text: &str) -> (Value, Option<Vec<Value>>) {
     let request = Request {
-        tree: &Tree::from_files([("a.sls", text)]),
+        tree: &Tree::from_files([("top.sls", "base: {'*': [a]}\n"), ("a.sls", text)]),
         facts: &Facts::default(),
         pillar: &json!({}),
         opts: &Opts::default(),
-        selection: &Selection::Sls(vec!["a".to_owned()]),
+        selection: &Selection::Highstate,
         exclude: &[],
         host: &Host::under("/nonexistent"),
     };

@@ -3,7 +3,7 @@
 use super::{eprint, text};
 use crate::args::States;
 use anyhow::Context;
-use muster_states::{Error, Report};
+use muster_states::{Error, Kind, Report};
 use serde_json::Value;
 use std::io::{IsTerminal, Write};
 
@@ -36,7 +36,8 @@ impl Answer {
 
     /// Faults of a tree, in Salt's words.
     pub(super) fn not_compiled(errors: Vec<Error>) -> Answer {
-        let words = errors.iter().map(|error| Value::from(error.reason.as_str()));
+        let at_once = errors.iter().filter(|error| error.kind != Kind::Later);
+        let words = at_once.map(|error| Value::from(error.reason.as_str()));
         Answer::Broken(words.collect(), errors)
     }
 
@@ -80,7 +81,7 @@ fn as_salt(report: &Report, single: bool) -> anyhow::Result<Value> {
     let mut value = serde_json::to_value(report)?;
     for (key, state) in value.as_object_mut().into_iter().flatten() {
         let Some(state) = state.as_object_mut() else { continue };
-        if key.starts_with("no_|-") {
+        if key.starts_with("no_|-") || state["__id__"] == "" {
             for name in ["__sls__", "__id__", "start_time", "duration"] {
                 state.shift_remove(name);
             }

@@ -14,11 +14,11 @@ use crate::chunk::Chunk;
 use crate::data::key;
 use crate::error::{Error, Kind};
 use crate::facts::Facts;
-use crate::high::{self, extend, requisite_in};
+use crate::high::{self, High, extend, requisite_in};
 use crate::host::Host;
 use crate::low;
 use crate::opts::Opts;
-use crate::order::graph::{Graph, circle_error};
+use crate::order::graph::{Graph, circle_error, unheard};
 use crate::order::{self, Sorted, Step};
 use crate::render::{Renderer, Worlds};
 use crate::requisite;
@@ -209,7 +209,9 @@ fn stages(
     request: &Request<'_>,
     runnable: bool,
 ) -> Result<Stages, Vec<Error>> {
-    let Draft { chunks, sorted, errors, warnings, .. } = draft(selected, request, runnable);
+    // As Salt's `state.show_low_sls`.
+    let alone = !runnable && matches!(request.selection, Selection::Sls(_));
+    let Draft { chunks, sorted, errors, warnings, .. } = draft(selected, request, runnable, alone);
     match sorted {
         Some((graph, Sorted { steps, orders })) if errors.is_empty() => {
             Ok(Stages { chunks, graph, steps, orders, warnings })
@@ -218,36 +220,55 @@ fn stages(
     }
 }
 
-fn draft(selected: &Selected, request: &Request<'_>, runnable: bool) -> Draft {
+/// `alone` leaves out what SLS say of each other: `extend`, `exclude`, `require_in` and its like.
+fn draft(selected: &Selected, request: &Request<'_>, runnable: bool, alone: bool) -> Draft {
     let built = high::build(&selected.worlds, &selected.matches, request.opts);
     let (mut high, mut errors) = (built.high, built.errors);
     let mut draft = Draft { rendered: built.rendered, ..Draft::default() };
     draft.warnings = std::mem::take(&mut high.warnings);
-    errors.append(&mut high.malformed);
     // What was not read would be missed by everything that names it.
     if !errors.is_empty() {
+        if runnable {
+            high.malformed.iter_mut().for_each(|error| error.kind = Kind::Later);
+        }
+        errors.append(&mut high.malformed);
         return Draft { errors, ..draft };
     }
     if high.is_empty() && *request.selection == Selection::Highstate && runnable {
         return Draft { errors: vec![nothing("No states found for this minion")], ..draft };
     }
+    if alone {
+        high.extends.clear();
+        high.excludes.clear();
+        errors.append(&mut high.malformed);
+        return in_order(&high, runnable, Draft { errors, ..draft });
+    }
     let extends = std::mem::take(&mut high.extends);
     errors.extend(extend::apply(&mut high, extends, false));
+    errors.append(&mut high.malformed);
+    if runnable && !errors.is_empty() {
+        return Draft { errors, ..draft };
+    }
     let (extends, faults) = requisite_in::extensions(&high);
     errors.extend(faults);
     errors.extend(extend::apply(&mut high, extends, true));
     high.apply_excludes(request.exclude);
-    let reached = errors.is_empty();
-    let (chunks, faults) = low::chunks(&high, requisite::watches);
+    in_order(&high, runnable, Draft { errors, ..draft })
+}
+
+/// From high data to states in order.
+fn in_order(high: &High, runnable: bool, mut draft: Draft) -> Draft {
+    let (chunks, faults) = low::chunks(high, requisite::watches);
     draft.chunks = chunks;
-    if !reached {
-        return Draft { errors, ..draft };
+    if !draft.errors.is_empty() {
+        return draft;
     }
-    errors.extend(faults);
+    let mut errors = faults;
     if runnable {
         for (name, value) in draft.chunks.iter_mut().flat_map(|chunk| chunk.args.iter_mut()) {
             key::of_argument(name, value);
         }
+        draft.warnings.extend(unheard(&draft.chunks));
         let (more, faults) = check::check(&draft.chunks);
         draft.warnings.extend(more);
         errors.extend(faults);
@@ -279,7 +300,7 @@ pub(crate) fn inspect(request: &Request<'_>) -> Inspected {
         }
     };
     let Draft { rendered, mut chunks, mut errors, mut warnings, .. } =
-        draft(&selected, request, true);
+        draft(&selected, request, true, false);
     warnings.extend(selected.warnings);
     sls::relocate(&selected.worlds, &mut errors);
     sls::relocate(&selected.worlds, &mut warnings);

@@ -46,6 +46,8 @@ pub enum Kind {
     Shape,
     /// A requisite names a state that is not there, or requisites form a circle.
     Requisite,
+    /// A fault that Salt tells of only when those before it are mended.
+    Later,
     /// Salt has it, this engine does not: a function, an argument, a renderer, a matcher.
     Unsupported,
     /// No state was selected for this worker.

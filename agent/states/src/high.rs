@@ -97,6 +97,8 @@ impl Arg {
 pub(crate) struct Extend {
     pub(crate) id: String,
     pub(crate) body: Body,
+    /// What is malformed in it, once it is part of the state.
+    pub(crate) malformed: Vec<Error>,
 }
 
 /// What is left out.

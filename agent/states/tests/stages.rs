@@ -97,6 +97,15 @@ fn an_argument_without_effect_is_a_warning() {
 }
 
 #[test]
+fn who_listens_to_nobody_is_told_before_the_run_fails() {
+    let sls = "a:\n  test.nop:\n    - listen: [{test: zz}]\n";
+    let compiled = compiled(&[("a.sls", sls)], &Selection::Sls(vec!["a".into()])).unwrap();
+    let told = &compiled.warnings()[0];
+    assert!(told.reason.starts_with("Referenced state does not exist"), "{told}");
+    assert_eq!(told.at.as_ref().unwrap().line, 3);
+}
+
+#[test]
 fn a_worker_without_states_is_told_apart_from_a_broken_tree() {
     let errors = compiled(&[("top.sls", "base: {'db*': [x]}")], &Selection::Highstate).unwrap_err();
     assert_eq!(errors[0].kind, Kind::Nothing);
@@ -117,7 +126,6 @@ fn what_cannot_be_run_is_refused_with_its_line_and_what_to_do() {
     );
     check("pkg.installed:\n    - pkgs: [a, --x]", "3: '--x' is not the name of a package");
     check("cmd.run:\n    - unless:\n      - fun: a.b", "3: the function 'a.b' of unless");
-    check("test.nop:\n    - listen: [{test: zz}]", "3: Referenced state does not exist");
     check("test.show_notification: []", "1: Missing parameter text");
 }
 

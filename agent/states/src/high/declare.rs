@@ -134,8 +134,10 @@ impl Reader<'_> {
                 self.fault(id.line, reason);
                 continue;
             };
+            let own = std::mem::take(&mut self.high.malformed);
             let body = self.body(&text, id.line, states, true);
-            self.high.extends.push(Extend { id: text, body });
+            let malformed = std::mem::replace(&mut self.high.malformed, own);
+            self.high.extends.push(Extend { id: text, body, malformed });
         }
     }
 
@@ -196,7 +198,12 @@ impl Reader<'_> {
                 self.fault(key.line, reason);
                 continue;
             }
-            let Some(mut args) = self.state(id, key, value) else { continue };
+            let mut args = match self.state(id, key, value) {
+                Some(args) => args,
+                // What it is no extension of is told all the same.
+                None if extending => Vec::new(),
+                None => continue,
+            };
             args.extend(fun.map(Arg::Fun));
             if !extending {
                 self.one_function(id, key.line, &args);

@@ -9,9 +9,15 @@ use crate::requisite;
 /// Applies all extensions. `strict` is for those that requisites made: they name IDs exactly.
 pub(crate) fn apply(high: &mut High, extends: Vec<Extend>, strict: bool) -> Vec<Error> {
     let mut errors = Vec::new();
-    for Extend { id, body } in extends {
+    for Extend { id, body, malformed } in extends {
         match target(high, id, &body, strict) {
-            Ok(id) if !is_excluded(high, &body.sls) => join(high, &id, body),
+            Ok(id) if !is_excluded(high, &body.sls) => {
+                high.malformed.extend(malformed);
+                if !strict {
+                    high.malformed.extend(idle(high, &id, &body));
+                }
+                join(high, &id, body);
+            }
             Ok(_) => {}
             Err(error) => errors.push(error),
         }
@@ -21,6 +27,21 @@ pub(crate) fn apply(high: &mut High, extends: Vec<Extend>, strict: bool) -> Vec<
 
 fn is_excluded(high: &High, sls: &str) -> bool {
     high.excludes.iter().any(|exclude| matches!(exclude, Exclude::Sls(name, _) if name == sls))
+}
+
+/// A state of which the extension gives arguments and nobody a function.
+fn idle(high: &High, id: &str, body: &Body) -> Vec<Error> {
+    let Some(own) = high.bodies.get(id) else { return Vec::new() };
+    let function = |arg: &Arg| matches!(arg, Arg::Fun(_));
+    let new = body
+        .states
+        .iter()
+        .filter(|(state, args)| !own.states.contains_key(*state) && !args.iter().any(function));
+    let told = |_| {
+        let reason = format!("No function declared in state '{id}' in SLS '{}'", own.sls);
+        Error::shape(&body.at, reason)
+    };
+    new.map(told).collect()
 }
 
 fn join(high: &mut High, id: &str, body: Body) {

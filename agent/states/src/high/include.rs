@@ -43,7 +43,10 @@ impl Builder<'_> {
                 for body in inner.bodies.values_mut() {
                     body.included_from.push(sls.name.clone());
                 }
+                // What is at fault further in is told afterwards.
+                let inside = self.errors.split_off(before);
                 merge(high, inner, &mut self.errors);
+                self.errors.extend(inside);
             }
             // What is not there is told where it was asked for.
             for error in &mut self.errors[before..] {

@@ -23,7 +23,11 @@ pub(crate) fn extensions(high: &High) -> (Vec<Extend>, Vec<Error>) {
             }
         }
     }
-    let extends = turner.out.into_iter().map(|(id, body)| Extend { id, body }).collect();
+    let extends = turner
+        .out
+        .into_iter()
+        .map(|(id, body)| Extend { id, body, malformed: Vec::new() })
+        .collect();
     (extends, turner.errors)
 }
 
@@ -78,8 +82,9 @@ impl Turner<'_> {
                     if module == "sls" {
                         targets = sls_ids(self.high, &name);
                     } else {
-                        let short = self.without_dots(asker, &module, &name);
-                        targets.push((name, short));
+                        // Of a list, the dotted name is looked for all the same, and not found.
+                        self.without_dots(asker, &module, &name);
+                        targets.push((name, module));
                     }
                     for (id, state) in &targets {
                         self.hinge(asker, id, state);

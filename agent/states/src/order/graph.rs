@@ -37,13 +37,23 @@ impl Graph {
             graph.add_node(Step { chunk: at, prereq_test: false }, chunk.tag());
         }
         let index = Index::new(chunks);
-        let mut errors = listened(chunks, &index);
+        let mut errors: Vec<Error> = Vec::new();
         for (at, chunk) in chunks.iter().enumerate() {
+            let own = errors.len();
             for kind in Kind::READ {
                 for item in items(chunk, kind.name()) {
                     match index.find(item) {
+                        // What comes after a fault has no edges, so that a circle is told
+                        // in the words that Salt has for it.
+                        Ok(_) if errors.len() > own => {}
                         Ok(found) => found.iter().for_each(|to| graph.require(at, *to, kind)),
-                        Err(problem) => errors.push(fault(chunk, kind.name(), &problem)),
+                        Err(problem) => {
+                            let mut error = fault(chunk, kind.name(), &problem);
+                            if errors.len() > own {
+                                error.kind = Fault::Later;
+                            }
+                            errors.push(error);
+                        }
                     }
                 }
             }
@@ -185,8 +195,9 @@ fn items<'a>(chunk: &'a Chunk, key: &str) -> impl Iterator<Item = &'a Value> {
     items.filter(|item| !item.as_object().is_some_and(|map| map.values().all(Value::is_null)))
 }
 
-/// Faults of `listen` and `listen_in`: they make no edges, but must name something too.
-fn listened(chunks: &[Chunk], index: &Index) -> Vec<Error> {
+/// What `listen` and `listen_in` name and is not there: it is told when the run comes to it.
+pub(crate) fn unheard(chunks: &[Chunk]) -> Vec<Error> {
+    let index = Index::new(chunks);
     let mut errors = Vec::new();
     for chunk in chunks {
         for key in [Kind::Listen.name(), "listen_in"] {

@@ -10,7 +10,7 @@ use crate::function::args::{mode, seconds, text, truth};
 use crate::host::command::{CommandError, Exec, home, run};
 use crate::module;
 use crate::outcome::Outcome;
-use crate::render::python::{from_json, repr, to_json};
+use crate::render::python::{from_sls, repr, to_json};
 
 /// What the conditions say.
 pub(super) enum Verdict {
@@ -130,12 +130,16 @@ fn unless(ctx: &Context<'_>, value: &Value) -> Result<Said, String> {
 }
 
 fn shown(value: &Value) -> String {
-    repr(&from_json(value))
+    repr(&from_sls(value))
 }
 
 /// Runs a condition's command with the state's own options; `broken` stands for one that cannot
 /// be run.
 fn command(ctx: &Context<'_>, line: &str, broken: i32) -> Result<i32, String> {
+    if line.trim().is_empty() {
+        // Python's own words: Salt's log looks for the first word of the command.
+        return Err("list index out of range".to_owned());
+    }
     let exec = match exec(ctx, line) {
         Ok(exec) => exec,
         Err(problem) => {
@@ -204,13 +208,13 @@ fn function(ctx: &Context<'_>, map: &Map<String, Value>) -> Result<Gave, String>
     let name = map.get("fun").map(text).unwrap_or_default();
     let function = module::find(&name).ok_or_else(|| module::unsupported(&name))?;
     let args = match map.get("args") {
-        Some(Value::Array(items)) => items.iter().map(from_json).collect(),
-        Some(one) if truth(one) => vec![from_json(one)],
+        Some(Value::Array(items)) => items.iter().map(from_sls).collect(),
+        Some(one) if truth(one) => vec![from_sls(one)],
         Some(_) | None => Vec::new(),
     };
     let own = |key: &str| ["fun", "args", "get_return"].contains(&key);
     let named = map.iter().filter(|(key, _)| !own(key));
-    let named = named.map(|(key, value)| (key.clone(), from_json(value))).collect();
+    let named = named.map(|(key, value)| (key.clone(), from_sls(value))).collect();
     let called = function.call(ctx.renderer().site(), args, named);
     let returned = called.map_err(|error| error.detail().unwrap_or_default().to_owned())?;
     // As in Salt, a code stays until another function or command sets one, also for later states.

@@ -1,15 +1,33 @@
 //! `listen`: reactions after all states have run, each state once.
 
-use serde_json::Value;
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
 
 use super::Runner;
 use crate::chunk::Chunk;
+use crate::report::{Name, StateReturn};
 use crate::requisite;
+
+/// A state that listens, by module and ID, and to whom.
+struct Listener<'a> {
+    module: &'a str,
+    id: &'a str,
+    to: Vec<&'a Value>,
+    of: Value,
+}
+
+/// What is to react, and what was named and is not there, as module and name.
+#[derive(Default)]
+struct Heard {
+    chunks: Vec<usize>,
+    missing: IndexMap<(String, String), ()>,
+}
 
 impl Runner<'_, '_> {
     /// Runs the reactions of all listeners whose states changed something.
     pub(super) fn listeners(&mut self) {
-        for listener in self.pairs() {
+        let Heard { chunks, missing } = self.heard();
+        for listener in chunks {
             let mut low: Chunk = self.chunk_at(listener).clone();
             low.id = format!("listener_{}", low.id);
             low.args.retain(|key, _| !requisite::is_keyword(key));
@@ -20,32 +38,121 @@ impl Runner<'_, '_> {
             if self.caller.options.cancel.is_cancelled() {
                 return;
             }
-            let state = self.call_low(&low, false, true);
+            let state = if requisite::watches(&low.state) {
+                self.call_low(&low, false, true)
+            } else {
+                self.unable(&low)
+            };
             self.finish(tag.clone(), state);
             if self.fails_hard(&low, &tag) {
-                return;
+                break;
             }
+        }
+        for (module, name) in missing.into_keys() {
+            let state = self.unknown(&module, &name);
+            let tag = format!("Listen_Error_|-listen_{name}_|-listen_{module}_|-Listen_Error");
+            self.finish(tag, state);
+        }
+    }
+
+    /// What stands for a state that somebody listens to and that is not there.
+    fn unknown(&mut self, module: &str, name: &str) -> StateReturn {
+        let comment = format!("Referenced state {module}: {name} does not exist");
+        self.refused(format!("listen_{module}:{name}"), comment)
+    }
+
+    /// The reaction of a module that has none.
+    fn unable(&mut self, low: &Chunk) -> StateReturn {
+        let (module, sls) = (&low.state, &low.sls);
+        let comment = format!(
+            "State '{module}.mod_watch' was not found in SLS '{sls}'\nReason: '{module}.mod_watch' \
+             is not available.\n"
+        );
+        self.refused(low.name.clone(), comment)
+    }
+
+    /// A failure of no state: it has neither ID nor SLS.
+    fn refused(&mut self, name: String, comment: String) -> StateReturn {
+        StateReturn {
+            name: Name::One(name),
+            changes: Map::new(),
+            result: Some(false),
+            comment,
+            sls: String::new(),
+            run_num: self.next_num(),
+            start_time: String::new(),
+            duration: 0.0,
+            id: String::new(),
+            state_ran: None,
+            skip_watch: false,
+            skip_req: false,
+            parallel: false,
+            event: None,
         }
     }
 
     /// The chunks that are to react, in Salt's order.
-    fn pairs(&self) -> Vec<usize> {
-        let mut out = Vec::new();
+    fn heard(&self) -> Heard {
+        let mut heard = Heard::default();
         let compiled = self.compiled();
         let chunks = compiled.chunks();
         for step in compiled.steps.iter().filter(|step| !step.prereq_test) {
             let chunk = &chunks[step.chunk];
-            for item in items(chunk, "listen") {
-                if named(chunks, item).into_iter().any(|target| self.changed(target)) {
-                    out.push(step.chunk);
+            let own = Listener {
+                module: &chunk.state,
+                id: &chunk.id,
+                to: items(chunk, "listen").collect(),
+                of: Value::Null,
+            };
+            self.hear(&own, &mut heard);
+            for item in items(chunk, "listen_in").filter_map(Value::as_object) {
+                for (module, id) in item.iter().filter_map(|(m, id)| Some((m, id.as_str()?))) {
+                    let of = serde_json::json!({chunk.state.as_str(): chunk.id});
+                    self.hear(&Listener { module, id, to: Vec::new(), of }, &mut heard);
                 }
             }
-            if self.changed(step.chunk) {
-                items(chunk, "listen_in").for_each(|item| out.extend(named(chunks, item)));
+        }
+        heard
+    }
+
+    fn hear(&self, listener: &Listener<'_>, heard: &mut Heard) {
+        let chunks = self.compiled().chunks();
+        let Listener { module, id, to, of } = listener;
+        let to = to.iter().copied().chain(Some(of).filter(|of| !of.is_null()));
+        for (kind, name) in to.flat_map(|item| self.meant(item)) {
+            let targets = named(chunks, &kind, &name);
+            if targets.is_empty() {
+                heard.missing.insert((kind, name), ());
+                continue;
+            }
+            for _ in targets.into_iter().filter(|target| self.changed(*target)) {
+                let reacting = named(chunks, module, id);
+                if reacting.is_empty() {
+                    heard.missing.insert(((*module).to_owned(), (*id).to_owned()), ());
+                }
+                heard.chunks.extend(reacting);
             }
         }
-        out.dedup();
-        out
+    }
+
+    /// Module and name of what an item means; a bare name means the first state that has it.
+    fn meant(&self, item: &Value) -> Vec<(String, String)> {
+        let chunks = self.compiled().chunks();
+        match item {
+            Value::String(name) => {
+                let steps = self.compiled().steps.iter().filter(|step| !step.prereq_test);
+                let mut all = steps.map(|step| &chunks[step.chunk]);
+                let first = all.find(|chunk| chunk.id == *name || chunk.name == *name);
+                first.map(|chunk| (chunk.state.clone(), chunk.id.clone())).into_iter().collect()
+            }
+            Value::Object(map) => {
+                let texts = map
+                    .iter()
+                    .filter_map(|(module, name)| Some((module.clone(), name.as_str()?.to_owned())));
+                texts.collect()
+            }
+            _ => Vec::new(),
+        }
     }
 
     fn changed(&self, chunk: usize) -> bool {
@@ -57,11 +164,10 @@ fn items<'a>(chunk: &'a Chunk, key: &str) -> impl Iterator<Item = &'a Value> {
     chunk.args.get(key).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// The chunks that an item names.
-fn named(chunks: &[Chunk], item: &Value) -> Vec<usize> {
-    let Some((module, Some(name))) = requisite::target(item) else { return Vec::new() };
+/// The chunks of a module with an ID or name.
+fn named(chunks: &[Chunk], module: &str, name: &str) -> Vec<usize> {
     let same = |chunk: &Chunk| {
-        (module == "id" || chunk.state == module) && (chunk.id == name || chunk.name == name)
+        chunk.state == module && [&chunk.state, &chunk.id, &chunk.name].contains(&&name.to_owned())
     };
     (0..chunks.len()).filter(|at| same(&chunks[*at])).collect()
 }

@@ -181,7 +181,9 @@ impl Case {
             Err(errors) => return compare::pillar_errors(&errors, &opts, expected),
         };
         let selection = match fun {
-            "state.apply" | "state.show_sls" => Selection::Sls(texts(&call["args"])),
+            "state.apply" | "state.show_sls" | "state.show_low_sls" => {
+                Selection::Sls(texts(&call["args"]))
+            }
             "state.highstate"
             | "state.show_top"
             | "state.show_highstate"
@@ -200,7 +202,9 @@ impl Case {
         match fun {
             "state.show_top" => self.shown(show_top(&request), expected),
             "state.show_sls" | "state.show_highstate" => self.shown(show_high(&request), expected),
-            "state.show_lowstate" => self.shown(show_low(&request), expected),
+            "state.show_lowstate" | "state.show_low_sls" => {
+                self.shown(show_low(&request), expected)
+            }
             _ => self.apply(&request, test, expected),
         }
     }

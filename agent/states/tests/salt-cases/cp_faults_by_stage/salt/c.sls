@@ -1,0 +1,7 @@
+extend:
+  nobody:
+    test:
+      - x: 1
+one:
+  test.nop:
+    - require: nobody
