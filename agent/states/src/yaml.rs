@@ -4,6 +4,7 @@
 //! same. `yaml/load.rs` builds the nodes, `yaml/scalar.rs` resolves scalars.
 
 pub(crate) mod emit;
+mod guard;
 mod load;
 pub(crate) mod scalar;
 pub(crate) mod typed;

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use libyaml_safer::{Error, ErrorKind, Event, EventData, Mark, Parser, ScalarStyle};
 
-use super::{Data, Node, YamlError, scalar};
+use super::{Data, Node, YamlError, guard, scalar};
 
 /// Nodes that one document may expand to, aliases included.
 const NODES_MAX: usize = 500_000;
@@ -16,12 +16,22 @@ const MAPPING: &str = "while constructing a mapping";
 
 /// Reads one document; an empty text is null.
 pub(super) fn document(text: &str) -> Result<Node, YamlError> {
+    let Some((text, sign)) = guard::guarded(text) else {
+        return fail("too many characters of the private use area", Mark::default());
+    };
     // The parser wants a line break at the end. Where there was none, nothing may show of it.
     let whole = text.is_empty() || text.ends_with('\n');
-    let end = (!whole).then(|| end_of(text));
-    let text = if whole { Cow::Borrowed(text) } else { Cow::Owned(format!("{text}\n")) };
-    let mut loader =
-        Loader { end, parser: Parser::new(), fault: None, anchors: HashMap::new(), nodes: 0 };
+    let end = (!whole).then(|| end_of(&text));
+    let text = if whole { text } else { Cow::Owned(format!("{text}\n")) };
+    let mut loader = Loader {
+        parser: Parser::new(),
+        end,
+        ends_blank: text.lines().next_back().is_none_or(|line| line.trim().is_empty()),
+        sign,
+        fault: None,
+        anchors: HashMap::new(),
+        nodes: 0,
+    };
     loader.parser.set_input(text.as_bytes());
     loader.document()
 }
@@ -30,6 +40,10 @@ struct Loader<'a> {
     parser: Parser<&'a [u8]>,
     /// Where a text ends that had no line break there.
     end: Option<Mark>,
+    /// Whether its last line has nothing that a block scalar could end with.
+    ends_blank: bool,
+    /// What stands for some commas.
+    sign: Option<char>,
     /// The first fault of the values, and how deep: Salt finds those only in a document that
     /// parses, and level by level.
     fault: Option<(usize, YamlError)>,
@@ -83,12 +97,16 @@ impl Loader<'_> {
 
     fn next(&mut self) -> Result<Event, YamlError> {
         let mut event = self.parser.parse().map_err(|error| parser_error(&error, self.end))?;
-        if let (Some(end), EventData::Scalar { value, style, .. }) = (self.end, &mut event.data)
+        let EventData::Scalar { value, style, .. } = &mut event.data else { return Ok(event) };
+        if self.end.is_some_and(|end| event.end_mark.index > end.index)
             && matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
-            && event.end_mark.index > end.index
             && value.ends_with('\n')
+            && !self.ends_blank
         {
             value.pop();
+        }
+        if let Some(sign) = self.sign.filter(|sign| value.contains(*sign)) {
+            *value = value.replace(sign, ",");
         }
         Ok(event)
     }
