@@ -39,7 +39,25 @@ pub(super) fn delimiter(call: &Call<'_>) -> String {
     call.text_or("delimiter", ":")
 }
 
+/// The pillar at hand is of one environment: that of another one would have to be rendered.
+fn own_environment(call: &Call<'_>) -> Result<(), Error> {
+    for name in ["pillarenv", "saltenv"] {
+        let own = [grains::option(call, name), Some(Value::from("base"))];
+        match call.set(name).filter(|env| env.is_true() && !own.contains(&Some(env.clone()))) {
+            None => {}
+            Some(env) => {
+                let env = text(&env);
+                return Err(call.fail(format!(
+                    "the pillar of the environment '{env}' is not at hand: leave out '{name}'"
+                )));
+            }
+        }
+    }
+    Ok(())
+}
+
 fn get(call: &Call<'_>) -> Result<Value, Error> {
+    own_environment(call)?;
     let found = walk(&call.scope.pillar, &call.must("key"), &delimiter(call));
     let default = call.value("default");
     if call.flag("merge", false)
@@ -85,10 +103,12 @@ fn merged(
 }
 
 fn all(call: &Call<'_>) -> Result<Value, Error> {
+    own_environment(call)?;
     if call.rest().is_empty() { Ok(call.scope.pillar.clone()) } else { item(call) }
 }
 
 fn item(call: &Call<'_>) -> Result<Value, Error> {
+    own_environment(call)?;
     let by = delimiter(call);
     let entry = |key: &Value| {
         let found = walk(&call.scope.pillar, key, &by);

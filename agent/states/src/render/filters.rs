@@ -9,6 +9,7 @@ mod host;
 mod lists;
 mod network;
 mod numbers;
+mod pretty;
 mod select;
 mod sequences;
 mod tests;

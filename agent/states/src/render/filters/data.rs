@@ -32,7 +32,7 @@ pub(super) fn find(name: &str) -> Option<Filter> {
             let out = out.replace('<', "\\u003c").replace('>', "\\u003e");
             Ok(Value::from(out.replace('&', "\\u0026").replace('\'', "\\u0027")))
         },
-        "python" | "pprint" => |value, _| Ok(Value::from(dump::pretty(value, 0, 0))),
+        "python" | "pprint" => |value, _| Ok(Value::from(super::pretty::pretty(value))),
         "xml" => |value, _| xml::document(value).map(Value::from),
         "load_yaml" => |value, _| match value.as_str() {
             Some(text) => yaml_value(text).map_err(|error| {

@@ -1,4 +1,4 @@
-//! Values as YAML, as JSON and as Python writes them.
+//! Values as YAML and as JSON.
 
 use std::collections::HashMap;
 
@@ -7,17 +7,13 @@ use minijinja::value::{Value, ValueKind};
 
 use super::sequences::sort_by_key;
 use crate::render::jinja::{ops, undefined};
-use crate::render::python::{
-    fault, identity, is_ordered, is_tuple, items, pairs, repr, text, view_name,
-};
+use crate::render::python::{fault, identity, is_ordered, items, pairs, text, view_name};
 use crate::yaml::emit::{Item, float_text};
 
 /// Levels that a value may nest to be written.
 const DEPTH_MAX: usize = 100;
 /// Nodes that are written at most.
 const NODES_MAX: usize = 500_000;
-/// Columns of a pretty printed value.
-const WIDTH: usize = 80;
 
 /// A value as YAML's items: the keys of a plain dict in order as PyYAML sorts them, and values that stand in several
 /// places as anchors.
@@ -265,54 +261,5 @@ fn number(value: &Value) -> String {
             if number > 0.0 { "Infinity" } else { "-Infinity" }.to_owned()
         }
         _ => text(value),
-    }
-}
-
-/// A value as Python's `pprint` writes it: on one line if it fits, else an item a line.
-pub(in crate::render) fn pretty(value: &Value, indent: usize, depth: usize) -> String {
-    let sorted = sorted_repr(value, depth);
-    let container = matches!(value.kind(), ValueKind::Map | ValueKind::Seq);
-    if !container || depth > 20 || indent + sorted.chars().count() <= WIDTH {
-        return sorted;
-    }
-    let by = " ".repeat(indent + 1);
-    if value.kind() == ValueKind::Map {
-        let mut all = pairs(value);
-        let mut ordered = all.clone();
-        if sort_by_key(&mut ordered, |(key, _)| key).is_ok() {
-            all = ordered;
-        }
-        let lines = all.iter().map(|(key, item)| {
-            let key = repr(key);
-            let inner = indent + key.chars().count() + 3;
-            format!("{key}: {}", pretty(item, inner, depth + 1))
-        });
-        return format!("{{{}}}", lines.collect::<Vec<_>>().join(&format!(",\n{by}")));
-    }
-    let (open, close) = if is_tuple(value) { ('(', ')') } else { ('[', ']') };
-    let lines = items(value);
-    let lines = lines.iter().map(|item| pretty(item, indent + 1, depth + 1));
-    format!("{open}{}{close}", lines.collect::<Vec<_>>().join(&format!(",\n{by}")))
-}
-
-fn sorted_repr(value: &Value, depth: usize) -> String {
-    match value.kind() {
-        ValueKind::Map if depth < DEPTH_MAX => {
-            let mut all = pairs(value);
-            let mut ordered = all.clone();
-            if sort_by_key(&mut ordered, |(key, _)| key).is_ok() {
-                all = ordered;
-            }
-            let all = all
-                .iter()
-                .map(|(key, item)| format!("{}: {}", repr(key), sorted_repr(item, depth + 1)));
-            format!("{{{}}}", all.collect::<Vec<_>>().join(", "))
-        }
-        ValueKind::Seq | ValueKind::Iterable if !is_tuple(value) && depth < DEPTH_MAX => {
-            let all = items(value);
-            let all = all.iter().map(|item| sorted_repr(item, depth + 1));
-            format!("[{}]", all.collect::<Vec<_>>().join(", "))
-        }
-        _ => repr(value),
     }
 }

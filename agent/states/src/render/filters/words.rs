@@ -7,7 +7,7 @@ use super::Filter;
 use crate::render::jinja::args::Args;
 use crate::render::jinja::{format, ops, undefined};
 use crate::render::methods;
-use crate::render::python::{dict, fault, pairs, text};
+use crate::render::python::{dict, fault, is_tuple, pairs, text};
 
 pub(super) fn find(name: &str) -> Option<Filter> {
     Some(match name {
@@ -80,6 +80,21 @@ fn titled(text: &str) -> String {
 
 /// `indent(width=4, first=False, blank=False)`.
 fn indent(value: &Value, args: &Args) -> Result<Value, Error> {
+    match value.kind() {
+        ValueKind::String => {}
+        ValueKind::Seq if !is_tuple(value) => {
+            return Err(fault("'list' object has no attribute 'splitlines'"));
+        }
+        ValueKind::Undefined => {}
+        _ if undefined::is(value) => {}
+        ValueKind::Seq => {
+            return Err(fault("can only concatenate tuple (not \"str\") to tuple"));
+        }
+        _ => {
+            let kind = ops::type_name(value);
+            return Err(fault(format!("unsupported operand type(s) for +=: '{kind}' and 'str'")));
+        }
+    }
     let by = match args.get(0, "width") {
         Some(width) if width.as_str().is_some() => text(&width),
         _ => {

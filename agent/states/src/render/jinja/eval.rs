@@ -98,7 +98,7 @@ impl Run<'_> {
         }
         self.charge(&of)?;
         if of.kind() == ValueKind::Map {
-            return Ok(undefined::new("dict object has no element slice(None, None, None)"));
+            return Err(fault("unhashable type: 'slice'").into());
         }
         Ok(ops::slice(&of, bounds)?)
     }

@@ -405,6 +405,9 @@ pub(in crate::render) fn hashable(key: &Value) -> Result<(), Error> {
 /// `value[start:stop:step]`.
 pub(super) fn slice(value: &Value, parts: [Option<Value>; 3]) -> Result<Value, Error> {
     undefined::refuse(value)?;
+    if value.as_str().is_none() && !is_list(value) {
+        return Err(fault(format!("'{}' object is not subscriptable", type_name(value))));
+    }
     let mut bounds = [None; 3];
     for (bound, part) in bounds.iter_mut().zip(parts.iter()) {
         *bound = match part {
@@ -424,9 +427,6 @@ pub(super) fn slice(value: &Value, parts: [Option<Value>; 3]) -> Result<Value, E
         let chars: Vec<char> = text.chars().collect();
         let picked = positions(chars.len(), start, stop, step);
         return Ok(Value::from(picked.map(|at| chars[at]).collect::<String>()));
-    }
-    if !is_list(value) {
-        return Err(fault(format!("'{}' object is not subscriptable", type_name(value))));
     }
     let all = items(value);
     let picked = positions(all.len(), start, stop, step).map(|at| all[at].clone()).collect();

@@ -319,8 +319,7 @@ impl<'e> Run<'e> {
         match target {
             Target::Name(name) => scope.set(name, value),
             Target::Attr(name, key) => {
-                let of = scope.find(name).unwrap_or_else(|| super::undefined::name(name));
-                super::undefined::refuse(&of)?;
+                let of = scope.find(name).unwrap_or_default();
                 let Some(of) = of.downcast_object_ref::<Namespace>() else {
                     return Err(Failure::syntax("cannot assign attribute on non-namespace object"));
                 };
@@ -374,16 +373,14 @@ impl<'e> Run<'e> {
             }
             items = kept;
         }
-        if items.is_empty() {
-            self.statements(&parts.otherwise, &frame.inner(), out)?;
-            return Ok(());
-        }
         let items = Arc::new(items);
         let again = parts.recursive.then(|| (Arc::clone(parts), frame.clone()));
         let state = parts.uses_loop.then(|| {
             let (items, last) = (Arc::clone(&items), std::sync::Mutex::default());
             Arc::new(Loop { items, at: AtomicUsize::new(0), depth, last, again })
         });
+        // Jinja takes the other way also if no round came to its end.
+        let mut done = false;
         for (at, item) in items.iter().enumerate() {
             self.step(1)?;
             if Arc::strong_count(&inner.scope) > 1 {
@@ -397,9 +394,14 @@ impl<'e> Run<'e> {
                 inner.scope.set(&self.engine.names.of_loop, state);
             }
             self.assign(&parts.target, item.clone(), &inner.scope)?;
-            if self.statements(&parts.body, &inner, out)? == Flow::Break {
-                break;
+            match self.statements(&parts.body, &inner, out)? {
+                Flow::Break => break,
+                Flow::Continue => {}
+                Flow::On => done = true,
             }
+        }
+        if !done {
+            self.statements(&parts.otherwise, &frame.inner(), out)?;
         }
         Ok(())
     }

@@ -95,7 +95,7 @@ impl Spec {
         let unknown = |kind: char| {
             fault(format!("Unknown format code '{kind}' for object of type '{}'", type_name(value)))
         };
-        if value.kind() == ValueKind::Bool && self.kind.is_none() {
+        if value.kind() == ValueKind::Bool && self.is_plain() {
             return Ok(self.text(&text(value)));
         }
         match (ops::number(value), self.kind) {

@@ -446,9 +446,7 @@ impl Parser {
             Some(Token::Name(word)) if word == "is" => {
                 self.fail("You cannot chain multiple tests with is")
             }
-            Some(Token::Name(word)) => {
-                Ok(!["else", "or", "and", "if", "in", "not", "recursive"].contains(&word.as_str()))
-            }
+            Some(Token::Name(word)) => Ok(!["else", "or", "and"].contains(&word.as_str())),
             Some(Token::Str(_) | Token::Int(_) | Token::Float(_)) => Ok(true),
             Some(Token::Op(op)) => Ok(["[", "{"].contains(op)),
             Some(_) | None => Ok(false),
