@@ -217,7 +217,7 @@ pub(crate) fn home(host: &Host, runas: Option<&str>) -> Option<String> {
     let own = || {
         let uid = nix::unistd::getuid().as_raw();
         let user = accounts.users.iter().find(|user| user.uid == uid);
-        std::env::var("HOME").ok().or_else(|| user.map(|user| user.home.clone()))
+        host.variables().get("HOME").or_else(|| user.map(|user| user.home.clone()))
     };
     let home = match runas {
         Some(user) => accounts.user(user).map(|user| user.home),
