@@ -1,7 +1,7 @@
 //! Tags that a comma follows without a space: the parser gives up on them, and with it the program.
 //!
-//! The comma of what may be such a tag is hidden behind a sign that the text does not have. Where it
-//! was a tag, that is a fault; in a text, whose sign it is otherwise, the comma comes back.
+//! The comma of what may be such a tag is hidden behind a sign that the text does not have. Where
+//! it was a tag, that is a fault; in a text, whose sign it is otherwise, the comma comes back.
 
 use std::borrow::Cow;
 

@@ -15,8 +15,8 @@ const DEPTH_MAX: usize = 100;
 /// Nodes that are written at most.
 const NODES_MAX: usize = 500_000;
 
-/// A value as YAML's items: the keys of a plain dict in order as PyYAML sorts them, and values that stand in several
-/// places as anchors.
+/// A value as YAML's items: the keys of a plain dict in order as PyYAML sorts them, and values that
+/// stand in several places as anchors.
 pub(in crate::render) fn item(value: &Value, sort: bool) -> Result<Item, Error> {
     let mut seen = Seen { sort, ..Seen::default() };
     seen.count(value, 0)?;
