@@ -27,7 +27,7 @@ impl Run<'_> {
         match &stmt.kind {
             StmtKind::Import { file, target, context } => {
                 let module = self.module(file, *context, frame)?;
-                frame.scope.set(target, Value::from_object(module));
+                frame.scope.import(target, Value::from_object(module));
             }
             StmtKind::From { file, names, context } => {
                 let line = stmt.line;
@@ -45,7 +45,7 @@ impl Run<'_> {
                             module.name
                         ))
                     });
-                    frame.scope.set(own, value);
+                    frame.scope.import(own, value);
                 }
             }
             StmtKind::Data { file, target, context, filter } => {
@@ -75,7 +75,7 @@ impl Run<'_> {
         let scope = Scope::new(context.then_some(&frame.scope));
         let globals = if context { Arc::clone(&frame.globals) } else { Arc::clone(&self.globals) };
         let text = self.apart(&template, &scope, &globals)?;
-        Ok(Module { vars: scope.own(), text, name })
+        Ok(Module { vars: scope.exports(), text, name })
     }
 
     /// Runs a template in a scope of its own.
