@@ -22,8 +22,6 @@ pub(crate) use ending::Ending;
 
 /// The stack of the thread that renders and applies: templates may nest.
 const STACK_BYTES: usize = 8 << 20;
-/// What Salt shows in place of a pillar's values.
-const MASK: &str = "**********";
 
 /// Does what the command line says, prints what came of it, and tells how it ended.
 pub(crate) fn run(root: &Root, states: &States) -> anyhow::Result<Ending> {
@@ -47,7 +45,8 @@ fn answer(root: &Root, states: &States) -> anyhow::Result<Answer> {
     let (pillar, errors) = world.pillar();
     if states.verb == Verb::Pillar {
         let pillar = muster_states::shown(pillar);
-        let shown = if states.unmask { pillar } else { masked(&pillar) };
+        let open = states.unmask || world.shows_pillar();
+        let shown = if open { pillar } else { muster_states::hidden(&pillar) };
         return Ok(if errors.is_empty() {
             Answer::Data(shown)
         } else {
@@ -63,15 +62,6 @@ fn answer(root: &Root, states: &States) -> anyhow::Result<Answer> {
         Verb::Single { function, args } => single(root, &world, states, &pillar, function, args)?,
         Verb::Apply(names) => apply(root, &world, states, &pillar, names)?,
     })
-}
-
-/// The same keys, with a mask for each value.
-fn masked(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), masked(value))).collect(),
-        Value::Array(items) => items.iter().map(masked).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Value::from(MASK),
-    }
 }
 
 fn selection(names: &[String]) -> Selection {
@@ -182,15 +172,4 @@ fn execute(
 /// What a person reads beside the results; nobody is left to tell when that cannot be written.
 fn eprint(text: &str) {
     drop(std::io::stderr().write_all(text.as_bytes()));
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pillar_is_shown_by_its_keys() {
-        let shown = masked(&json!({"a": {"b": [1, {"c": "x"}]}, "d": null}));
-        assert_eq!(shown, json!({"a": {"b": [MASK, {"c": MASK}]}, "d": MASK}));
-    }
 }

@@ -116,6 +116,11 @@ impl World {
         muster_states::single(&self.request(pillar, &Selection::Highstate), function, args)
     }
 
+    /// Whether the options say that a pillar is shown with its values.
+    pub(super) fn shows_pillar(&self) -> bool {
+        self.opts.get("pillar_mask_output") == Some(&Value::Bool(false))
+    }
+
     /// Whether an option of Salt's is on.
     pub(super) fn flag(&self, option: &str) -> bool {
         self.opts.flag(option)

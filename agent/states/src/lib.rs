@@ -58,6 +58,7 @@ pub use lint::{Lint, lint};
 pub use opts::Opts;
 pub use report::{Name, Report, StateReturn, Summary};
 pub use run::{Options, run};
+pub use secret::hidden;
 pub use tree::{BASE, Tree, TreeError};
 pub use yaml::emit::write_yaml;
 pub use yaml::typed::{read_yaml_as, read_yaml_or_default};

@@ -16,6 +16,7 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use crate::facts::Facts;
+use crate::function::args::truth;
 use crate::opts::Opts;
 use crate::outcome::Outcome;
 use crate::report::Name;
@@ -28,6 +29,17 @@ pub(crate) use choice::check;
 
 /// What is shown in place of a secret, as in Salt.
 pub(crate) const MASK: &str = "**********";
+
+/// What Salt shows of a value that nobody shall see: its shape, and what is empty, 0 or false.
+pub fn hidden(value: &Value) -> Value {
+    match value {
+        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), hidden(value))).collect(),
+        Value::Array(items) => items.iter().map(hidden).collect(),
+        Value::Null => Value::Null,
+        Value::Bool(_) | Value::Number(_) | Value::String(_) if !truth(value) => value.clone(),
+        Value::Bool(_) | Value::Number(_) | Value::String(_) => Value::from(MASK),
+    }
+}
 
 /// Below this length a secret counts only where it is a whole word.
 const WORD_BELOW: usize = 8;
@@ -245,6 +257,15 @@ mod tests {
     fn check(pillar: Value, text: &str, expected: &str) {
         let secrets = of(&pillar);
         assert_eq!(secrets.masked(text).as_deref().unwrap_or(text), expected, "{pillar}");
+    }
+
+    #[test]
+    fn a_hidden_value_keeps_its_shape_and_what_is_empty() {
+        let shown =
+            hidden(&json!({"a": [0, 1, false, true, "", "x", null, 0.5], "b": {}, "c": []}));
+        let mask = MASK;
+        let left = json!([0, mask, false, mask, "", mask, null, mask]);
+        assert_eq!(shown, json!({"a": left, "b": {}, "c": []}));
     }
 
     #[test]

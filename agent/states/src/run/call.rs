@@ -19,7 +19,7 @@ use crate::host::command::Cancel;
 use crate::host::{Host, umask};
 use crate::outcome::Outcome;
 use crate::report::{Name, StateReturn};
-use crate::secret::Secrets;
+use crate::secret::{Secrets, hidden};
 use crate::session::Session;
 
 /// What every call of a state needs, on whatever thread.
@@ -298,17 +298,6 @@ impl StateReturn {
             parallel: false,
             event: event(low),
         }
-    }
-}
-
-/// What `no_log` leaves of a value: its shape, and what is no text.
-fn hidden(value: &Value) -> Value {
-    match value {
-        Value::String(text) if text.is_empty() => value.clone(),
-        Value::String(_) => Value::from(crate::secret::MASK),
-        Value::Array(items) => items.iter().map(hidden).collect(),
-        Value::Object(map) => map.iter().map(|(key, value)| (key.clone(), hidden(value))).collect(),
-        Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
 

@@ -6,9 +6,9 @@ use std::process::Command;
 
 use muster_states::{
     Error, Facts, Host, Kind, Options, Opts, Report, Request, Selection, Tree, compile_request,
-    facts, pillar, run, show_high, show_low, show_top,
+    facts, hidden, pillar, run, show_high, show_low, show_top,
 };
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::{compare, scratch};
 
@@ -251,16 +251,6 @@ impl Case {
 fn pillar_items(pillar: Result<Value, Vec<Error>>, expected: &Value) -> Vec<String> {
     match pillar {
         Err(errors) => compare::pillar_errors(&errors, &Opts::default(), expected),
-        Ok(pillar) => compare::shown(&masked(&pillar), &expected["ret"]),
-    }
-}
-
-/// Salt shows a pillar's keys only.
-fn masked(value: &Value) -> Value {
-    match value {
-        Value::Object(map) => {
-            Value::Object(map.iter().map(|(k, v)| (k.clone(), masked(v))).collect::<Map<_, _>>())
-        }
-        _ => json!("**********"),
+        Ok(pillar) => compare::shown(&hidden(&pillar), &expected["ret"]),
     }
 }
