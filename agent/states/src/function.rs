@@ -21,7 +21,7 @@ mod pkgrepo;
 mod service;
 mod ssh_auth;
 mod ssh_known_hosts;
-mod sysctl;
+pub(crate) mod sysctl;
 mod test;
 mod user;
 

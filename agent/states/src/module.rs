@@ -25,6 +25,7 @@ mod pkg;
 mod random;
 #[cfg(test)]
 mod recorded;
+mod release;
 mod saltutil;
 mod serial;
 mod service;
@@ -90,6 +91,7 @@ static TABLES: &[&[Function]] = &[
     environ::ALL,
     test::ALL,
     saltutil::ALL,
+    release::ALL,
 ];
 
 /// The function of this name.

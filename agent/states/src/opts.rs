@@ -1,7 +1,9 @@
 //! Salt's minion options: what templates read as `opts`, and what the compiler minds.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 
 use crate::error::{Error, Kind};
 
@@ -96,68 +98,21 @@ impl Opts {
 
     /// What templates see: Salt's defaults under what is set (`grains` and `pillar` come on top).
     pub(crate) fn for_templates(&self, id: &str) -> Value {
-        let mut all = defaults();
+        let mut all = DEFAULTS.clone();
         all.insert("id".to_owned(), Value::from(id));
         all.extend(self.0.clone());
         Value::Object(all)
     }
 }
 
-/// Defaults of a masterless minion that trees read, Salt's own paths among them: texts.
-const TEXTS: [(&str, &str); 18] = [
-    ("__role", "minion"),
-    ("file_client", "local"),
-    ("master", "salt"),
-    ("user", "root"),
-    ("root_dir", "/"),
-    ("conf_file", "/etc/salt/minion"),
-    ("pki_dir", "/etc/salt/pki/minion"),
-    ("cachedir", "/var/cache/salt/minion"),
-    ("extension_modules", "/var/cache/salt/minion/extmods"),
-    ("log_file", "/var/log/salt/minion"),
-    ("log_level", "warning"),
-    ("hash_type", "sha256"),
-    ("renderer", "jinja|yaml"),
-    ("state_top", "salt://top.sls"),
-    ("top_file_merging_strategy", "merge"),
-    ("default_top", "base"),
-    ("state_output", "full"),
-    ("pillar_source_merging_strategy", "smart"),
-];
-
-/// Options that are false by default.
-const FALSE: [&str; 6] =
-    ["test", "failhard", "state_aggregate", "state_events", "pillar_opts", "pillar_merge_lists"];
-
-fn defaults() -> Map<String, Value> {
-    let mut all = Map::new();
-    for (name, text) in TEXTS {
-        all.insert(name.to_owned(), Value::from(text));
-    }
-    for name in FALSE {
-        all.insert(name.to_owned(), Value::from(false));
-    }
-    for name in ["saltenv", "pillarenv", "state_top_saltenv", "ipv6"] {
-        all.insert(name.to_owned(), Value::Null);
-    }
-    for name in ["local", "state_verbose", "state_auto_order"] {
-        all.insert(name.to_owned(), Value::from(true));
-    }
-    for name in ["nodegroups", "schedule", "beacons", "providers"] {
-        all.insert(name.to_owned(), json!({}));
-    }
-    all.insert("env_order".to_owned(), json!([]));
-    all.insert("file_roots".to_owned(), json!({"base": ["/srv/salt"]}));
-    all.insert("pillar_roots".to_owned(), json!({"base": ["/srv/pillar"]}));
-    all.insert("fileserver_backend".to_owned(), json!(["roots"]));
-    all.insert("master_port".to_owned(), Value::from(4506));
-    all.insert("mine_interval".to_owned(), Value::from(60));
-    all
-}
+/// What a masterless minion has where nobody says otherwise, Salt's own paths among them.
+static DEFAULTS: LazyLock<Map<String, Value>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("opts/defaults.json")).unwrap_or_default());
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn templates_see_defaults_under_what_is_set() {
@@ -165,7 +120,8 @@ mod tests {
         let seen = opts.for_templates("w1");
         assert_eq!((&seen["test"], &seen["own"]), (&json!(true), &json!(1)));
         assert_eq!(seen["id"], "w1");
-        assert_eq!(seen["hash_type"], "sha256");
+        assert_eq!((&seen["hash_type"], &seen["__cli"]), (&json!("sha256"), &json!("salt-call")));
+        assert_eq!(seen["optimization_order"], json!([0, 1, 2]));
     }
 
     #[test]

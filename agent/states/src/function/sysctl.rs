@@ -4,6 +4,7 @@ use std::fs;
 use std::io;
 
 use super::{Context, Function, Plan, StateFunction};
+use crate::host::Host;
 use crate::host::files::{Access, make_folders, replace_keeping};
 use crate::outcome::{Changes, Outcome, change};
 
@@ -48,10 +49,13 @@ fn value(ctx: &Context<'_>) -> String {
 
 /// The file of the parameters that are kept: systemd reads its folder last.
 fn config(ctx: &Context<'_>) -> String {
-    ctx.text("config").unwrap_or_else(|| {
-        let systemd = ctx.host.stat("/run/systemd/system").is_some_and(|meta| meta.is_dir());
-        if systemd { "/etc/sysctl.d/99-salt.conf" } else { "/etc/sysctl.conf" }.to_owned()
-    })
+    ctx.text("config").unwrap_or_else(|| default_config(ctx.host).to_owned())
+}
+
+/// Where parameters are kept if nobody says otherwise.
+pub(crate) fn default_config(host: &Host) -> &'static str {
+    let systemd = host.stat("/run/systemd/system").is_some_and(|meta| meta.is_dir());
+    if systemd { "/etc/sysctl.d/99-salt.conf" } else { "/etc/sysctl.conf" }
 }
 
 fn dry(ctx: &Context<'_>) -> Plan<()> {

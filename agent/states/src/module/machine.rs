@@ -46,6 +46,9 @@ pub(super) const ALL: &[Function] = &[
         };
         Ok(Value::from(found.map_or_else(missing, |text| text.trim_end().to_owned())))
     }),
+    reads("sysctl.default_config", "", |call| {
+        Ok(Value::from(crate::function::sysctl::default_config(&call.scope.host)))
+    }),
     reads("alternatives.show_current", "name", |call| {
         let target = current(call);
         Ok(target.map_or_else(|| Value::from(false), Value::from))

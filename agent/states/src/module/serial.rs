@@ -8,14 +8,14 @@ use super::Call;
 use crate::data::{python_json, sorted};
 use crate::render::python::{from_json, to_json};
 use crate::render::yaml_value;
-use crate::yaml::emit;
+use crate::yaml::emit::{self, Style};
 
 pub(super) fn serialize(call: &Call<'_>) -> Result<Value, Error> {
     let json = to_json(&call.must("obj"));
     let option = |name: &str| call.others().find(|(key, _)| *key == name).map(|(_, v)| v.clone());
     let known: &[&str] = match call.text("serializer").as_str() {
         "json" => &["indent", "sort_keys"],
-        "yaml" => &["default_flow_style", "sort_keys"],
+        "yaml" => &["default_flow_style", "sort_keys", "allow_unicode", "width"],
         other => return Err(unknown(call, other)),
     };
     if let Some((name, _)) = call.others().find(|(name, _)| !known.contains(name)) {
@@ -30,13 +30,13 @@ pub(super) fn serialize(call: &Call<'_>) -> Result<Value, Error> {
     }
     let json =
         if option("sort_keys").is_none_or(|sort| sort.is_true()) { sorted(&json) } else { json };
-    let out = match option("default_flow_style").filter(|style| !style.is_none()) {
-        Some(flow) if flow.is_true() => emit::flow(&json),
-        Some(_) => emit::block(&json),
-        None => emit::mixed(&json),
-    };
-    let out = out.strip_suffix("\n...\n").or_else(|| out.strip_suffix('\n')).unwrap_or(&out);
-    Ok(Value::from(out))
+    let flow = option("default_flow_style").filter(|style| !style.is_none());
+    let mut style = Style::of(flow.map(|style| style.is_true()));
+    style.ascii = !option("allow_unicode").is_some_and(|allow| allow.is_true());
+    if let Some(width) = option("width").and_then(|width| width.as_usize()) {
+        style.width = width;
+    }
+    Ok(Value::from(emit::styled(&json, style)))
 }
 
 pub(super) fn deserialize(call: &Call<'_>) -> Result<Value, Error> {
@@ -70,7 +70,7 @@ mod tests {
             "a": {"x": 1, "y": [1, 2]}, "b": {}, "c": [{"k": 1}, {"l": [3]}], "d": "t", "e": [[1]],
         });
         let expected = "a:\n  x: 1\n  y: [1, 2]\nb: {}\nc:\n- {k: 1}\n- l: [3]\nd: t\ne:\n- [1]";
-        assert_eq!(emit::mixed(&value), expected);
-        assert_eq!(emit::mixed(&serde_json::json!({"a": 1})), "{a: 1}");
+        assert_eq!(emit::styled(&value, Style::of(None)), expected);
+        assert_eq!(emit::styled(&serde_json::json!({"a": 1}), Style::of(None)), "{a: 1}");
     }
 }

@@ -100,7 +100,10 @@ fn rendered(call: &Call<'_>, name: &str, source: &str, vars: Vars) -> Result<Str
 }
 
 fn template(call: &Call<'_>, source: &str) -> Result<Value, Error> {
-    let text = rendered(call, call.name(), source, Vars::new())?;
+    // Salt writes it into a file of its own, which has no SLS.
+    let mut vars = render::file_vars("__salt.tmp");
+    vars.insert("sls".to_owned(), Value::from(""));
+    let text = rendered(call, call.name(), source, vars)?;
     crate::render::yaml_value(text.trim())
 }
 

@@ -9,7 +9,7 @@ use crate::data::key;
 use scalar::Shape;
 pub(crate) use scalar::{ascii_quoted, double_quoted, single_quoted};
 
-/// Columns after which a line is folded at the next space.
+/// PyYAML's width of a line.
 const WIDTH: usize = 80;
 /// Characters that a key may have to stand before `:` on its line.
 const KEY_MAX: usize = 128;
@@ -35,13 +35,17 @@ pub(crate) struct Style {
     pub(crate) flow: Option<bool>,
     /// Whether lists stand two columns further in than their key.
     pub(crate) indent_lists: bool,
+    /// Whether what is not ASCII is escaped.
+    pub(crate) ascii: bool,
+    /// Columns after which a line is folded at the next space.
+    pub(crate) width: usize,
 }
 
-/// Block style, but on one line what holds scalars only; without a line break at the end.
-pub(crate) fn mixed(value: &Value) -> String {
-    let text = dump(&of_json(value), Style { flow: None, indent_lists: false });
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    text.strip_suffix("\n...").unwrap_or(text).to_owned()
+impl Style {
+    /// As Salt's trees are written, on one line or not.
+    pub(crate) fn of(flow: Option<bool>) -> Style {
+        Style { flow, indent_lists: false, ascii: false, width: WIDTH }
+    }
 }
 
 /// Writes a value as YAML in block style, as Salt's trees are written.
@@ -49,16 +53,16 @@ pub fn write_yaml(value: &Value) -> String {
     block(value)
 }
 
-/// One line: `{a: 1, b: [x, y]}`.
-pub(crate) fn flow(value: &Value) -> String {
-    let text = dump(&of_json(value), Style { flow: Some(true), indent_lists: false });
-    let text = text.strip_suffix('\n').unwrap_or(&text);
-    text.strip_suffix("\n...").unwrap_or(text).to_owned()
-}
-
 /// Block style, two spaces a level, lists at their key's column; ends in a line break.
 pub(crate) fn block(value: &Value) -> String {
-    dump(&of_json(value), Style { flow: Some(false), indent_lists: false })
+    dump(&of_json(value), Style::of(Some(false)))
+}
+
+/// A value in a style, as `yaml.dump` writes it: without a line break at the end.
+pub(crate) fn styled(value: &Value, style: Style) -> String {
+    let text = dump(&of_json(value), style);
+    let bare = text.strip_suffix("\n...\n").or_else(|| text.strip_suffix('\n'));
+    bare.unwrap_or(&text).to_owned()
 }
 
 fn of_json(value: &Value) -> Item {
@@ -248,7 +252,7 @@ impl Writer {
             if at > 0 {
                 self.indicator(",", false, false, false);
             }
-            if self.column > WIDTH {
+            if self.column > self.style.width {
                 self.write_indent();
             }
             self.node(item, Place::Item);
@@ -266,7 +270,7 @@ impl Writer {
             if at > 0 {
                 self.indicator(",", false, false, false);
             }
-            if self.column > WIDTH {
+            if self.column > self.style.width {
                 self.write_indent();
             }
             if is_simple(key) {
@@ -275,7 +279,7 @@ impl Writer {
             } else {
                 self.indicator("?", true, false, false);
                 self.node(key, Place::Key);
-                if self.column > WIDTH {
+                if self.column > self.style.width {
                     self.write_indent();
                 }
                 self.indicator(":", true, false, false);
@@ -319,7 +323,7 @@ impl Writer {
 
     fn text(&mut self, text: &str, place: Place) {
         let key = place == Place::SimpleKey;
-        let shape = Shape::of(text);
+        let shape = Shape::of(text, self.style.ascii);
         let allowed = if self.flow_level > 0 { shape.flow_plain } else { shape.block_plain };
         let empty = text.is_empty() && (self.flow_level > 0 || key);
         let plain = allowed && !empty && !(key && shape.multiline) && scalar::reads_as_text(text);
@@ -339,7 +343,7 @@ impl Writer {
         let mut spaces = false;
         let mut chars = text.chars().peekable();
         while let Some(c) = chars.next() {
-            let fold = c == ' ' && breaks && !spaces && self.column > WIDTH;
+            let fold = c == ' ' && breaks && !spaces && self.column > self.style.width;
             if fold && chars.peek() != Some(&' ') {
                 self.write_indent();
             } else {
@@ -363,7 +367,7 @@ impl Writer {
             let next_space = chars.peek().is_some_and(|(_, next)| *next == ' ');
             if c == ' ' {
                 let inside = at > 0 && at + 1 < count && !next_space;
-                if breaks && !spaces && self.column > WIDTH && inside {
+                if breaks && !spaces && self.column > self.style.width && inside {
                     self.write_indent();
                 } else {
                     self.put(c);
@@ -410,13 +414,13 @@ impl Writer {
         let count = text.chars().count();
         let mut chars = text.chars().enumerate().peekable();
         while let Some((at, c)) = chars.next() {
-            if let Some(escape) = scalar::escape(c) {
+            if let Some(escape) = scalar::escape(c, self.style.ascii) {
                 escape.chars().for_each(|c| self.put(c));
                 spaces = false;
                 continue;
             }
             let inside = at > 0 && at + 1 < count;
-            if c == ' ' && breaks && !spaces && self.column > WIDTH && inside {
+            if c == ' ' && breaks && !spaces && self.column > self.style.width && inside {
                 self.write_indent();
                 if chars.peek().is_some_and(|(_, next)| *next == ' ') {
                     self.put('\\');
@@ -436,7 +440,7 @@ impl Writer {
 fn is_simple(key: &Item) -> bool {
     match key {
         Item::Plain(text) => text.len() <= KEY_MAX,
-        Item::Text(text) => text.len() <= KEY_MAX && !Shape::of(text).multiline,
+        Item::Text(text) => text.len() <= KEY_MAX && !Shape::of(text, false).multiline,
         Item::Seq(items) => items.is_empty(),
         Item::Map(pairs) => pairs.is_empty(),
         Item::Anchor(_, inner) => is_simple(inner),
@@ -452,7 +456,10 @@ mod tests {
     #[test]
     fn flow_and_block_look_like_pyyaml() {
         let users = json!({"amy": {"uid": 1}, "zed": {"l": [1, "two"]}, "e": {}, "n": null});
-        assert_eq!(flow(&users), "{amy: {uid: 1}, zed: {l: [1, two]}, e: {}, n: null}");
+        assert_eq!(
+            styled(&users, Style::of(Some(true))),
+            "{amy: {uid: 1}, zed: {l: [1, two]}, e: {}, n: null}"
+        );
         assert_eq!(block(&users), "amy:\n  uid: 1\nzed:\n  l:\n  - 1\n  - two\ne: {}\nn: null\n");
         assert_eq!(block(&json!([{"a": 1, "b": [2]}, [3]])), "- a: 1\n  b:\n  - 2\n- - 3\n");
     }

@@ -79,7 +79,7 @@ pub(super) fn runtime(reason: impl Into<String>) -> Error {
 }
 
 fn yaml(value: &Value, flow: bool) -> Result<Value, Error> {
-    let style = Style { flow: Some(flow), indent_lists: false };
+    let style = Style::of(Some(flow));
     let out = emit::dump(&dump::item(value, true)?, style);
     let out = out.trim();
     Ok(Value::from(out.strip_suffix("\n...").unwrap_or(out)))

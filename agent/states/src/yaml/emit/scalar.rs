@@ -21,7 +21,8 @@ fn is_printable(c: char) -> bool {
 }
 
 impl Shape {
-    pub(super) fn of(text: &str) -> Shape {
+    /// What a text allows where all must be printable, and ASCII if only that is.
+    pub(super) fn of(text: &str, ascii: bool) -> Shape {
         let (mut flow, mut block) = (false, false);
         if text.starts_with("---") || text.starts_with("...") {
             (flow, block) = (true, true);
@@ -54,7 +55,7 @@ impl Shape {
                 _ => {}
             }
             breaks |= is_break(c);
-            special |= !is_printable(c) && !is_break(c);
+            special |= (!is_printable(c) && !is_break(c)) || (ascii && !c.is_ascii());
             break_space |= c == ' ' && before.is_some_and(is_break);
             space_break |= is_break(c) && before == Some(' ');
             before = Some(c);
@@ -133,7 +134,7 @@ fn is_time(text: &str) -> bool {
 }
 
 /// What stands for a character in double quotes, if it cannot stand for itself.
-pub(super) fn escape(c: char) -> Option<String> {
+pub(super) fn escape(c: char, ascii: bool) -> Option<String> {
     let simple = match c {
         '\0' => "\\0",
         '\u{7}' => "\\a",
@@ -147,10 +148,10 @@ pub(super) fn escape(c: char) -> Option<String> {
         '"' => "\\\"",
         '\\' => "\\\\",
         '\u{85}' => "\\N",
-        '\u{a0}' => "\\_",
+        '\u{a0}' if ascii => "\\_",
         '\u{2028}' => "\\L",
         '\u{2029}' => "\\P",
-        c if is_printable(c) => return None,
+        c if is_printable(c) && (c.is_ascii() || !ascii) => return None,
         c => {
             let code = u32::from(c);
             return Some(match code {
@@ -160,8 +161,7 @@ pub(super) fn escape(c: char) -> Option<String> {
             });
         }
     };
-    // libyaml writes a no-break space as it is, as it can be printed.
-    if c == '\u{a0}' { None } else { Some(simple.to_owned()) }
+    Some(simple.to_owned())
 }
 
 /// In single quotes, as Salt's `yaml_squote` has it: line breaks double.
@@ -183,7 +183,7 @@ pub(crate) fn single_quoted(string: &str) -> String {
 pub(crate) fn ascii_quoted(string: &str) -> String {
     let mut out = String::from("\"");
     for c in string.chars() {
-        match escape(c) {
+        match escape(c, false) {
             Some(escape) => out.push_str(&escape),
             None if c.is_ascii() => out.push(c),
             None if u32::from(c) <= 0xff => out.push_str(&format!("\\x{:02X}", u32::from(c))),
@@ -197,7 +197,7 @@ pub(crate) fn ascii_quoted(string: &str) -> String {
 pub(crate) fn double_quoted(string: &str) -> String {
     let mut out = String::from("\"");
     for c in string.chars() {
-        match escape(c) {
+        match escape(c, false) {
             Some(escape) => out.push_str(&escape),
             None => out.push(c),
         }

@@ -8,6 +8,7 @@ use crate::data::{key, sorted};
 use crate::function::Lint;
 use crate::function::args::{text, truth};
 use crate::yaml;
+use crate::yaml::emit::{self, Style};
 
 /// A format that this engine writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -109,13 +110,9 @@ impl Format {
 
 fn yaml_text(data: &Value, options: &Options) -> String {
     let data = if options.flag("sort_keys", true) { sorted(data) } else { data.clone() };
-    let text = if options.flag("default_flow_style", false) {
-        yaml::emit::flow(&data)
-    } else {
-        yaml::emit::block(&data)
-    };
-    let bare = text.strip_suffix("\n...\n").or_else(|| text.strip_suffix('\n'));
-    bare.map(str::to_owned).unwrap_or(text)
+    let mut style = Style::of(Some(options.flag("default_flow_style", false)));
+    style.ascii = !options.unicode;
+    emit::styled(&data, style)
 }
 
 /// Formats and options that this engine does not have.
