@@ -124,8 +124,7 @@ fn lint(chunk: &Chunk) -> Vec<Lint> {
     };
     let mut out = Vec::new();
     for name in names {
-        let (module, fun) = name.split_once('.').unwrap_or((name, ""));
-        if module::find(name).is_none() && module::is_module(module) && !fun.is_empty() {
+        if module::find(name).is_none() && module::may_be_function(name) {
             out.push(("name", module::unsupported(name)));
         }
     }

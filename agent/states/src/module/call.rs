@@ -54,6 +54,11 @@ impl Signature {
 #[error("a salt function failed")]
 struct Problem;
 
+/// A fault that Salt itself raises.
+pub(super) fn problem(reason: impl Into<String>) -> Error {
+    fault(reason.into()).with_source(Problem)
+}
+
 /// Whether Salt itself raises an error, not Python.
 pub(crate) fn is_salts(error: &Error) -> bool {
     std::error::Error::source(error).is_some_and(|cause| cause.is::<Problem>())
@@ -198,7 +203,7 @@ impl<'a> Call<'a> {
     /// A fault of this call, in Salt's words.
     #[allow(clippy::unused_self, reason = "every fault is of a call")]
     pub(super) fn fail(&self, reason: impl Into<String>) -> Error {
-        fault(reason.into()).with_source(Problem)
+        problem(reason)
     }
 
     /// A fault that Salt leaves to Python, and tells in Python's words.

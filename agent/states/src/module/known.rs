@@ -3,6 +3,9 @@
 //! Salt fails a function that no module has when it comes to it; one that Salt has and this engine
 //! lacks is refused before anything runs.
 
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
 /// Names of Salt's modules, in order.
 static MODULES: &[&str] = &[
     "acl",
@@ -154,6 +157,41 @@ pub(crate) fn is_module(name: &str) -> bool {
     MODULES.binary_search(&name).is_ok()
 }
 
+/// What Salt 3008.5 has on a plain Linux, by module; modules that need a program more are left out.
+static FUNCTIONS: LazyLock<HashMap<&str, Vec<&str>>> = LazyLock::new(|| {
+    let mut all: HashMap<&str, Vec<&str>> = HashMap::new();
+    let mut module = "";
+    for word in include_str!("names.txt").split_whitespace() {
+        match word.strip_suffix(':') {
+            Some(name) => module = name,
+            None => all.entry(module).or_default().push(word),
+        }
+    }
+    all
+});
+
+/// Whether Salt has a function of this name wherever it runs.
+pub(crate) fn is_function(name: &str) -> bool {
+    let Some((module, fun)) = name.split_once('.') else { return false };
+    FUNCTIONS.get(module).is_some_and(|functions| functions.contains(&fun))
+}
+
+/// Whether Salt has a function of this name, or may have it where some program is.
+pub(crate) fn may_be_function(name: &str) -> bool {
+    let Some((module, fun)) = name.split_once('.') else { return false };
+    let known = FUNCTIONS.get(module).map(|functions| functions.contains(&fun));
+    !fun.is_empty() && known.unwrap_or_else(|| is_module(module))
+}
+
+/// All functions that Salt has wherever it runs.
+pub(crate) fn functions() -> impl Iterator<Item = String> {
+    let names = |(module, functions): (&&'static str, &'static Vec<&str>)| {
+        let module = *module;
+        functions.iter().map(move |fun| format!("{module}.{fun}"))
+    };
+    FUNCTIONS.iter().flat_map(names)
+}
+
 /// What to do about a function that is not here.
 pub(crate) fn advice(name: &str) -> String {
     let module = name.split('.').next().unwrap_or(name);
@@ -184,5 +222,13 @@ mod tests {
     fn the_names_are_in_order() {
         assert!(MODULES.is_sorted());
         assert!(is_module("cmd") && is_module("file") && !is_module("docker"));
+    }
+
+    #[test]
+    fn functions_are_those_of_salts_modules() {
+        assert!(FUNCTIONS.keys().all(|module| is_module(module)));
+        assert!(is_function("pkg.install") && !is_function("pkg.nope") && !is_function("mysql.x"));
+        assert!(may_be_function("mysql.user_create") && !may_be_function("file.nope"));
+        assert!(functions().any(|name| name == "postgres.user_create"));
     }
 }

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Value, from_args};
 use minijinja::{Error, State};
 
+use super::call::problem;
+use super::known::is_function;
 use super::{Function, Site, TABLES, find};
 use crate::render::Scope;
 use crate::render::python::{fault, list};
@@ -28,8 +30,13 @@ impl Loader {
             // Calling what is undefined tells no name: it is kept for the error's text.
             self.scope.note_missing(name);
         }
-        let function = found?;
-        Some(Value::from_object(Callable { scope: Arc::clone(&self.scope), function }))
+        match found {
+            Some(function) => {
+                Some(Value::from_object(Callable { scope: Arc::clone(&self.scope), function }))
+            }
+            // A template may look whether Salt has it, and then call it or not.
+            None => is_function(name).then(|| Value::from_object(Lacking(name.to_owned()))),
+        }
     }
 }
 
@@ -126,5 +133,19 @@ impl Object for Callable {
         let site = Site { scope: &self.scope, env: state.env(), may_act: false };
         let named = named.collect();
         self.function.call(site, args.to_vec(), named).map(|returned| returned.value)
+    }
+}
+
+/// A function that Salt has and this engine lacks: it is there until it is called.
+#[derive(Debug)]
+struct Lacking(String);
+
+impl Object for Lacking {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+
+    fn call(self: &Arc<Self>, _: &mut State<'_, '_>, _: &[Value]) -> Result<Value, Error> {
+        Err(problem(unsupported(&self.0)))
     }
 }

@@ -101,9 +101,7 @@ fn rendered(call: &Call<'_>, name: &str, source: &str, vars: Vars) -> Result<Str
 
 fn template(call: &Call<'_>, source: &str) -> Result<Value, Error> {
     // Salt writes it into a file of its own, which has no SLS.
-    let mut vars = render::file_vars("__salt.tmp");
-    vars.insert("sls".to_owned(), Value::from(""));
-    let text = rendered(call, call.name(), source, vars)?;
+    let text = rendered(call, call.name(), source, render::sls_vars("", "__salt.tmp"))?;
     crate::render::yaml_value(text.trim())
 }
 
@@ -130,8 +128,8 @@ fn renderer(call: &Call<'_>) -> Result<Value, Error> {
         }
         Some(_) | None => source,
     };
-    let mut vars = render::file_vars(&name);
-    vars.insert("sls".to_owned(), Value::from(""));
+    // Without an SLS, Salt knows no folder of the file.
+    let mut vars = render::sls_vars("", name.rsplit('/').next().unwrap_or_default());
     for (key, value) in call.others().filter(|(key, _)| *key != "context" && *key != "saltenv") {
         vars.insert(key.to_owned(), value.clone());
     }

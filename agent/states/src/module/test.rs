@@ -3,6 +3,7 @@
 use minijinja::Error;
 use minijinja::value::{Tuple, Value};
 
+use super::known::functions;
 use super::{Call, Function, TABLES, find, reads};
 use crate::render::python::{dict, items, list, pairs, repr, text};
 use crate::render::type_name;
@@ -57,15 +58,19 @@ pub(super) const ALL: &[Function] = &[
             let module = name.split('.').next().unwrap_or_default();
             wanted.is_empty() || wanted.iter().any(|own| own == module || glob(own, name))
         };
-        let mut names: Vec<&str> = TABLES.iter().copied().flatten().map(|f| f.name).collect();
+        let own = TABLES.iter().copied().flatten().map(|function| function.name.to_owned());
+        let mut names: Vec<String> = own.chain(functions()).collect();
         names.retain(|name| meant(name));
         names.sort_unstable();
+        names.dedup();
         Ok(list(names.into_iter().map(Value::from).collect()))
     }),
     reads("sys.list_modules", "*args", |call| {
         let wanted: Vec<String> = call.rest().iter().map(text).collect();
-        let all = TABLES.iter().copied().flatten().filter_map(|f| f.name.split('.').next());
-        let mut names: Vec<&str> = all.collect();
+        let own = TABLES.iter().copied().flatten().map(|function| function.name.to_owned());
+        let all = own.chain(functions());
+        let mut names: Vec<String> =
+            all.filter_map(|name| Some(name.split_once('.')?.0.to_owned())).collect();
         names.sort_unstable();
         names.dedup();
         names.retain(|name| wanted.is_empty() || wanted.iter().any(|own| glob(own, name)));
