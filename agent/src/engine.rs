@@ -108,7 +108,8 @@ impl Engine {
         let host = host(&self.root);
         let roots = input.tree.iter().map(|(env, root)| (env.as_str(), [root]));
         let tree = match Tree::from_roots(roots) {
-            Ok(tree) => tree,
+            // A manifest has files alone.
+            Ok(tree) => tree.files_only(),
             Err(error) => return Run::impossible(crate::chain(&error), input.test),
         };
         let facts = grains(&self.root, self.agent_id.as_ref());

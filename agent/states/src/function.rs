@@ -156,6 +156,9 @@ impl Function {
 }
 
 fn run<F: StateFunction>(ctx: &Context<'_>) -> Outcome {
+    if F::MODULE == "file" && ctx.name().is_empty() && file::NAMED.contains(&F::NAME) {
+        return Outcome::failed(format!("Must provide name to file.{}", F::NAME));
+    }
     match F::check(ctx) {
         Plan::Done(outcome) => {
             if !ahead::only_reads(F::MODULE, F::NAME) {

@@ -109,7 +109,8 @@ impl Host {
     pub(crate) fn followed(&self, path: &str) -> PathBuf {
         match &self.root {
             Some(root) => inside(root, &clean(path)),
-            None => fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path)),
+            // A link may lead to what is not there yet.
+            None => fs::canonicalize(path).unwrap_or_else(|_| inside(Path::new("/"), &clean(path))),
         }
     }
 

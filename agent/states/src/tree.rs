@@ -1,9 +1,9 @@
 //! A state tree: files by their path below the file roots (`salt://`), in environments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -36,7 +36,24 @@ pub enum TreeError {
     TooDeep(PathBuf),
 }
 
-type Files = BTreeMap<String, Entry>;
+/// One environment.
+#[derive(Debug, Clone, Default)]
+struct Files {
+    files: BTreeMap<String, Entry>,
+    /// All folders, empty ones too.
+    folders: BTreeSet<String>,
+    /// Links as they stand, by path; what they lead to is among the files and folders as well.
+    links: BTreeMap<String, String>,
+}
+
+impl Files {
+    fn of(files: BTreeMap<String, Entry>) -> Files {
+        let folders = files.keys().flat_map(|path| {
+            path.match_indices('/').map(|(at, _)| path[..at].to_owned()).collect::<Vec<_>>()
+        });
+        Files { folders: folders.collect(), files, links: BTreeMap::new() }
+    }
+}
 
 /// A state tree, cheap to clone, seen from one of its environments (`base` at first).
 ///
@@ -45,6 +62,8 @@ type Files = BTreeMap<String, Entry>;
 pub struct Tree {
     envs: Arc<IndexMap<String, Files>>,
     saltenv: Arc<str>,
+    /// It came as files alone: without links and empty folders.
+    files_only: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -101,7 +120,8 @@ impl Tree {
         C: Into<Vec<u8>>,
     {
         let entry = |(path, data): (P, C)| (path.into(), Entry::Memory(data.into()));
-        let env = |(env, files): (E, F)| (env.into(), files.into_iter().map(entry).collect());
+        let env =
+            |(env, files): (E, F)| (env.into(), Files::of(files.into_iter().map(entry).collect()));
         Tree::of(envs.into_iter().map(env).collect())
     }
 
@@ -109,7 +129,18 @@ impl Tree {
     fn of(mut envs: IndexMap<String, Files>) -> Tree {
         let base = envs.shift_remove(BASE).unwrap_or_default();
         envs.shift_insert(0, BASE.to_owned(), base);
-        Tree { envs: Arc::new(envs), saltenv: BASE.into() }
+        Tree { envs: Arc::new(envs), saltenv: BASE.into(), files_only: false }
+    }
+
+    /// The same tree, as one that lost its links and empty folders on its way here.
+    #[must_use]
+    pub fn files_only(self) -> Tree {
+        Tree { files_only: true, ..self }
+    }
+
+    /// Whether links and empty folders of the tree are known.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.files_only
     }
 
     /// The names of all environments, `base` first.
@@ -120,7 +151,7 @@ impl Tree {
     /// The same tree seen from another environment; `None` if there is no such one.
     pub fn env(&self, saltenv: &str) -> Option<Tree> {
         let (name, _) = self.envs.get_key_value(saltenv)?;
-        Some(Tree { envs: Arc::clone(&self.envs), saltenv: name.as_str().into() })
+        Some(Tree { saltenv: name.as_str().into(), ..self.clone() })
     }
 
     /// The environment that this view is of.
@@ -130,7 +161,7 @@ impl Tree {
 
     /// The paths of all files of this environment, sorted.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.files().into_iter().flat_map(|files| files.keys().map(String::as_str))
+        self.files().into_iter().flat_map(|files| files.files.keys().map(String::as_str))
     }
 
     fn files(&self) -> Option<&Files> {
@@ -143,7 +174,7 @@ impl Tree {
             Some(saltenv) => self.envs.get(saltenv),
             None => self.files(),
         };
-        files?.get(path)
+        files?.files.get(path)
     }
 
     /// Whether a file of this path exists.
@@ -170,6 +201,42 @@ impl Tree {
 
     /// The files below a folder, as paths relative to it.
     pub(crate) fn below<'a>(&'a self, folder: &str) -> impl Iterator<Item = &'a str> {
+        let (files, prefix) = self.under(folder);
+        let paths = files.into_iter().flat_map(|files| files.files.keys());
+        paths.filter_map(move |path| path.strip_prefix(prefix.as_str()))
+    }
+
+    /// The folders below a folder, empty ones too, as paths relative to it.
+    pub(crate) fn folders_below<'a>(&'a self, folder: &str) -> impl Iterator<Item = &'a str> {
+        let (files, prefix) = self.under(folder);
+        let paths = files.into_iter().flat_map(|files| &files.folders);
+        paths.filter_map(move |path| path.strip_prefix(prefix.as_str()))
+    }
+
+    /// The links below a folder, as paths relative to it, and what they say.
+    pub(crate) fn links_below<'a>(
+        &'a self,
+        folder: &str,
+    ) -> impl Iterator<Item = (&'a str, &'a str)> {
+        let (files, prefix) = self.under(folder);
+        let links = files.into_iter().flat_map(|files| &files.links);
+        links.filter_map(move |(path, target)| {
+            Some((path.strip_prefix(prefix.as_str())?, target.as_str()))
+        })
+    }
+
+    /// Whether a folder of this path exists.
+    pub(crate) fn has_folder(&self, path: &str) -> bool {
+        let (path, saltenv) = split(path);
+        let files = match saltenv {
+            Some(saltenv) => self.envs.get(saltenv),
+            None => self.files(),
+        };
+        files.is_some_and(|files| files.folders.contains(path))
+    }
+
+    /// The environment that an address means, and what the paths below the folder start with.
+    fn under(&self, folder: &str) -> (Option<&Files>, String) {
         let (folder, saltenv) = split(folder);
         let files = match saltenv {
             Some(saltenv) => self.envs.get(saltenv),
@@ -177,8 +244,7 @@ impl Tree {
         };
         let folder = folder.trim_matches('/');
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
-        let paths = files.into_iter().flat_map(|files| files.keys());
-        paths.filter_map(move |path| path.strip_prefix(prefix.as_str()))
+        (files, prefix)
     }
 }
 
@@ -203,18 +269,50 @@ fn walk(root: &Path, below: &str, depth: usize, files: &mut Files) -> Result<(),
         let entry = entry.map_err(read)?;
         let Ok(name) = entry.file_name().into_string() else { continue };
         let path = if below.is_empty() { name } else { format!("{below}/{name}") };
-        // A dangling link is no file; Salt's file server does not list it either.
-        let Ok(meta) = fs::metadata(root.join(&path)) else { continue };
+        let place = root.join(&path);
+        note_link(root, &place, &path, files);
+        // A dangling link is no file.
+        let Ok(meta) = fs::metadata(&place) else { continue };
         if meta.is_dir() {
+            files.folders.insert(path.clone());
             walk(root, &path, depth + 1, files)?;
         } else if meta.is_file() {
-            if files.len() >= FILES_MAX {
+            if files.files.len() >= FILES_MAX {
                 return Err(TreeError::TooLarge);
             }
-            files.entry(path.clone()).or_insert_with(|| Entry::Disk(root.join(&path)));
+            files.files.entry(path).or_insert_with(|| Entry::Disk(place));
         }
     }
     Ok(())
+}
+
+/// Notes a link; as in Salt, not one that leads out of the root.
+fn note_link(root: &Path, place: &Path, path: &str, files: &mut Files) {
+    let Ok(target) = fs::read_link(place) else { return };
+    let Some(text) = target.to_str() else { return };
+    // A target that goes up starts from the link itself: so Salt counts.
+    let from = if text.starts_with("..") { place } else { place.parent().unwrap_or(root) };
+    let leads = lexical(&from.join(&target));
+    let leads = fs::canonicalize(&leads).unwrap_or(leads);
+    let real = fs::canonicalize(root).unwrap_or_else(|_| root.to_path_buf());
+    if leads.starts_with(&real) || leads.starts_with(root) {
+        files.links.entry(path.to_owned()).or_insert_with(|| text.to_owned());
+    }
+}
+
+/// A path without `.` and `..`, by its words alone.
+pub(crate) fn lexical(path: &Path) -> PathBuf {
+    let mut out = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                out.pop();
+            }
+            other => out.push(other),
+        }
+    }
+    out
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ mod absent;
 mod accumulated;
 mod append;
 mod blockreplace;
+mod cached;
 mod comment;
 mod copy;
 pub(super) mod diff;
@@ -16,12 +17,14 @@ mod line;
 mod managed;
 mod matcher;
 mod mknod;
+mod patch;
 pub(crate) mod patterns;
 mod perms;
 mod pruned;
 mod recurse;
 mod rename;
 mod replace;
+mod retention;
 mod serialize;
 pub(in crate::function) mod source;
 mod symlink;
@@ -35,6 +38,7 @@ use accumulated::Accumulate;
 pub(crate) use accumulated::Accumulated;
 use append::{Append, Prepend};
 use blockreplace::BlockReplace;
+use cached::{Cached, NotCached};
 use comment::{Comment, Uncomment};
 use copy::Copy;
 pub(in crate::function) use directory::Directory;
@@ -44,10 +48,12 @@ use keyvalue::KeyValue;
 use line::Line;
 use managed::Managed;
 use mknod::Mknod;
+use patch::Patch;
 use pruned::Pruned;
 use recurse::Recurse;
 use rename::Rename;
 use replace::Replace;
+use retention::RetentionSchedule;
 use serialize::Serialize;
 use symlink::Symlink;
 use tidied::Tidied;
@@ -79,6 +85,35 @@ pub(super) const ALL: &[Function] = &[
     Function::of::<Mknod>(),
     Function::of::<Pruned>(),
     Function::of::<Tidied>(),
+    Function::of::<Cached>(),
+    Function::of::<NotCached>(),
+    Function::of::<Patch>(),
+    Function::of::<RetentionSchedule>(),
+];
+
+/// Functions that fail at once without a name; the others have words of their own.
+pub(super) const NAMED: &[&str] = &[
+    "hardlink",
+    "symlink",
+    "absent",
+    "exists",
+    "missing",
+    "directory",
+    "retention_schedule",
+    "line",
+    "replace",
+    "keyvalue",
+    "blockreplace",
+    "comment",
+    "uncomment",
+    "append",
+    "prepend",
+    "touch",
+    "copy",
+    "rename",
+    "accumulated",
+    "serialize",
+    "mknod",
 ];
 
 /// Arguments of Salt's that only Windows knows.

@@ -79,6 +79,14 @@ fn normal(changes: &Value) -> Value {
     if let Some(day) = changes.get_mut("lstchg").filter(|day| **day == since.as_secs() / 86_400) {
         *day = "<day>".into();
     }
+    // What `patch` is tried on has another name each time.
+    if let Some(Value::String(told)) = changes.get_mut("stdout") {
+        let lines = told.lines().map(|line| match line.split_once(" (read from ") {
+            Some((_, rest)) => format!("patching file <temporary> (read from {rest}"),
+            None => line.to_owned(),
+        });
+        *told = lines.collect::<Vec<_>>().join("\n");
+    }
     if let Some(Value::Array(removed)) = changes.get_mut("removed") {
         removed.sort_by_key(Value::to_string);
     }

@@ -18,7 +18,7 @@ use crate::outcome::Outcome;
 
 pub(super) use encoding::{encoded, lint as lint_encoding};
 pub(super) use plan::planned;
-pub(super) use write::REFUSED;
+pub(super) use write::{REFUSED, lint_backup};
 
 pub(in crate::function) struct Managed;
 
@@ -96,7 +96,7 @@ impl StateFunction for Managed {
     fn lint(chunk: &Chunk) -> Vec<Lint> {
         let mut out = source::lint(chunk);
         out.extend(lint_encoding(chunk));
-        out.extend(write::lint_backup(chunk));
+        out.extend(lint_backup(chunk));
         out
     }
 

@@ -63,11 +63,23 @@ impl Perms {
             mode: ctx.mode(mode_key)?,
         };
         let accounts = ctx.host.accounts();
+        // A number in quotes is a name, and nobody has it.
+        let quoted = |key: &str| {
+            let name = ctx.value(key).and_then(Value::as_str);
+            name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
+        };
+        let no_user = |user: &&String| {
+            accounts.uid(user).is_none()
+                || (quoted("user") || quoted("owner")) && accounts.user(user).is_none()
+        };
+        let no_group = |group: &&String| {
+            accounts.gid(group).is_none() || quoted("group") && accounts.group(group).is_none()
+        };
         let mut problem = String::new();
-        if let Some(user) = perms.user.as_ref().filter(|user| accounts.uid(user).is_none()) {
+        if let Some(user) = perms.user.as_ref().filter(no_user) {
             problem.push_str(&format!("User {user} is not available "));
         }
-        if let Some(group) = perms.group.as_ref().filter(|group| accounts.gid(group).is_none()) {
+        if let Some(group) = perms.group.as_ref().filter(no_group) {
             problem.push_str(&format!("Group {group} is not available"));
         }
         if problem.is_empty() || ctx.test { Ok(perms) } else { Err(problem) }

@@ -1,29 +1,35 @@
 //! `file.recurse`: a folder of the state tree, copied whole.
 
-use std::collections::BTreeSet;
+mod listing;
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::directory::{Directory, Keep, remove_others};
-use super::managed::Managed;
+use super::managed::{Managed, lint_backup};
 use super::perms::Perms;
-use super::{WINDOWS, not_absolute, patterns, source};
+use super::symlink::Symlink;
+use super::{WINDOWS, not_absolute, source};
 use crate::chunk::Chunk;
 use crate::function::{Context, Lint, Plan, StateFunction, run};
-use crate::host::files::make_folders;
-use crate::outcome::{Changes, Outcome};
+use crate::host::files::{make_folders, remove};
+use crate::outcome::{Changes, Outcome, change};
+use listing::Listing;
 
 pub(in crate::function) struct Recurse;
 
-/// The folders and files to make, as chunks of `file.directory` and `file.managed`.
+/// What to make, as chunks of other functions.
 pub(in crate::function) struct Step {
     parts: Vec<Part>,
+    keep: Vec<String>,
     perms: Perms,
 }
 
 enum Part {
     Folder(Chunk),
     File(Chunk),
+    Link(Chunk),
 }
 
 impl StateFunction for Recurse {
@@ -35,37 +41,44 @@ impl StateFunction for Recurse {
         "user",
         "owner",
         "group",
+        "mode",
         "dir_mode",
         "file_mode",
+        "sym_mode",
         "template",
         "context",
         "replace",
         "defaults",
+        "include_empty",
         "include_pat",
         "exclude_pat",
         "maxdepth",
+        "keep_symlinks",
+        "force_symlinks",
+        "merge",
+        "backup",
         "show_changes",
     ];
     const NEEDS: &'static [&'static str] = &["source"];
     const TOLERATES: &'static [&'static str] =
-        &["keep_source", "sym_mode", "include_empty", "win_owner", "win_perms", "skip_verify"];
-    const REFUSES: &'static [&'static str] =
-        &["keep_symlinks", "force_symlinks", "merge", "backup", "mode", WINDOWS[2]];
+        &["keep_source", "skip_verify", WINDOWS[0], WINDOWS[1], WINDOWS[2], WINDOWS[3]];
     type Step = Step;
 
     fn lint(chunk: &Chunk) -> Vec<Lint> {
-        source::lint(chunk)
+        let mut out = source::lint(chunk);
+        out.extend(lint_backup(chunk));
+        out
     }
 
     fn check(ctx: &Context<'_>) -> Plan<Step> {
-        let step = match prepared(ctx) {
-            Ok(step) => step,
-            Err(problem) => return Plan::failed(problem),
-        };
-        let foreseen = together(ctx, &step, true);
-        match foreseen {
-            Outcome { result: Some(_), .. } => Plan::Done(foreseen),
-            Outcome { result: None, .. } => Plan::Change { foreseen, step },
+        match prepared(ctx) {
+            Err(problem) => Plan::failed(problem),
+            // Each file is compared when it is its turn: looking at all of them twice tells no more.
+            Ok(step) if !ctx.test => Plan::change("", Changes::new(), step),
+            Ok(step) => match together(ctx, &step) {
+                foreseen @ Outcome { result: None, .. } => Plan::Change { foreseen, step },
+                done => Plan::Done(done),
+            },
         }
     }
 
@@ -77,51 +90,89 @@ impl StateFunction for Recurse {
                 return Outcome::failed(format!("Failed to create directory {name}: {error}"));
             }
         }
-        together(ctx, &step, false)
+        together(ctx, &step)
     }
 }
 
 fn prepared(ctx: &Context<'_>) -> Result<Step, String> {
     let name = ctx.name();
+    if ctx.chunk.args.contains_key("mode") {
+        return Err("'mode' is not allowed in 'file.recurse'. Please use 'file_mode' and \
+                    'dir_mode'."
+            .to_owned());
+    }
     let perms = Perms::of(ctx, "dir_mode")?;
     if let Some(problem) = not_absolute(name) {
         return Err(problem);
     }
-    let folder = source_folder(ctx)?;
+    for key in ["keep_symlinks", "include_empty"] {
+        if ctx.flag(key, false) && !ctx.tree().is_whole() {
+            return Err(format!(
+                "'{key}' has no effect in a tree that a controller sends: links and empty folders \
+                 do not come with it; use file.symlink or file.directory"
+            ));
+        }
+    }
+    let folders = source_folders(ctx)?;
     if ctx.host.stat(name).is_some_and(|meta| !meta.is_dir()) {
         return Err(format!("The path {name} exists and is not a directory"));
     }
-    let (include, exclude) = (ctx.list("include_pat"), ctx.list("exclude_pat"));
-    let depth = ctx.text("maxdepth").and_then(|depth| depth.parse().ok()).unwrap_or(usize::MAX);
-    let wanted = |path: &&str| {
-        path.matches('/').count() <= depth && patterns::wanted(path, &include, &exclude)
-    };
-    let files: Vec<&str> = ctx.tree().below(&folder).filter(wanted).collect();
-    let base = name.trim_end_matches('/');
-    let folders: BTreeSet<String> = files
-        .iter()
-        .map(|file| match file.rsplit_once('/') {
-            Some((folder, _)) => format!("{base}/{folder}"),
-            None => base.to_owned(),
-        })
-        .collect();
-    let mut parts: Vec<Part> =
-        folders.iter().map(|path| Part::Folder(folder_chunk(ctx, path))).collect();
-    parts.extend(files.iter().map(|file| {
-        Part::File(file_chunk(ctx, &format!("{base}/{file}"), &format!("salt://{folder}/{file}")))
-    }));
-    Ok(Step { parts, perms })
+    let listing = Listing::of(ctx, &folders)?;
+    let folders = listing.folders.iter().map(|path| Part::Folder(folder_chunk(ctx, path)));
+    let files = listing.files.iter();
+    let files = files.map(|(path, source)| Part::File(file_chunk(ctx, path, source)));
+    let links = in_order(&listing.links).into_iter();
+    let links = links.map(|(path, target)| Part::Link(link_chunk(ctx, path, target)));
+    let parts = folders.chain(files).chain(links).collect();
+    Ok(Step { parts, keep: listing.keep.into_iter().collect(), perms })
 }
 
-/// The first source that is a folder of the tree.
-fn source_folder(ctx: &Context<'_>) -> Result<String, String> {
-    let found = ctx.list("source").into_iter().find_map(|source| {
-        let path = source.strip_prefix("salt://")?;
-        let path = path.split('?').next().unwrap_or(path).trim_matches('/').to_owned();
-        let there = ctx.tree().below(&path).next().is_some();
-        there.then_some(path)
-    });
-    found.ok_or_else(|| "Recurse failed: none of the specified sources were found".to_owned())
+/// The sources that are folders of the tree, with the environment of each.
+fn source_folders(ctx: &Context<'_>) -> Result<Vec<(String, String)>, String> {
+    let sources: Vec<String> =
+        ctx.list("source").iter().map(|source| source.trim_end_matches('/').to_owned()).collect();
+    if let Some(other) = sources.iter().find(|source| !source.starts_with("salt://")) {
+        return Err(format!("Recurse failed: Invalid source '{other}' (must be a salt:// URI)"));
+    }
+    let folder = |source: &String| {
+        let (path, query) = parts(source);
+        let path = path.trim_start_matches(['/', '|']);
+        let env = query.split('&').find_map(|pair| pair.strip_prefix("saltenv="));
+        let env = env.unwrap_or_else(|| ctx.chunk.saltenv());
+        let there = ctx.compiled.renderer(env).scope().tree.has_folder(path);
+        there.then(|| (path.to_owned(), env.to_owned()))
+    };
+    let found: Vec<_> = sources.iter().filter_map(folder).collect();
+    if found.is_empty() {
+        return Err("Recurse failed: none of the specified sources were found".to_owned());
+    }
+    Ok(found)
+}
+
+/// Path and query of an address of the tree.
+fn parts(source: &str) -> (&str, &str) {
+    let address = source.strip_prefix("salt://").unwrap_or(source);
+    address.split_once('?').unwrap_or((address, ""))
+}
+
+/// Links after those that they lead to; those in a circle last.
+fn in_order(links: &BTreeMap<String, String>) -> Vec<(&String, &String)> {
+    let mut left: Vec<(&String, &String)> = links.iter().collect();
+    let mut out: Vec<(&String, &String)> = Vec::new();
+    while !left.is_empty() {
+        let waits = |(path, target): &(&String, &String)| {
+            let leads = listing::target_of(path, target);
+            left.iter().any(|(other, _)| **other == leads)
+        };
+        let (later, now): (Vec<_>, Vec<_>) = left.iter().copied().partition(waits);
+        if now.is_empty() {
+            out.extend(later);
+            return out;
+        }
+        out.extend(now);
+        left = later;
+    }
+    out
 }
 
 fn part(ctx: &Context<'_>, fun: &str, path: &str, keys: &[&str]) -> Chunk {
@@ -145,8 +196,17 @@ fn folder_chunk(ctx: &Context<'_>, path: &str) -> Chunk {
 }
 
 fn file_chunk(ctx: &Context<'_>, path: &str, source: &str) -> Chunk {
-    let keys =
-        ["user", "owner", "group", "template", "context", "defaults", "replace", "show_changes"];
+    let keys = [
+        "user",
+        "owner",
+        "group",
+        "template",
+        "context",
+        "defaults",
+        "replace",
+        "show_changes",
+        "backup",
+    ];
     let mut chunk = part(ctx, "managed", path, &keys);
     chunk.args.insert("source".to_owned(), Value::from(source));
     if let Some(mode) = ctx.value("file_mode") {
@@ -155,58 +215,55 @@ fn file_chunk(ctx: &Context<'_>, path: &str, source: &str) -> Chunk {
     chunk
 }
 
-/// Runs all parts and joins what they say, as Salt does.
-fn together(ctx: &Context<'_>, step: &Step, dry: bool) -> Outcome {
-    let name = ctx.name();
-    let mut changes = Changes::new();
-    let mut result = Some(true);
-    let mut comments: Vec<(String, String)> = Vec::new();
-    let mut keep = Keep::of(ctx, name);
-    for part in &step.parts {
-        let (chunk, is_file) = match part {
-            Part::Folder(chunk) => (chunk, false),
-            Part::File(chunk) => (chunk, true),
-        };
-        let inner = Context {
-            chunk,
-            compiled: ctx.compiled,
-            host: ctx.host,
-            session: ctx.session,
-            cancel: ctx.cancel,
-            test: dry,
-        };
-        let outcome = if is_file { run::<Managed>(&inner) } else { run::<Directory>(&inner) };
-        keep.add(&chunk.name, name);
-        if outcome.result == Some(false) || result == Some(true) {
-            result = outcome.result;
+fn link_chunk(ctx: &Context<'_>, path: &str, target: &str) -> Chunk {
+    let mut chunk = part(ctx, "symlink", path, &["user", "owner", "group"]);
+    chunk.args.insert("target".to_owned(), Value::from(target));
+    for (from, to) in [("force_symlinks", "force"), ("sym_mode", "mode")] {
+        if let Some(value) = ctx.value(from) {
+            chunk.args.insert(to.to_owned(), value.clone());
+        }
+    }
+    chunk
+}
+
+/// What came of the parts so far.
+struct Told {
+    result: Option<bool>,
+    changes: Changes,
+    comments: Vec<(String, String)>,
+}
+
+impl Told {
+    /// Adds what came of one path, as Salt does: the worst result counts.
+    fn add(&mut self, path: &str, outcome: Outcome) {
+        if outcome.result == Some(false) || self.result == Some(true) {
+            self.result = outcome.result;
         }
         if outcome.result != Some(true) && !outcome.comment.is_empty() {
-            comments.push((chunk.name.clone(), outcome.comment));
+            self.comments.push((path.to_owned(), outcome.comment));
         }
         if !outcome.changes.is_empty() {
-            changes.insert(chunk.name.clone(), Value::Object(outcome.changes));
+            self.changes.insert(path.to_owned(), Value::Object(outcome.changes));
+        }
+    }
+}
+
+/// Runs all parts and joins what they say, as Salt does.
+fn together(ctx: &Context<'_>, step: &Step) -> Outcome {
+    let name = ctx.name();
+    let mut told = Told { result: Some(true), changes: Changes::new(), comments: Vec::new() };
+    for part in &step.parts {
+        if let Some(broken) = one(ctx, part, &mut told) {
+            return broken;
         }
     }
     if ctx.flag("clean", false) {
-        match remove_others(ctx, name, &keep, dry) {
-            Ok(removed) if removed.is_empty() => {}
-            Ok(removed) if dry => {
-                result = if result == Some(true) { None } else { result };
-                comments.push(("removed".to_owned(), removed.join("\n")));
-            }
-            Ok(removed) => {
-                changes.insert("removed".to_owned(), Value::from(removed));
-            }
-            Err(_) if dry => {}
-            Err(error) => {
-                result = Some(false);
-                comments.push((name.to_owned(), error.to_string()));
-            }
-        }
+        cleaned(ctx, step, &mut told);
     }
-    let told: Vec<String> =
+    let Told { result, changes, comments } = told;
+    let lines: Vec<String> =
         comments.iter().map(|(path, comment)| format!("\n#### {path} ####\n{comment}")).collect();
-    let mut comment = told.join("\n").trim().to_owned();
+    let mut comment = lines.join("\n").trim().to_owned();
     if comment.is_empty() {
         comment = format!("Recursively updated {name}");
     }
@@ -214,4 +271,78 @@ fn together(ctx: &Context<'_>, step: &Step, dry: bool) -> Outcome {
         comment = format!("The directory {name} is in the correct state");
     }
     Outcome { result, changes, comment, ..Outcome::default() }
+}
+
+/// Does one part; a template that cannot be rendered ends a dry run, as in Salt.
+fn one(ctx: &Context<'_>, part: &Part, told: &mut Told) -> Option<Outcome> {
+    let (Part::Folder(chunk) | Part::File(chunk) | Part::Link(chunk)) = part;
+    if ctx.flag("clean", false) {
+        match make_way(ctx, part, &chunk.name) {
+            Ok(None) => {}
+            Ok(Some(outcome)) => {
+                told.add(&chunk.name, outcome);
+                if ctx.test {
+                    return None;
+                }
+            }
+            Err(error) => {
+                let problem = format!("Failed to remove {}: {error}", chunk.name);
+                told.add(&chunk.name, Outcome::failed(problem));
+                return None;
+            }
+        }
+    }
+    let inner = Context { chunk, ..*ctx };
+    let outcome = match part {
+        Part::Folder(_) => run::<Directory>(&inner),
+        Part::File(_) => run::<Managed>(&inner),
+        Part::Link(_) => run::<Symlink>(&inner),
+    };
+    let unmanaged = outcome.comment.starts_with("Unable to manage file: ");
+    if ctx.test && unmanaged && ctx.value("template").is_some() {
+        return Some(Outcome::failed(outcome.comment));
+    }
+    told.add(&chunk.name, outcome);
+    None
+}
+
+/// Takes away what is of the wrong kind, if all that does not belong there shall go.
+fn make_way(ctx: &Context<'_>, part: &Part, path: &str) -> std::io::Result<Option<Outcome>> {
+    let Some(meta) = ctx.host.stat(path) else { return Ok(None) };
+    let (dry, done) = match part {
+        Part::File(_) if meta.is_dir() && ctx.flag("replace", true) => (
+            format!("Replacing directory {path} with a file"),
+            "Replaced directory with a new file",
+        ),
+        Part::Folder(_) if !meta.is_dir() => {
+            (format!("Replacing {path} with a directory"), "Replaced file with a directory")
+        }
+        Part::File(_) | Part::Folder(_) | Part::Link(_) => return Ok(None),
+    };
+    if ctx.test {
+        return Ok(Some(Outcome::foreseen(dry, Changes::new())));
+    }
+    remove(&ctx.host.path(path))?;
+    Ok(Some(Outcome::changed("", change("diff", done))))
+}
+
+fn cleaned(ctx: &Context<'_>, step: &Step, told: &mut Told) {
+    let name = ctx.name();
+    let mut keep = Keep::of(ctx, name);
+    for path in &step.keep {
+        keep.add(path, name);
+    }
+    match remove_others(ctx, name, &keep, ctx.test) {
+        Ok(removed) if removed.is_empty() => {}
+        Ok(removed) if ctx.test => {
+            told.result = if told.result == Some(true) { None } else { told.result };
+            told.comments.push(("removed".to_owned(), removed.join("\n")));
+        }
+        Ok(removed) => {
+            told.changes.insert("removed".to_owned(), Value::from(removed));
+        }
+        // A dry run has not made the folder that it would look at.
+        Err(_) if ctx.test => {}
+        Err(error) => told.add(name, Outcome::failed(error.to_string())),
+    }
 }

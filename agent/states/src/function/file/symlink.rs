@@ -71,7 +71,10 @@ impl StateFunction for Symlink {
         match make(ctx, &target, &owner) {
             Ok(outcome) => outcome,
             Err(error) => {
-                Outcome::failed(format!("Unable to create new symlink {name} -> {target}: {error}"))
+                tracing::warn!(name, target, %error, "cannot make a link");
+                Outcome::failed(format!(
+                    "Unable to create new symlink {name} -> {target}: Could not create '{name}'"
+                ))
             }
         }
     }

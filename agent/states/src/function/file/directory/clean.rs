@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::plan::paths_below;
 use crate::function::Context;
-use crate::function::file::{parent, patterns};
+use crate::function::file::parent;
+use crate::function::file::patterns::Patterns;
 use crate::host::files::remove;
 
 /// The paths that stay.
@@ -59,19 +60,19 @@ fn required(ctx: &Context<'_>) -> Vec<String> {
     items.into_iter().flatten().filter_map(name).collect()
 }
 
-/// Removes what is not kept; returns the topmost paths that went (or would go, if `dry`).
+/// Removes what is not kept; returns the topmost paths that went, or all that would go, if `dry`.
 pub(crate) fn remove_others(
     ctx: &Context<'_>,
     name: &str,
     keep: &Keep,
     dry: bool,
 ) -> io::Result<Vec<String>> {
-    let exclude = ctx.list("exclude_pat");
+    let patterns = Patterns::of(ctx, false).map_err(io::Error::other)?;
     let mut removed: Vec<String> = Vec::new();
     for path in paths_below(ctx, name)? {
         let relative = path.strip_prefix(name).unwrap_or(&path).trim_start_matches('/');
-        let gone = removed.iter().any(|above| path.starts_with(&format!("{above}/")));
-        if gone || keep.has(&path) || !patterns::wanted(relative, &[], &exclude) {
+        let gone = !dry && removed.iter().any(|above| path.starts_with(&format!("{above}/")));
+        if gone || keep.has(&path) || !patterns.wants(relative) {
             continue;
         }
         if !dry {

@@ -10,7 +10,7 @@ use super::clean::Keep;
 use super::valid;
 use crate::function::Context;
 use crate::function::args::text;
-use crate::function::file::patterns;
+use crate::function::file::patterns::Patterns;
 use crate::function::file::perms::Perms;
 use crate::outcome::Changes;
 
@@ -107,10 +107,11 @@ pub(super) fn differences(ctx: &Context<'_>, name: &str, wanted: &Wanted) -> io:
         }
     }
     if ctx.flag("clean", false) {
-        let (keep, exclude) = (Keep::of(ctx, name), ctx.list("exclude_pat"));
+        let keep = Keep::of(ctx, name);
+        let patterns = Patterns::of(ctx, false).map_err(io::Error::other)?;
         for path in paths_below(ctx, name)? {
             let relative = path.strip_prefix(name).unwrap_or(&path).trim_start_matches('/');
-            if !keep.mentions(&path) && patterns::wanted(relative, &[], &exclude) {
+            if !keep.mentions(&path) && patterns.wants(relative) {
                 changes.insert(path, json!({"removed": "Removed due to clean"}));
             }
         }

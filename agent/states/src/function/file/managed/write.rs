@@ -23,7 +23,7 @@ pub(in crate::function::file) const REFUSED: &str = "check_cmd execution failed"
 const BACKUPS: &str = "/var/cache/muster/file_backup";
 
 /// A kind of backup that this engine does not have.
-pub(super) fn lint_backup(chunk: &Chunk) -> Vec<Lint> {
+pub(in crate::function::file) fn lint_backup(chunk: &Chunk) -> Vec<Lint> {
     let given = chunk.args.get("backup").filter(|value| truth(value)).map(text);
     match given.filter(|kind| !["minion", "both", "True"].contains(&kind.as_str())) {
         Some(kind) => {
