@@ -18,6 +18,8 @@ pub(crate) struct Outcome {
     pub(crate) skip_req: bool,
     /// The functions that a `module.run` called: its return has them for its name.
     pub(crate) names: Option<Box<[String]>>,
+    /// `names` is the one name of the return, and no list.
+    pub(crate) renamed: bool,
     /// What came of it cannot be known: it had begun when the run before this one was interrupted.
     pub(crate) unknown: bool,
 }
@@ -36,6 +38,11 @@ impl Outcome {
     /// Done, with these changes.
     pub(crate) fn changed(comment: impl Into<String>, changes: Changes) -> Outcome {
         Outcome { result: Some(true), comment: comment.into(), changes, ..Outcome::default() }
+    }
+
+    /// Under another name than the state's.
+    pub(crate) fn called(self, name: impl Into<String>) -> Outcome {
+        Outcome { names: Some(Box::new([name.into()])), renamed: true, ..self }
     }
 
     /// What a dry run foresees.

@@ -8,8 +8,8 @@
 /// Whether the check of a function reads only.
 pub(super) fn only_reads(module: &str, name: &str) -> bool {
     match module {
-        // What is gathered is for later states.
-        "file" => name != "accumulated",
+        // What is gathered is for later states; a patch is tried by writing.
+        "file" => !matches!(name, "accumulated" | "patch"),
         "module" => matches!(name, "wait" | "watch"),
         "archive" | "cmd" | "cron" | "git" | "grains" | "group" | "host" | "mount" | "pkg"
         | "pkgrepo" | "service" | "ssh_auth" | "ssh_known_hosts" | "sysctl" | "test" | "user" => {

@@ -119,6 +119,9 @@ impl StateFunction for Wait {
 
 fn check(ctx: &Context<'_>) -> Plan<String> {
     let name = ctx.name();
+    if let Some(problem) = bad_list(ctx) {
+        return Plan::failed(problem);
+    }
     if !is_env(ctx.value("env")) {
         return Plan::failed("Invalidly-formatted 'env' parameter. See documentation.");
     }
@@ -142,6 +145,15 @@ fn is_env(env: Option<&Value>) -> bool {
     matches!(env, None | Some(Value::Array(_) | Value::Object(_)))
 }
 
+/// Salt looks into the first entry of a list, and fails where it cannot.
+fn bad_list(ctx: &Context<'_>) -> Option<&'static str> {
+    let list = ctx.value("stateful")?.as_array()?;
+    match list.first() {
+        Some(Value::Object(_) | Value::String(_) | Value::Array(_)) => None,
+        Some(_) | None => Some("stateful must be true, false, or a list with a test_name"),
+    }
+}
+
 /// `stateful: [{test_name: command}]` runs that command in a dry run.
 fn test_name(ctx: &Context<'_>) -> Option<String> {
     ctx.value("stateful")?.as_array()?.first()?.get("test_name").map(text)
@@ -151,6 +163,12 @@ fn test_name(ctx: &Context<'_>) -> Option<String> {
 fn apply(ctx: &Context<'_>, line: &str) -> (Outcome, Option<i32>) {
     if let Some(cwd) = missing_cwd(ctx) {
         return (Outcome::failed(cwd), None);
+    }
+    // Old trees have it; Salt gives it to the command itself, and fails by that.
+    if ctx.chunk.args.contains_key("python_shell") {
+        let told = "salt.loaded.int.module.cmdmod.run_all() got multiple values for keyword \
+                    argument 'python_shell'";
+        return (Outcome::failed(told), None);
     }
     let command = match rendered(ctx, line) {
         Ok(command) => command,

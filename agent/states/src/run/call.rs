@@ -280,10 +280,13 @@ impl StateReturn {
 
     /// The same, whatever its `no_log` says: of a state that did not run there is nothing to hide.
     fn shown(low: &Chunk, outcome: Outcome, run_num: u64) -> StateReturn {
+        let name = match outcome.names.map(Vec::from) {
+            None => Name::One(low.name.clone()),
+            Some(names) if outcome.renamed => names.into_iter().collect::<String>().into(),
+            Some(names) => Name::Many(names),
+        };
         StateReturn {
-            name: outcome
-                .names
-                .map_or_else(|| Name::One(low.name.clone()), |names| Name::Many(names.into())),
+            name,
             changes: outcome.changes,
             result: outcome.result,
             comment: outcome.comment,

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use super::contents::Contents;
 use super::extract::{Archive, Owner, Step, ownership};
 use super::{Format, explanation, folder, stamp, tar, zip};
@@ -16,6 +18,9 @@ pub(super) fn planned(ctx: &Context<'_>) -> Result<Plan<Step>, Outcome> {
     paths(ctx, &name)?;
     let owner = owner(ctx).map_err(Outcome::failed)?;
     let value = ctx.value("source").ok_or_else(|| Outcome::failed("Invalid source \"None\""))?;
+    if let Some(ended) = absent(ctx, value)? {
+        return Err(ended);
+    }
     let (found, hash) = source::find_with_hash(ctx, value).map_err(|problem| {
         // Salt's words here differ from those for a file's source.
         let path = problem.strip_prefix("Local file source ");
@@ -54,6 +59,28 @@ pub(super) fn planned(ctx: &Context<'_>) -> Result<Plan<Step>, Outcome> {
     let file = source::file(ctx, &found, sum.as_ref()).map_err(Outcome::failed)?;
     let archive = listed(ctx, format, file, &shown, sum.map(|sum| (sum, local)))?;
     decided(ctx, &name, archive, owner)
+}
+
+/// One source of the tree that is not there: Salt finds that out when it would copy it.
+fn absent(ctx: &Context<'_>, value: &Value) -> Result<Option<Outcome>, Outcome> {
+    let Some(address) = value.as_str().filter(|address| address.starts_with("salt://")) else {
+        return Ok(None);
+    };
+    if source::find(ctx, value).is_ok() {
+        return Ok(None);
+    }
+    let format = format(ctx, address).map_err(Outcome::failed)?;
+    options(ctx, format)?;
+    Ok(Some(if ctx.test {
+        let comment = format!(
+            "Archive {address} would be cached (if necessary) and checked to discover if \
+             extraction is needed"
+        );
+        Outcome::foreseen(comment, Default::default())
+    } else {
+        let comment = format!("Failed to cache {address}, check minion log for more information");
+        Outcome::failed(comment).called(address)
+    }))
 }
 
 /// What the comments call the source.

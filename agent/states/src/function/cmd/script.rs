@@ -114,6 +114,9 @@ fn check(ctx: &Context<'_>) -> Plan<()> {
     if !super::is_env(ctx.value("env")) {
         return Plan::failed("Invalidly-formatted 'env' parameter. See documentation.");
     }
+    if let Some(problem) = super::bad_list(ctx) {
+        return Plan::failed(problem);
+    }
     for key in ["context", "defaults"] {
         let wrong = |value: &&Value| crate::function::args::truth(value) && !value.is_object();
         if ctx.value(key).filter(wrong).is_some() {
@@ -129,7 +132,7 @@ fn check(ctx: &Context<'_>) -> Plan<()> {
         if code == Some(0) && !outcome.changes.is_empty() {
             outcome.result = None;
         }
-        return Plan::Done(outcome);
+        return Plan::Done(outcome.called(test_name));
     }
     let comment = format!("Command '{}' would have been executed", ctx.name());
     let foreseen = Outcome::foreseen(comment, Changes::new());
@@ -142,6 +145,11 @@ fn apply(ctx: &Context<'_>, name: &str) -> (Outcome, Option<i32>) {
         return (Outcome::failed(problem), None);
     }
     let source = ctx.value("source").cloned().unwrap_or_else(|| Value::from(name));
+    if let Some(path) = source.as_str().filter(|path| !path.contains("://"))
+        && !path.starts_with('/')
+    {
+        return (Outcome::failed(format!("Path '{path}' is not absolute")), None);
+    }
     let Ok(found) = source::find(ctx, &source) else {
         let changes = json!({
             "pid": 0, "retcode": 1, "stdout": "", "stderr": "", "cache_error": true,

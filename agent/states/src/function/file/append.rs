@@ -36,7 +36,7 @@ impl StateFunction for Append {
     }
 
     fn check(ctx: &Context<'_>) -> Plan<Edit> {
-        appended(ctx).unwrap_or_else(Plan::failed)
+        appended(ctx).unwrap_or_else(|problem| Plan::Done(source::texts_failed(problem)))
     }
 
     fn apply(ctx: &Context<'_>, edit: Edit) -> Outcome {
@@ -67,7 +67,7 @@ impl StateFunction for Prepend {
     }
 
     fn check(ctx: &Context<'_>) -> Plan<Edit> {
-        prepended(ctx).unwrap_or_else(Plan::failed)
+        prepended(ctx).unwrap_or_else(|problem| Plan::Done(source::texts_failed(problem)))
     }
 
     fn apply(ctx: &Context<'_>, edit: Edit) -> Outcome {
@@ -118,8 +118,8 @@ fn texts(ctx: &Context<'_>) -> Result<Vec<String>, String> {
     if let Some(texts) = source::texts(ctx)? {
         return Ok(texts);
     }
-    let text = ctx.value("text").map(list);
-    text.ok_or_else(|| "No text found to append. Nothing appended".to_owned())
+    // Without any text Salt adds the word that Python has for none.
+    Ok(ctx.value("text").map_or_else(|| vec!["None".to_owned()], list))
 }
 
 fn lines_of(text: &str) -> impl Iterator<Item = String> {
@@ -132,7 +132,9 @@ fn appended(ctx: &Context<'_>) -> Result<Plan<Edit>, String> {
         Found::Ended(outcome) => return Ok(Plan::Done(outcome)),
     };
     let mut lines: Vec<String> = Vec::new();
-    for text in texts(ctx)? {
+    let texts = texts(ctx)?;
+    text::utf8(&data)?;
+    for text in texts {
         let there = if ctx.flag("ignore_whitespace", true) {
             search(&data, &words::pattern(&text)?)?
         } else {
@@ -167,7 +169,9 @@ fn prepended(ctx: &Context<'_>) -> Result<Plan<Edit>, String> {
     };
     let header = ctx.flag("header", false);
     let mut lines: Vec<String> = Vec::new();
-    for text in texts(ctx)? {
+    let texts = texts(ctx)?;
+    text::utf8(&data)?;
+    for text in texts {
         if header || !search(&data, &words::pattern(&text)?)? {
             lines.extend(lines_of(&text));
         }

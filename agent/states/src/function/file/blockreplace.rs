@@ -1,5 +1,7 @@
 //! `file.blockreplace`: what stands between two markers.
 
+use serde_json::Value;
+
 use super::accumulated;
 use super::diff;
 use super::source;
@@ -45,7 +47,7 @@ impl StateFunction for BlockReplace {
         }
         let content = match content(ctx) {
             Ok(content) => content,
-            Err(problem) => return Plan::failed(problem),
+            Err(problem) => return Plan::Done(source::texts_failed(problem)),
         };
         match blocked(ctx, &content) {
             Ok((old, new)) => planned(ctx, &old, new),
@@ -67,7 +69,7 @@ fn planned(ctx: &Context<'_>, old: &[u8], new: Vec<u8>) -> Plan<Edit> {
         return Plan::fine("No changes needed to be made");
     }
     let show = ctx.flag("show_changes", true);
-    let shown = if show { serde_json::Value::from(diff) } else { true.into() };
+    let shown = if show { Value::from(diff) } else { true.into() };
     let changes = change("diff", shown);
     let foreseen = Outcome::foreseen("Changes would be made", changes.clone());
     let done = Outcome::changed("Changes were made", changes);
@@ -117,6 +119,12 @@ fn place(ctx: &Context<'_>) -> Result<Place, String> {
 fn blocked(ctx: &Context<'_>, content: &str) -> Result<(Vec<u8>, Vec<u8>), String> {
     let place = place(ctx)?;
     let data = text::read(ctx)?;
+    if let Some(kind) = no_text(ctx) {
+        let newline = ctx.value("append_newline").is_some();
+        let what = if newline { "split" } else { "endswith" };
+        return Err(format!("'{kind}' object has no attribute '{what}'"));
+    }
+    text::utf8(&data)?;
     let (old, utf8) = decoded(&data);
     let lines = universal_lines(&old);
     let ends = match lines.first() {
@@ -139,6 +147,19 @@ fn blocked(ctx: &Context<'_>, content: &str) -> Result<(Vec<u8>, Vec<u8>), Strin
         block.insert(&mut new, &lines, &place)?;
     }
     Ok((data, encoded(&new.concat(), utf8)))
+}
+
+/// Python's name for a content that is no text.
+fn no_text(ctx: &Context<'_>) -> Option<&'static str> {
+    Some(match ctx.chunk.args.get("content")? {
+        Value::String(_) => return None,
+        Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "int",
+        Value::Array(_) => "list",
+        Value::Object(_) => "OrderedDict",
+    })
 }
 
 struct Block<'c> {

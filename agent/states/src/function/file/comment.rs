@@ -56,6 +56,7 @@ fn commented(ctx: &Context<'_>) -> Result<Plan<Edit>, String> {
             Plan::failed(format!("{bare}: Pattern not found"))
         });
     }
+    only_utf8(ctx, &data)?;
     let start = if pattern.starts_with('^') { "^" } else { "" };
     let matching = format!("{start}({}){}", inner(&pattern), end(&pattern));
     let new = rewritten(&data, &matching, |line| format!("{sign}{line}"))?;
@@ -80,6 +81,7 @@ fn uncommented(ctx: &Context<'_>) -> Result<Plan<Edit>, String> {
             Plan::failed(format!("{pattern}: Pattern not found"))
         });
     }
+    only_utf8(ctx, &data)?;
     let matching = format!(r"^{sign}\s*({}){}", inner(&pattern), end(&pattern));
     let signs: Vec<char> = sign.chars().collect();
     let new =
@@ -90,6 +92,11 @@ fn uncommented(ctx: &Context<'_>) -> Result<Plan<Edit>, String> {
         false => "Expected uncommented lines not found",
     };
     Ok(planned(ctx, &data, new, result, comment))
+}
+
+/// Salt writes no other text; a dry run of its does not come to that.
+fn only_utf8(ctx: &Context<'_>, data: &[u8]) -> Result<(), String> {
+    if ctx.test { Ok(()) } else { text::utf8(data).map(|_| ()) }
 }
 
 /// The pattern, and the sign that makes a line a comment.

@@ -54,6 +54,11 @@ impl StateFunction for Copy {
                     "The target file \"{to}\" exists and will not be overwritten"
                 ));
             }
+            let file = ctx.host.stat(&to).is_some_and(|meta| meta.is_file());
+            if file && meta.is_dir() {
+                // Salt would compare the two, and fails at reading a folder.
+                return Plan::failed(format!("[Errno 21] Is a directory: '{source}'"));
+            }
             let same = ctx.host.stat(&to).is_some_and(|meta| meta.is_file())
                 && same_contents(&ctx.host.followed(&to), &ctx.host.followed(&source));
             if same {

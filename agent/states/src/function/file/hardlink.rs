@@ -58,9 +58,9 @@ fn is_dir(ctx: &Context<'_>, path: &str) -> bool {
     ctx.host.stat(path).is_some_and(|meta| meta.is_dir())
 }
 
-/// Salt's `is_hardlink`: a file that has more names than one.
+/// Salt's `is_hardlink`: what has more names than one, a link too.
 fn is_hardlink(meta: Option<&Metadata>) -> bool {
-    meta.is_some_and(|meta| meta.is_file() && meta.nlink() > 1)
+    meta.is_some_and(|meta| meta.nlink() > 1)
 }
 
 fn same(ctx: &Context<'_>, name: &str, target: &str) -> bool {
@@ -147,7 +147,8 @@ fn link(ctx: &Context<'_>, target: &str, perms: &Perms) -> std::io::Result<Outco
     ctx.host.makes_temp_in(folder);
     let holder = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(folder)?;
     let temp = holder.path().join("link");
-    fs::hard_link(ctx.host.followed(target), &temp)?;
+    // The target itself, as Python links it: a link stays one.
+    fs::hard_link(ctx.host.path(target), &temp)?;
     keep(&path);
     fs::rename(&temp, &path)?;
     ctx.host.renamed_in(folder)?;

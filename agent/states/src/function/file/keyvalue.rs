@@ -4,7 +4,7 @@ use std::io;
 
 use serde_json::{Map, Value};
 
-use super::text::{Edit, decoded, encoded};
+use super::text::{self, Edit, decoded, encoded};
 use crate::function::args::text as shown;
 use crate::function::{Context, Plan, StateFunction};
 use crate::outcome::{Outcome, change};
@@ -50,10 +50,16 @@ impl StateFunction for KeyValue {
                 return Plan::Done(Outcome { result, comment, ..Outcome::default() });
             }
         };
-        let (old, utf8) = decoded(&data);
+        let (old, utf8) = match text::utf8(&data) {
+            Ok(_) => decoded(&data),
+            Err(problem) => return Plan::failed(problem),
+        };
         let mut edited = Edited::of(ctx, pairs);
         // Python's text mode: line ends of all kinds become `\n`.
         let old = old.replace("\r\n", "\n").replace('\r', "\n");
+        if edited.separator.is_empty() && !old.is_empty() {
+            return Plan::failed("empty separator");
+        }
         old.split_inclusive('\n').for_each(|line| edited.line(line));
         edited.not_found(missing || ctx.flag("append_if_not_found", false));
         if edited.changed == 0 && edited.pruned.is_empty() {
@@ -71,9 +77,7 @@ fn pairs(ctx: &Context<'_>) -> Result<Map<String, Value>, String> {
     const NONE: &str = "file.keyvalue key and value not supplied and key_values";
     let given = ctx.value("key_values");
     match (ctx.text("key"), ctx.value("value"), given) {
-        (Some(_), Some(_), Some(Value::Object(_))) => {
-            Err("file.keyvalue can not combine key_values with key and value".to_owned())
-        }
+        // Salt would refuse `key_values` beside them, but takes no map of an SLS for one.
         (Some(key), Some(value), _) => Ok(Map::from_iter([(key, value.clone())])),
         (_, _, Some(Value::Object(map))) if !map.is_empty() => Ok(map.clone()),
         (_, _, Some(other)) if crate::function::args::truth(other) => {

@@ -127,6 +127,7 @@ fn planned(ctx: &Context<'_>) -> Result<Plan<Edit>, String> {
         };
     }
     let data = std::fs::read(ctx.host.followed(name)).map_err(|error| error.to_string())?;
+    text::utf8(&data)?;
     let (old, utf8) = decoded(&data);
     // Python's text mode: line ends of all kinds become `\n`.
     let old = old.replace("\r\n", "\n").replace('\r', "\n");

@@ -125,6 +125,9 @@ fn prepared(ctx: &Context<'_>) -> Result<Option<Step>, String> {
         return Ok(None);
     }
     let mut perms = Perms::of(ctx, "mode")?;
+    if name.is_empty() {
+        return Err("Destination file name is required".to_owned());
+    }
     if let Some(problem) = not_absolute(name) {
         return Err(problem);
     }

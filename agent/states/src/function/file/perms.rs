@@ -23,13 +23,19 @@ pub(super) fn default_owner(ctx: &Context<'_>) -> (Perms, Vec<String>) {
         accounts.group_name(accounts.user(&user).map_or_else(own, |user| user.gid))
     });
     let mut problems = Vec::new();
-    if accounts.uid(&user).is_none() {
+    if accounts.uid(&user).is_none() || quoted(ctx, "user") && accounts.user(&user).is_none() {
         problems.push(format!("User {user} does not exist"));
     }
-    if accounts.gid(&group).is_none() {
+    if accounts.gid(&group).is_none() || quoted(ctx, "group") && accounts.group(&group).is_none() {
         problems.push(format!("Group {group} does not exist"));
     }
     (Perms { user: Some(user), group: Some(group), mode: None }, problems)
+}
+
+/// A number in quotes is a name, and hardly anybody has it.
+fn quoted(ctx: &Context<'_>, key: &str) -> bool {
+    let name = ctx.value(key).and_then(Value::as_str);
+    name.is_some_and(|name| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 /// Owner and group as `default_owner` has them, and a mode; names must exist, except in a dry run.
@@ -63,17 +69,12 @@ impl Perms {
             mode: ctx.mode(mode_key)?,
         };
         let accounts = ctx.host.accounts();
-        // A number in quotes is a name, and nobody has it.
-        let quoted = |key: &str| {
-            let name = ctx.value(key).and_then(Value::as_str);
-            name.is_some_and(|name| name.bytes().all(|byte| byte.is_ascii_digit()))
-        };
         let no_user = |user: &&String| {
             accounts.uid(user).is_none()
-                || (quoted("user") || quoted("owner")) && accounts.user(user).is_none()
+                || (quoted(ctx, "user") || quoted(ctx, "owner")) && accounts.user(user).is_none()
         };
         let no_group = |group: &&String| {
-            accounts.gid(group).is_none() || quoted("group") && accounts.group(group).is_none()
+            accounts.gid(group).is_none() || quoted(ctx, "group") && accounts.group(group).is_none()
         };
         let mut problem = String::new();
         if let Some(user) = perms.user.as_ref().filter(no_user) {

@@ -71,15 +71,18 @@ impl StateFunction for Recurse {
     }
 
     fn check(ctx: &Context<'_>) -> Plan<Step> {
-        match prepared(ctx) {
-            Err(problem) => Plan::failed(problem),
-            // Each file is compared when it is its turn: looking at all of them twice tells no more.
-            Ok(step) if !ctx.test => Plan::change("", Changes::new(), step),
-            Ok(step) => match together(ctx, &step) {
-                foreseen @ Outcome { result: None, .. } => Plan::Change { foreseen, step },
-                done => Plan::Done(done),
-            },
-        }
+        let step = match prepared(ctx) {
+            Ok(step) => step,
+            Err(problem) => return Plan::failed(problem),
+        };
+        let foreseen = together(&Context { test: true, ..*ctx }, &step);
+        // What a dry run fails at keeps no other file from being written.
+        let done = if ctx.test {
+            foreseen.result.is_some()
+        } else {
+            foreseen.result == Some(true) && foreseen.changes.is_empty()
+        };
+        if done { Plan::Done(foreseen) } else { Plan::Change { foreseen, step } }
     }
 
     fn apply(ctx: &Context<'_>, step: Step) -> Outcome {
@@ -139,7 +142,8 @@ fn source_folders(ctx: &Context<'_>) -> Result<Vec<(String, String)>, String> {
         let path = path.trim_start_matches(['/', '|']);
         let env = query.split('&').find_map(|pair| pair.strip_prefix("saltenv="));
         let env = env.unwrap_or_else(|| ctx.chunk.saltenv());
-        let there = ctx.compiled.renderer(env).scope().tree.has_folder(path);
+        let tree = &ctx.compiled.renderer(env).scope().tree;
+        let there = tree.saltenv() == env && tree.has_folder(path);
         there.then(|| (path.to_owned(), env.to_owned()))
     };
     let found: Vec<_> = sources.iter().filter_map(folder).collect();

@@ -14,7 +14,9 @@ use crate::http;
 
 pub(crate) use crate::http::redacted;
 pub(crate) use read::{Fetched, file};
-pub(in crate::function::file) use read::{fetched_text, plain, render, rendered, texts};
+pub(in crate::function::file) use read::{
+    fetched_text, plain, render, rendered, texts, texts_failed,
+};
 pub(in crate::function) use read::{read, verify};
 pub(crate) use sum::{Sum, sum};
 
@@ -120,9 +122,11 @@ fn one(ctx: &Context<'_>, source: &str) -> Result<Source, String> {
         let path = path.trim_start_matches(['/', '|']);
         let env = query.split('&').find_map(|pair| pair.strip_prefix("saltenv="));
         let env = env.unwrap_or_else(|| ctx.chunk.saltenv());
-        return if ctx.compiled.renderer(env).scope().tree.has(path) {
+        let tree = &ctx.compiled.renderer(env).scope().tree;
+        return if tree.saltenv() == env && tree.has(path) {
             Ok(Source::Tree { path: path.to_owned(), env: env.to_owned() })
         } else {
+            let env = ctx.chunk.saltenv();
             Err(format!("Source file {source} not found in saltenv '{env}'"))
         };
     }

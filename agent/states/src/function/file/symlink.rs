@@ -81,6 +81,9 @@ impl StateFunction for Symlink {
 }
 
 fn owner(ctx: &Context<'_>) -> Result<Owner, String> {
+    if !ctx.test && ctx.value("target").is_some_and(|target| !target.is_string()) {
+        return Err("the target must be a text".to_owned());
+    }
     let (mut perms, mut problems) = perms::default_owner(ctx);
     let meta = ctx.host.lstat(ctx.name()).filter(fs::Metadata::is_symlink);
     if let Some(meta) = meta.filter(|_| ctx.flag("inherit_user_and_group", false)) {

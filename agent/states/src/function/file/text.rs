@@ -117,6 +117,28 @@ pub(super) fn shown(ctx: &Context<'_>, old: &[u8], diff: String) -> Changes {
     }
 }
 
+/// A text that must be UTF-8; what is none ends the state, in Python's words.
+pub(super) fn utf8(data: &[u8]) -> Result<&str, String> {
+    std::str::from_utf8(data).map_err(|error| {
+        let at = error.valid_up_to();
+        let (len, reason) = match error.error_len() {
+            None => (data.len() - at, "unexpected end of data"),
+            Some(len) if matches!(data[at], 0x80..=0xc1 | 0xf5..) => (len, "invalid start byte"),
+            Some(len) => (len, "invalid continuation byte"),
+        };
+        match len {
+            1 => format!(
+                "'utf-8' codec can't decode byte 0x{:02x} in position {at}: {reason}",
+                data[at]
+            ),
+            len => format!(
+                "'utf-8' codec can't decode bytes in position {at}-{}: {reason}",
+                at + len - 1
+            ),
+        }
+    })
+}
+
 /// Text as Salt decodes it: UTF-8, else Latin-1, and back again by `encoded`.
 pub(super) fn decoded(data: &[u8]) -> (String, bool) {
     match std::str::from_utf8(data) {
@@ -190,6 +212,19 @@ mod tests {
         assert_eq!(without_end("a\r\n"), "a");
         assert_eq!(without_end("a"), "a");
         assert!(python_lines("").is_empty());
+    }
+
+    #[test]
+    fn what_is_no_utf8_is_told_as_python_tells_it() {
+        let told = |data: &[u8]| utf8(data).unwrap_err();
+        let start = "'utf-8' codec can't decode byte";
+        assert_eq!(
+            told(b"caf\xe9\n"),
+            format!("{start} 0xe9 in position 3: invalid continuation byte")
+        );
+        assert_eq!(told(b"\xff"), format!("{start} 0xff in position 0: invalid start byte"));
+        assert_eq!(told(b"\xe2\x82"), format!("{start}s in position 0-1: unexpected end of data"));
+        assert_eq!(utf8("é".as_bytes()), Ok("é"));
     }
 
     #[test]

@@ -46,6 +46,10 @@ pub(super) fn wanted(ctx: &Context<'_>) -> Result<Wanted, String> {
     valid(ctx.name())?;
     let file_mode = ctx.mode("file_mode")?.or(dir.mode);
     let recurse = ctx.list("recurse");
+    let given = ctx.value("recurse").filter(|value| crate::function::args::truth(value));
+    if given.is_some_and(|value| !value.is_array()) {
+        return Err("\"recurse\" must be formed as a list of strings".to_owned());
+    }
     let has = |word: &str| recurse.iter().any(|own| own == word);
     const KNOWN: [&str; 6] = ["user", "group", "mode", "ignore_files", "ignore_dirs", "silent"];
     if recurse.iter().any(|word| !KNOWN.contains(&word.as_str())) {
@@ -101,7 +105,9 @@ pub(super) fn differences(ctx: &Context<'_>, name: &str, wanted: &Wanted) -> io:
         }
     }
     if !wanted.children_only {
-        let found = wanted.dir.differences(ctx.host, &meta);
+        // With `recurse`, only what it names counts here; Salt sets the rest with other changes.
+        let looked = wanted.below.as_ref().map_or(&wanted.dir, |(dirs, _)| dirs);
+        let found = looked.differences(ctx.host, &meta);
         if !found.is_empty() {
             changes.insert(name.to_owned(), Value::Object(found));
         }

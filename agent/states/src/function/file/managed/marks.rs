@@ -10,10 +10,11 @@ use crate::outcome::Changes;
 /// What differs, as a dry run tells it.
 pub(super) fn differences(ctx: &Context<'_>) -> Changes {
     let mut changes = Changes::new();
-    if let Some((_, added, removed)) = attributes(ctx)
+    if let Some((old, added, removed)) = attributes(ctx)
         && !(added.is_empty() && removed.is_empty())
     {
-        changes.insert("attrs".to_owned(), ctx.text("attrs").unwrap_or_default().into());
+        let new = ctx.text("attrs").unwrap_or_default();
+        changes.insert("attrs".to_owned(), json!({"old": old, "new": new}));
     }
     for (name, _, wanted) in contexts(ctx) {
         changes.insert("selinux".to_owned(), json!({name: wanted}));

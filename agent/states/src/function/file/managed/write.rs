@@ -42,7 +42,14 @@ pub(super) fn written(ctx: &Context<'_>, step: Step) -> Outcome {
         Contents::Given(data) | Contents::Sourced(Ok(data)) => Some(data),
         Contents::Sourced(Err(problem)) => return Outcome::failed(problem),
     };
-    if let Some(data) = &data
+    // A file that is made empty is checked if something is said of its owner or mode.
+    let mode = step.perms.mode.unwrap_or(PRIVATE);
+    let told = !new_file_changes(ctx, &step.perms, mode, false).is_empty();
+    let checked = match &data {
+        Some(data) => Some(data.as_slice()),
+        None => (told && ctx.host.stat(name).is_none()).then_some(&b""[..]),
+    };
+    if let Some(data) = checked
         && let Err(outcome) = accepted(ctx, data)
     {
         return outcome;

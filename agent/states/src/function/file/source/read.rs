@@ -11,6 +11,7 @@ use super::{Source, Sum, entry, find, redacted};
 use crate::function::Context;
 use crate::function::file::accumulated;
 use crate::http;
+use crate::outcome::Outcome;
 use crate::render::python::{from_json, from_sls};
 use crate::render::{Vars, file_vars};
 
@@ -133,12 +134,22 @@ pub(in crate::function::file) fn rendered(
     let (Source::Tree { path: file, .. } | Source::Local(file) | Source::Remote(file)) = source;
     match engine {
         None => Ok(data),
-        Some("jinja") => {
-            let text = String::from_utf8(data).map_err(|_| format!("{file} is not UTF-8"))?;
-            render(ctx, file, &text).map(String::into_bytes)
-        }
+        Some("jinja") => match String::from_utf8(data) {
+            Ok(text) => render(ctx, file, &text).map(String::into_bytes),
+            // What is no text is no template: a folder of files may hold both.
+            Err(error) if is_binary(error.as_bytes()) => Ok(error.into_bytes()),
+            Err(_) => Err(format!("{file} is not UTF-8")),
+        },
         Some(engine) => Err(format!("Specified template format {engine} is not supported")),
     }
+}
+
+/// Salt's guess of what is no text: a zero byte, or many that are no ASCII, at the start.
+fn is_binary(data: &[u8]) -> bool {
+    let block = &data[..data.len().min(2048)];
+    let odd = |byte: &&u8| !(32..127).contains(*byte) && !b"\n\r\t\x0c\x08".contains(byte);
+    let count = block.iter().filter(odd).count();
+    block.contains(&0) || count * 10 > block.len() * 3
 }
 
 /// The texts of `source` or `sources`, rendered; `None` if there are neither.
@@ -152,12 +163,19 @@ pub(in crate::function::file) fn texts(ctx: &Context<'_>) -> Result<Option<Vec<S
     let mut out = Vec::new();
     for source in &sources {
         let shown = entry(source);
-        let engine = ctx.text("template").unwrap_or_else(|| "jinja".to_owned());
-        let missing = |_| format!("Failed to load template file {shown}");
-        let found = find(ctx, source).map_err(missing)?;
+        let missing = || format!("{UNLOADED}{shown}");
+        let engine = match ctx.chunk.args.get("template") {
+            None => "jinja".to_owned(),
+            Some(engine) if crate::function::args::truth(engine) => {
+                crate::function::args::text(engine)
+            }
+            // A source that is no template cannot be loaded as one.
+            Some(_) => return Err(missing()),
+        };
+        let found = find(ctx, source).map_err(|_| missing())?;
         let data = plain(ctx, &found)
             .and_then(|data| rendered(ctx, &found, data, Some(&engine)))
-            .map_err(|problem| format!("Failed to load template file {shown}: {problem}"))?;
+            .map_err(|problem| format!("{}: {problem}", missing()))?;
         let text = String::from_utf8(data).map_err(|_| format!("{shown} is not UTF-8"))?;
         if text.is_empty() {
             return Err(format!("Failed to read rendered template file {shown}"));
@@ -165,6 +183,18 @@ pub(in crate::function::file) fn texts(ctx: &Context<'_>) -> Result<Option<Vec<S
         out.push(text);
     }
     Ok(Some(out))
+}
+
+/// How Salt tells of a source that is not there.
+const UNLOADED: &str = "Failed to load template file ";
+
+/// What a state returns whose sources could not be read: under the name of the source, as in Salt.
+pub(in crate::function::file) fn texts_failed(problem: String) -> Outcome {
+    let source = problem.strip_prefix(UNLOADED).filter(|source| !source.contains(": "));
+    match source.map(str::to_owned) {
+        Some(source) => Outcome::failed(problem).called(source),
+        None => Outcome::failed(problem),
+    }
 }
 
 /// Renders a template with `defaults`, then `context` over them.
