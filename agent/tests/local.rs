@@ -184,7 +184,9 @@ fn a_pillar_is_shown_with_its_values_only_when_asked() {
     fs::write(machine.tree.path().join("p.sls"), "{% if %}").unwrap();
     let broken = machine.run(&words);
     assert_eq!(broken.status.code(), Some(1));
-    assert_eq!(json(&broken)["_errors"][0], "**********");
+    let words_of_salt = "Rendering SLS 'p' failed. Please see master log for details.";
+    assert_eq!(json(&broken)["_errors"][0], words_of_salt);
+    assert_eq!(json(&machine.run(&words[..8]))["_errors"][0], "**********");
     assert!(text(&broken.stderr).contains("p.sls:1"), "{}", text(&broken.stderr));
 }
 

@@ -94,13 +94,12 @@ pub fn render_what_can_be(request: &Request<'_>) -> (Map<String, Value>, Vec<Err
 }
 
 /// Renders as a minion without a master does: once when it starts, and again for a call, whose
-/// pillar goes over the first one key by key, and alone has what the caller puts over it.
+/// pillar goes over the first one key by key.
 fn twice(request: &Request<'_>) -> (Map<String, Value>, Vec<Error>) {
-    let started = Request { over: None, pillarenv: None, ..*request };
+    let started = Request { pillarenv: None, ..*request };
     let mut pass = Pass::new(&started, json!({}));
     let (mut data, mut errors) = pass.render();
-    let is_over = request.over.is_some_and(|over| !over.is_empty());
-    if pass.looks_at_itself || request.pillarenv.is_some() || is_over {
+    if pass.looks_at_itself || request.pillarenv.is_some() {
         let seen = Value::Object(data.clone());
         let (more, found) = Pass::new(request, seen).render();
         data.extend(more);
@@ -144,7 +143,6 @@ struct Pass<'a> {
     merging: Merging,
     /// What was rendered, by name; for the environment in hand.
     done: HashMap<String, Option<Map<String, Value>>>,
-    over: Map<String, Value>,
     /// SLS that may be missing, by environment.
     optional: HashMap<String, Vec<String>>,
     looks_at_itself: bool,
@@ -166,7 +164,6 @@ impl<'a> Pass<'a> {
             worlds: Worlds::new(renderer),
             merging: Merging::of(request.opts),
             done: HashMap::new(),
-            over: request.over.cloned().unwrap_or_default(),
             optional: HashMap::new(),
             looks_at_itself: false,
             errors: Vec::new(),
@@ -175,7 +172,7 @@ impl<'a> Pass<'a> {
 
     fn render(&mut self) -> (Map<String, Value>, Vec<Error>) {
         let matches = self.matches();
-        let mut data = std::mem::take(&mut self.over);
+        let mut data = Map::new();
         let of_tops = std::mem::take(&mut self.errors);
         let first =
             self.opts.texts("env_order").into_iter().filter(|env| matches.contains_key(*env));
