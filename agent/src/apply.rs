@@ -11,6 +11,7 @@ use crate::outbox::{Lane, Outbox};
 use crate::report::Run;
 use journal::{Entry, Interrupted, Journal, Record};
 use muster_protocol::bus::Bus;
+use muster_protocol::event::Fired;
 use muster_protocol::id::random;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -284,8 +285,11 @@ impl Applier {
         }
         tracing::info!(revision, sls = ?job.sls, test = job.test, "applying states");
         let Ready { tree, pillar, opts, .. } = ready;
-        let input = Input { tree, pillar, opts, sls: job.sls.clone(), test: job.test };
-        let Some(run) = await_run(self.engine.start(input), stop).await else { return };
+        let sls = job.sls.clone();
+        let input = Input { tree, pillar, opts, sls, test: job.test, revision };
+        let outbox = Arc::clone(&self.outbox);
+        let hear = Box::new(move |fired: &Fired| outbox.say(Lane::Fired, fired));
+        let Some(run) = await_run(self.engine.start(input, hear), stop).await else { return };
         let outcome = &run.outcome;
         tracing::info!(
             revision,

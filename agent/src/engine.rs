@@ -1,12 +1,12 @@
 //! The state engine, called: a tree, a pillar and facts in, a run out.
 
 use crate::paths::{self, Data, Root};
-use crate::report::Run;
+use crate::report::{self, About, Run};
 use crate::tree::Roots;
-use muster_protocol::event::Outcome;
+use muster_protocol::event::{Fired, Outcome};
 use muster_protocol::id::AgentId;
 use muster_states::backup::Backups;
-use muster_states::{Facts, Host, Options, Opts, Report, Request, Selection, Tree};
+use muster_states::{Facts, Host, Options, Opts, Report, Request, Selection, StateReturn, Tree};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -17,6 +17,8 @@ const STACK_BYTES: usize = 8 << 20;
 /// How long a state's commands may take that have no timeout of their own: a run that never ends
 /// would keep the next one waiting for ever.
 const STATE_TIMEOUT: Duration = Duration::from_secs(4 * 3600);
+/// Events of states of one run: they wait beside all else that the agent tells.
+const FIRED_MAX: usize = 200;
 /// Warnings about one tree that are logged.
 const WARNINGS_MAX: usize = 20;
 
@@ -33,7 +35,12 @@ pub(crate) struct Input {
     pub(crate) sls: Vec<String>,
     /// Only tell what would change.
     pub(crate) test: bool,
+    /// The desired state's revision.
+    pub(crate) revision: u64,
 }
+
+/// Takes the events of states while they run.
+pub(crate) type Hear = Box<dyn FnMut(&Fired) + Send>;
 
 /// The engine on one machine.
 #[derive(Clone, Debug)]
@@ -79,14 +86,14 @@ impl Engine {
     }
 
     /// Applies on a thread of its own.
-    pub(crate) fn start(&self, input: Input) -> oneshot::Receiver<Run> {
+    pub(crate) fn start(&self, input: Input, mut hear: Hear) -> oneshot::Receiver<Run> {
         let (send, receive) = oneshot::channel();
         let engine = self.clone();
         let thread = std::thread::Builder::new().name("states".to_owned()).stack_size(STACK_BYTES);
         // A thread that cannot be started drops the sender, which tells the receiver; and nobody
         // waits for a run that outlives the agent's end.
         drop(thread.spawn(move || {
-            let run = engine.run(&input);
+            let run = engine.run(&input, &mut hear);
             drop(input);
             crate::memory::give_back();
             drop(send.send(run));
@@ -95,16 +102,16 @@ impl Engine {
     }
 
     /// Applies. Blocks.
-    pub(crate) fn run(&self, input: &Input) -> Run {
+    pub(crate) fn run(&self, input: &Input, hear: &mut Hear) -> Run {
         let begin = Instant::now();
-        let mut run = self.compile_and_run(input);
+        let mut run = self.compile_and_run(input, hear);
         run.outcome.test = input.test;
         let millis = begin.elapsed().as_millis();
         run.outcome.duration_millis = u64::try_from(millis).unwrap_or(u64::MAX);
         run
     }
 
-    fn compile_and_run(&self, input: &Input) -> Run {
+    fn compile_and_run(&self, input: &Input, hear: &mut Hear) -> Run {
         let host = host(&self.root);
         let roots = input.tree.iter().map(|(env, root)| (env.as_str(), [root]));
         let tree = match Tree::from_roots(roots) {
@@ -144,12 +151,22 @@ impl Engine {
             journal: self.journal.clone(),
             backups: Some(backups(&self.root)),
             state_timeout: Some(STATE_TIMEOUT),
+            heard: true,
             ..Options::default()
         };
-        let mut progress = |key: &str, state: &muster_states::StateReturn| {
+        let about = About { revision: input.revision, test: input.test };
+        let mut fired = 0;
+        let mut progress = |key: &str, state: &StateReturn| {
             tracing::debug!(key, result = state.result, "a state ended");
-            if let Some(tag) = &state.event {
-                tracing::info!(tag, key, result = state.result, "a state's event");
+            for event in &state.events {
+                fired += 1;
+                match fired {
+                    ..=FIRED_MAX => hear(&report::fired(key, state, event, about)),
+                    _ => tracing::debug!(key, tag = event.tag, "one event too many"),
+                }
+            }
+            if fired > FIRED_MAX && fired - state.events.len() <= FIRED_MAX {
+                tracing::warn!(limit = FIRED_MAX, key, "no more events of this run are told");
             }
         };
         match muster_states::run(&compiled, &host, &options, &mut progress) {

@@ -189,6 +189,7 @@ impl Outbox {
             | Lane::Applied
             | Lane::Failed
             | Lane::Executed
+            | Lane::Fired
             | Lane::Alarm
             | Lane::Security => subject::agent_event(&self.agent_id, lane.name()),
         }

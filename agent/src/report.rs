@@ -1,8 +1,9 @@
 //! What a run of states came to, cut to what an event may hold.
 
 use crate::outbox::EVENT_BYTES_MAX;
-use muster_protocol::event::{Applied, Outcome, STATES_MAX};
+use muster_protocol::event::{Applied, Fired, Outcome, STATES_MAX};
 use muster_protocol::id::Token;
+use muster_states::{self as states, StateReturn};
 use serde_json::{Map, Value};
 
 /// The bytes, as JSON, of all states of an event; the rest of it and MessagePack take some more.
@@ -12,6 +13,8 @@ const TEXT_BYTES_MAX: usize = 16 << 10;
 /// Errors of a tree that an event holds.
 const ERRORS_MAX: usize = 100;
 const ERROR_BYTES_MAX: usize = 1000;
+/// The bytes, as JSON, of what a state's event holds.
+const FIRED_BYTES_MAX: usize = 64 << 10;
 
 /// What the state engine came to.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -53,6 +56,31 @@ impl Run {
             states: Value::Object(fitting(&self.states)),
         }
     }
+}
+
+/// An event of a state's, cut to what may wait beside all else that is told.
+pub(crate) fn fired(key: &str, state: &StateReturn, own: &states::Fired, about: About) -> Fired {
+    let data = match &own.data {
+        Some(data) => data.clone(),
+        None => serde_json::to_value(state).expect("a state's return is plain JSON"),
+    };
+    let short = shortened(&data);
+    let fits = short.to_string().len() <= FIRED_BYTES_MAX;
+    Fired {
+        tag: cut(&own.tag, ERROR_BYTES_MAX),
+        key: cut(key, ERROR_BYTES_MAX),
+        revision: about.revision,
+        test: about.test,
+        cut: !fits || short != data,
+        data: if fits { short } else { Value::Null },
+    }
+}
+
+/// The run that an event is of.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct About {
+    pub(crate) revision: u64,
+    pub(crate) test: bool,
 }
 
 /// How much a reader wants to see a state's return: the failed first, then what changed.
@@ -154,6 +182,23 @@ mod tests {
                 run.states.keys().filter(|key| states.contains_key(*key)).collect();
             assert_eq!(keys, order);
         }
+    }
+
+    #[test]
+    fn an_event_of_a_state_that_holds_too_much_says_so() {
+        let about = About { revision: 3, test: false };
+        let tell = |data: Value| {
+            let own = states::Fired { tag: "my/tag".to_owned(), data: Some(data) };
+            let report = states::Report::no_states("none");
+            let (key, state) = report.states().first().unwrap();
+            fired(key, state, &own, about)
+        };
+        let small = tell(json!({"a": 1}));
+        assert_eq!((small.data, small.cut, small.revision), (json!({"a": 1}), false, 3));
+        let long = tell(json!("x".repeat(20_000)));
+        assert!(long.cut && long.data.as_str().unwrap().ends_with("[cut: 20000 bytes]"));
+        let wide = tell(json!(vec!["x".repeat(1000); 100]));
+        assert!(wide.cut && wide.data.is_null());
     }
 
     #[test]

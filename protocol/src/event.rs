@@ -98,6 +98,23 @@ impl Applied {
     }
 }
 
+/// `agent.<id>.fired`: a state's `fire_event` or `event.send`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fired {
+    /// What the state calls it.
+    pub tag: String,
+    /// The state's key.
+    pub key: String,
+    /// The desired state's revision.
+    pub revision: u64,
+    /// In a dry run.
+    pub test: bool,
+    /// What `event.send` was given, or the state's return in Salt's shape.
+    pub data: serde_json::Value,
+    /// There was more than an event may hold.
+    pub cut: bool,
+}
+
 /// `agent.<id>.executed`: a program has ended.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Executed {

@@ -163,8 +163,8 @@ const DIRECT_GET_DESIRED: &str = "$JS.API.DIRECT.GET.KV_DESIRED.$KV.DESIRED.*";
 const DIRECT_GET_BLOB: &str = "$JS.API.DIRECT.GET.BLOBS.muster.blob.*.*";
 
 /// What an agent may report; a `*` would let it invent kinds that reactors act on.
-pub const AGENT_EVENT_KINDS: [&str; 7] =
-    ["started", "applied", "failed", "executed", "schema", "alarm", "security"];
+pub const AGENT_EVENT_KINDS: [&str; 8] =
+    ["started", "applied", "failed", "executed", "schema", "alarm", "security", "fired"];
 
 /// The permissions and limits of a role, as its template in the account's JWT.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use anyhow::{Context, Result, ensure};
 use muster_protocol::api::{PushView, StatesPush, Target, WorkerView};
+use muster_protocol::event::Fired;
 use muster_protocol::worker::Phase;
 use muster_tests::cluster::{Cluster, Setup, next_event};
 use std::collections::BTreeMap;
@@ -10,6 +11,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
 const CHANGED: &str = "/etc/hello:\n  file.managed:\n    - contents: changed\n";
+const FIRES: &str = "my/tag:\n  event.send:\n    - data: {size: 3, key: {{ pillar.api_key }}}\n\
+                     told:\n  test.succeed_with_changes:\n    - fire_event: true\n";
 const BROKEN: &str = "/etc/hello:\n{% if %}\n";
 
 fn ready(workers: &[WorkerView]) -> bool {
@@ -176,4 +179,44 @@ async fn a_tree_that_is_watched_goes_out_by_itself() -> Result<()> {
     ensure!(subject == "muster.event.states.tree.broken", "{subject}: {event:?}");
     ensure!(event.data.to_string().contains("hello.sls:2: "), "{event:?}");
     cluster.finish(&["the state tree has changed and is broken"])
+}
+
+/// Guards: `Engine::run` and `Lane::Fired`: what a state tells of is stored, and rules act on it.
+#[tokio::test]
+async fn an_event_of_a_state_is_tailed_and_sets_off_a_rule() -> Result<()> {
+    let top = "base:\n  '*':\n    - fires\n".to_owned();
+    let tree = vec![("top.sls", top), ("fires.sls", FIRES.to_owned())];
+    let config = "reactors: ../rules\n".to_owned();
+    let mut cluster = Cluster::prepare(&Setup { tree, config, ..Setup::default() })?;
+    let text = fs::read_to_string(cluster.path("config/controller.yaml"))?;
+    let with_pillar = text.replace("{tree: ../tree}", "{tree: ../tree, pillar: ../pillar}");
+    ensure!(with_pillar != text, "no states in {text}");
+    fs::write(cluster.path("config/controller.yaml"), with_pillar)?;
+    fs::create_dir(cluster.path("pillar"))?;
+    fs::write(cluster.path("pillar/top.sls"), "base: {'*': [keys]}\n")?;
+    fs::write(cluster.path("pillar/keys.sls"), "api_key: Tr0ub4dor-and-3\n")?;
+    let mark = cluster.path("mark");
+    fs::create_dir(cluster.path("rules"))?;
+    let rule = serde_json::json!({
+        "name": "mark", "on": "muster.event.agent.*.fired",
+        "when": "data.tag == 'my/tag' and data.data.size == 3 and not data.test",
+        "do": [{"exec": {"argv": ["touch", mark]}}],
+    });
+    fs::write(cluster.path("rules/mark.yaml"), rule.to_string())?;
+    cluster.start_controller().await?;
+    let bus = cluster.admin().await?;
+    let mut feed = cluster.tail(&bus, "muster.event.agent.*.fired").await?;
+    cluster.scale(&bus, 1).await?;
+    let (_, sent) = next_event(&mut feed).await?;
+    let fired: Fired = sent.read().context("an event of a state")?;
+    let data = serde_json::json!({"size": 3, "key": "**********"});
+    ensure!(fired.tag == "my/tag" && fired.data == data && !fired.cut, "{fired:?}");
+    ensure!(fired.key == "event_|-my/tag_|-my/tag_|-send" && fired.revision > 0, "{fired:?}");
+    let (subject, told) = next_event(&mut feed).await?;
+    let fired: Fired = told.read().context("an event of a state")?;
+    ensure!(fired.tag == "told" && fired.data["comment"] == "Success!", "{fired:?}");
+    ensure!(subject.starts_with("muster.event.agent.test-0001-"), "{subject}");
+    cluster.until(&bus, "ready", ready).await?;
+    cluster.until(&bus, "told to the rule", |_| mark.exists()).await?;
+    cluster.finish(&[])
 }

@@ -25,6 +25,8 @@ pub(crate) enum Lane {
     Failed,
     /// A program ended.
     Executed,
+    /// A state sent an event.
+    Fired,
     /// What the columns of the next frames mean.
     Schema,
     /// Something that a person should look at.
@@ -36,11 +38,12 @@ pub(crate) enum Lane {
 }
 
 impl Lane {
-    pub(super) const ALL: [Lane; 8] = [
+    pub(super) const ALL: [Lane; 9] = [
         Lane::Started,
         Lane::Applied,
         Lane::Failed,
         Lane::Executed,
+        Lane::Fired,
         Lane::Schema,
         Lane::Alarm,
         Lane::Security,
@@ -54,6 +57,7 @@ impl Lane {
             Lane::Applied => "applied",
             Lane::Failed => "failed",
             Lane::Executed => "executed",
+            Lane::Fired => "fired",
             Lane::Schema => "schema",
             Lane::Alarm => "alarm",
             Lane::Security => "security",

@@ -9,6 +9,7 @@ pub(crate) mod args;
 mod cmd;
 mod cron;
 mod environ;
+mod event;
 pub(crate) mod file;
 mod git;
 mod grains;
@@ -189,6 +190,7 @@ static REGISTRY: &[&[Function]] = &[
     grains::ALL,
     cron::ALL,
     environ::ALL,
+    event::ALL,
     host::ALL,
     mount::ALL,
     ssh_auth::ALL,

@@ -43,9 +43,18 @@ pub struct StateReturn {
     /// It asked to run in parallel.
     #[serde(rename = "__parallel__", skip_serializing_if = "is_false", default)]
     pub parallel: bool,
-    /// The tag of the event that its `fire_event` asks for: its name, or what it says.
+    /// Events that it sent, and the one that its `fire_event` asks for.
     #[serde(skip)]
-    pub event: Option<String>,
+    pub events: Vec<Fired>,
+}
+
+/// An event of a state's.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Fired {
+    /// What it is about: the state's name, or what its `fire_event` or `event.send` says.
+    pub tag: String,
+    /// What it holds; what came of the state if `None`.
+    pub data: Option<Value>,
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
@@ -142,7 +151,7 @@ impl Report {
             skip_watch: false,
             skip_req: false,
             parallel: false,
-            event: None,
+            events: Vec::new(),
         };
         Report { states: IndexMap::from([("no_|-states_|-states_|-None".to_owned(), entry)]) }
     }

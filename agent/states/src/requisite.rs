@@ -101,7 +101,7 @@ pub(crate) fn is_keyword(name: &str) -> bool {
 }
 
 /// Salt's modules that react to a watched state, for those that this engine does not have.
-const REACTING: [&str; 6] = ["at", "etcd", "event", "module", "mount", "pkg"];
+const REACTING: [&str; 5] = ["at", "etcd", "module", "mount", "pkg"];
 
 /// Whether a module reacts to a watched state.
 pub(crate) fn watches(module: &str) -> bool {

@@ -51,6 +51,8 @@ pub struct Options {
     /// How long a state's commands may take that have no timeout of their own; package managers
     /// are left to end.
     pub state_timeout: Option<Duration>,
+    /// Events of states go to somebody: `event.send` fails where they do not.
+    pub heard: bool,
     /// States with `parallel: True` that run at a time; a sensible number if `None`.
     pub parallel_max: Option<usize>,
     /// States that are checked at a time ahead of their turn; as many as there are processors if
@@ -81,7 +83,7 @@ pub fn run(
     };
     let recorder = options.backups.as_ref().filter(|_| !options.test).map(Recorder::new);
     host.variables().reset();
-    let session = Session::default();
+    let session = Session { heard: options.heard, ..Session::default() };
     let secrets = &compiled.secrets;
     let report = std::thread::scope(|scope| {
         let mut runner = Runner {

@@ -19,7 +19,7 @@ use crate::facts::Facts;
 use crate::function::args::truth;
 use crate::opts::Opts;
 use crate::outcome::Outcome;
-use crate::report::Name;
+use crate::report::{Fired, Name};
 use crate::tree::Tree;
 use choice::{Choice, Said};
 use open::Open;
@@ -140,6 +140,14 @@ impl Secrets {
         match name {
             Name::One(name) => self.mask(name),
             Name::Many(names) => names.iter_mut().for_each(|name| self.mask(name)),
+        }
+    }
+
+    /// Masks the events of a state.
+    pub(crate) fn mask_events(&self, events: &mut [Fired]) {
+        for Fired { tag, data } in events {
+            self.mask(tag);
+            data.iter_mut().for_each(|data| self.mask_value(data));
         }
     }
 

@@ -7,16 +7,21 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use serde_json::Value;
 
 use crate::function::file::Accumulated;
+use crate::report::Fired;
 
 /// Shared between the states of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
+    /// Somebody hears the events that states send.
+    pub(crate) heard: bool,
     /// The package lists are fresh.
     pub(crate) refreshed: Flag,
     /// Packages that the transaction of an earlier state installed for later ones, by name.
     pub(crate) packages: Shared<BTreeMap<String, Brought>>,
     /// What `file.accumulated` states gathered, for states that come later.
     pub(crate) accumulated: Shared<Accumulated>,
+    /// Events that states sent, by the state's key, until its return takes them.
+    pub(crate) sent: Shared<BTreeMap<String, Fired>>,
     /// Names of the facts that a state took out.
     pub(crate) grains_gone: Shared<HashSet<String>>,
     /// Keys of the states that changed something.

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use muster_states::{
-    Facts, Host, Options, Opts, Report, Request, Selection, StateReturn, Tree, compile_request, run,
+    Facts, Fired, Host, Options, Opts, Report, Request, Selection, StateReturn, Tree,
+    compile_request, run,
 };
 use serde_json::{Value, json};
 
@@ -166,7 +167,32 @@ fn a_state_that_fires_an_event_names_its_tag() {
                c: {test.nop: []}\n";
     let mut events = Vec::new();
     apply(sls, &json!({}), dir.path(), &Options::default(), &mut |_, state| {
-        events.push(state.event.clone());
+        events.extend(state.events.clone());
     });
-    assert_eq!(events, [Some("a".to_owned()), Some("my/tag".to_owned()), None]);
+    let fired = |tag: &str| Fired { tag: tag.to_owned(), data: None };
+    assert_eq!(events, [fired("a"), fired("my/tag")]);
+}
+
+#[test]
+fn an_event_that_is_sent_holds_what_the_state_says_and_no_secret() {
+    let dir = tempfile::tempdir().unwrap();
+    let sls = "my/tag:\n  event.send:\n    - data: {a: 1, b: {{ pillar.password }}}\n    \
+               - colour: red\n    - with_pillar: [password]\n    - a: 2\n\
+               quiet: {event.send: [{data: {a: 1}}, {no_log: true}]}\n\
+               never: {event.wait: []}\n";
+    let pillar = json!({"password": "correct-horse"});
+    let mut events = Vec::new();
+    for (test, heard) in [(true, true), (false, true), (false, false)] {
+        let options = Options { test, heard, ..Options::default() };
+        let report = apply(sls, &pillar, dir.path(), &options, &mut |_, state| {
+            events.extend(state.events.clone());
+        });
+        let result = report.states()[0].result;
+        assert_eq!(result, if test { None } else { Some(heard) });
+    }
+    let data = json!({
+        "pillar": {"password": "**********"}, "colour": "red", "a": 1, "b": "**********"
+    });
+    assert_eq!(events.len(), 4);
+    assert_eq!(events[0], Fired { tag: "my/tag".to_owned(), data: Some(data) });
 }

@@ -18,7 +18,7 @@ use crate::function::{self, Context};
 use crate::host::command::Cancel;
 use crate::host::{Host, umask};
 use crate::outcome::Outcome;
-use crate::report::{Name, StateReturn};
+use crate::report::{Fired, Name, StateReturn};
 use crate::secret::{Secrets, hidden};
 use crate::session::Session;
 
@@ -147,6 +147,7 @@ impl Runner<'_, '_> {
         let outcome = Outcome { result: Some(result), ..Outcome::fine(comment) };
         let mut state = StateReturn::shown(self.chunk_at(chunk), outcome, num);
         self.caller.secrets.mask_name(&mut state.name);
+        self.caller.secrets.mask_events(&mut state.events);
         state.state_ran = Some(false);
         state.start_time = time_of_day();
         state
@@ -175,10 +176,23 @@ impl<'a> Caller<'a> {
     pub(super) fn returned(&self, low: &Chunk, outcome: Outcome, num: u64) -> StateReturn {
         let mut state = StateReturn::new(low, outcome, num);
         self.secrets.mask_name(&mut state.name);
-        if let Some(tag) = &mut state.event {
-            self.secrets.mask(tag);
+        if let Some(sent) = self.sent(low) {
+            state.events.insert(0, sent);
         }
+        self.secrets.mask_events(&mut state.events);
         state
+    }
+
+    /// The event that a state sent.
+    fn sent(&self, low: &Chunk) -> Option<Fired> {
+        if low.state != "event" {
+            return None;
+        }
+        let mut sent = self.session.sent.borrow_mut().remove(&low.tag())?;
+        if truth_of(low, "no_log") {
+            sent.data = sent.data.as_ref().map(hidden);
+        }
+        Some(sent)
     }
 
     /// Calls a state once, after its conditions.
@@ -299,18 +313,19 @@ impl StateReturn {
             skip_watch: outcome.skip_watch,
             skip_req: outcome.skip_req,
             parallel: false,
-            event: event(low),
+            events: event(low).into_iter().collect(),
         }
     }
 }
 
-/// The tag that `fire_event` asks for.
-fn event(low: &Chunk) -> Option<String> {
-    match low.args.get("fire_event")? {
-        Value::Bool(true) => Some(low.name.clone()),
-        Value::String(tag) if !tag.is_empty() => Some(tag.clone()),
-        _ => None,
-    }
+/// The event that `fire_event` asks for.
+fn event(low: &Chunk) -> Option<Fired> {
+    let tag = match low.args.get("fire_event")? {
+        Value::Bool(true) => low.name.clone(),
+        Value::String(tag) if !tag.is_empty() => tag.clone(),
+        _ => return None,
+    };
+    Some(Fired { tag, data: None })
 }
 
 /// The time of day (UTC) as Python's `time.isoformat()`.

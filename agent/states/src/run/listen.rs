@@ -87,7 +87,7 @@ impl Runner<'_, '_> {
             skip_watch: false,
             skip_req: false,
             parallel: false,
-            event: None,
+            events: Vec::new(),
         }
     }
 

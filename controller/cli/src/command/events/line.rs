@@ -2,7 +2,7 @@
 
 use crate::output::{Output, Style, clean, clock, span};
 use muster_protocol::event::{
-    Alarm, Applied, Called, CommandResult, Event, Executed, PhaseChanged, Started,
+    Alarm, Applied, Called, CommandResult, Event, Executed, Fired, PhaseChanged, Started,
 };
 use muster_protocol::subject::EVENT_PREFIX;
 use serde_json::Value;
@@ -48,6 +48,7 @@ fn say(short: &str, event: &Event) -> String {
             event.data["metrics"].as_array().map(|metrics| format!("{} metrics", metrics.len()))
         }
         ("agent", "executed") => event.read().map(executed),
+        ("agent", "fired") => event.read().map(fired),
         ("api", "called" | "read" | "refused") => event.read().map(called),
         ("api", "result") => event.read().map(result),
         ("security", _) | ("agent", "alarm" | "security") => {
@@ -97,6 +98,18 @@ fn executed(executed: Executed) -> String {
         (None, None) => "killed".to_owned(),
     };
     format!("{end}, {}", millis(executed.duration_millis))
+}
+
+/// `my/tag: {..}`, and that it was of a dry run.
+fn fired(fired: Fired) -> String {
+    let Fired { tag, data, test, .. } = fired;
+    // Of a state's return, what came of it.
+    let data = match data.get("comment").filter(|_| data.get("__run_num__").is_some()) {
+        Some(comment) => plain(comment),
+        None => data.to_string(),
+    };
+    let dry = if test { " (dry run)" } else { "" };
+    format!("{tag}{dry}: {data}")
 }
 
 /// `pool scale (pool compute, size 8)`, how often, and why it was refused if it was.
@@ -174,6 +187,18 @@ mod tests {
             change,
             "worker.w.ready  configuring -> ready, generation 2, 1.5 s after the launch",
         );
+        let fired = Fired {
+            tag: "my/tag".into(),
+            key: "event_|-a_|-my/tag_|-send".into(),
+            revision: 3,
+            test: false,
+            data: json!({"a": 1}),
+            cut: false,
+        };
+        check("muster.event.agent.w.fired", &fired, "agent.w.fired  my/tag: {\"a\":1}");
+        let data = json!({"comment": "Success!", "__run_num__": 0});
+        let fired = Fired { test: true, data, ..fired };
+        check("muster.event.agent.w.fired", fired, "agent.w.fired  my/tag (dry run): Success!");
         let alarm = Alarm { who: "w".into(), what: "other\nkeys".into() };
         check("muster.event.security.w.keys", alarm, "security.w.keys  w: other keys");
         let scaled = Called {
