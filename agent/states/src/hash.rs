@@ -1,5 +1,6 @@
 //! Checksums that trees pin their sources with.
 
+pub(crate) mod crypt;
 mod sha1;
 
 pub(crate) use sha1::sha1;

@@ -4,6 +4,7 @@ mod absent;
 mod change;
 mod create;
 mod gecos;
+mod hashed;
 mod wanted;
 
 use serde_json::{Value, json};
@@ -42,6 +43,7 @@ impl StateFunction for Present {
         "createhome",
         "persist_home",
         "password",
+        "hash_password",
         "enforce_password",
         "empty_password",
         "password_lock",
@@ -73,7 +75,6 @@ impl StateFunction for Present {
         "win_logonscript",
         "win_description",
     ];
-    const REFUSES: &'static [&'static str] = &["hash_password"];
     type Step = Step;
 
     fn lint(chunk: &Chunk) -> Vec<Lint> {

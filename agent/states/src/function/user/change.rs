@@ -38,7 +38,7 @@ pub(super) fn change(ctx: &Context<'_>, wanted: &Wanted, changes: &Changes) -> O
         let after = info(ctx, &after);
         seen.extend(after.into_iter().filter(|(key, value)| told.get(key) != Some(value)));
     }
-    let password = ctx.text("password").unwrap_or_default();
+    let password = wanted.password.clone().unwrap_or_default();
     if secret.as_ref().is_none_or(|secret| secret.passwd != password) {
         seen.extend(aged(secret.as_ref(), shadow::of(ctx.host, name).as_ref()));
     }

@@ -37,7 +37,7 @@ pub(super) fn create(ctx: &Context<'_>, wanted: &Wanted) -> Outcome {
         changes.insert("home".to_owned(), Value::from(""));
     }
     let outcome = Outcome::changed(format!("New user {name} created"), changes);
-    secrets(ctx, outcome).unwrap_or_else(|error| {
+    secrets(ctx, wanted, outcome).unwrap_or_else(|error| {
         let comment =
             format!("User {name} created but failed to set password to {REDACTED}: {error}");
         Outcome::failed(comment)
@@ -63,13 +63,12 @@ fn act(ctx: &Context<'_>, wanted: &Wanted, limits: &Limits, new: &New) -> io::Re
 }
 
 /// The password and its ages, and what is told of them.
-fn secrets(ctx: &Context<'_>, mut outcome: Outcome) -> io::Result<Outcome> {
+fn secrets(ctx: &Context<'_>, wanted: &Wanted, mut outcome: Outcome) -> io::Result<Outcome> {
     let (host, name) = (ctx.host, ctx.name());
     let empty = ctx.flag("empty_password", false);
-    let password = ctx.text("password").filter(|password| !password.is_empty());
-    match password {
+    match &wanted.password {
         Some(password) if !empty => {
-            shadow::set_password(host, name, &password)?;
+            shadow::set_password(host, name, password)?;
             outcome.changes.insert("password".to_owned(), Value::from(REDACTED));
         }
         None if empty => {

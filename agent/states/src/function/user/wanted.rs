@@ -25,6 +25,8 @@ pub(in crate::function) struct Wanted {
     pub(super) optional_groups: Vec<String>,
     /// In a dry run: an earlier state may be about to make them.
     pub(super) missing_groups: Vec<String>,
+    /// As it shall stand in the shadow file.
+    pub(super) password: Option<String>,
 }
 
 impl Wanted {
@@ -46,7 +48,8 @@ impl Wanted {
         let mut optional_groups = ctx.list("optional_groups");
         optional_groups.retain(known);
         let groups = asked.map(|_| there);
-        Ok(Wanted { groups, optional_groups, missing_groups: missing })
+        let password = super::hashed::password(ctx)?;
+        Ok(Wanted { groups, optional_groups, missing_groups: missing, password })
     }
 
     /// What differs, in Salt's order and names; `None` if there is no such user.
@@ -87,7 +90,7 @@ impl Wanted {
             told("groups", Value::from(groups));
         }
         changes.extend(home_and_shell(ctx, &user));
-        changes.extend(secrets(ctx, shadow::of(ctx.host, &user.name).as_ref()));
+        changes.extend(self.secrets(ctx, shadow::of(ctx.host, &user.name).as_ref()));
         let fields = gecos::split(&user.gecos);
         for (field, value) in gecos::FIELDS.iter().zip(fields) {
             if let Some(wanted) = ctx.text(field).filter(|wanted| *wanted != value) {
@@ -95,6 +98,41 @@ impl Wanted {
             }
         }
         Ok(Some(changes))
+    }
+
+    /// What differs in the shadow file.
+    fn secrets(&self, ctx: &Context<'_>, own: Option<&Shadow>) -> Changes {
+        let mut changes = Changes::new();
+        let current = own.map(|own| own.passwd.as_str()).unwrap_or_default();
+        let empty = ctx.flag("empty_password", false);
+        if let Some(wanted) = self.password.as_ref().filter(|_| !empty)
+            && (current == "!" || ctx.flag("enforce_password", true))
+            && *wanted != current
+        {
+            changes.insert("passwd".to_owned(), Value::from(wanted.as_str()));
+        }
+        if empty && !current.is_empty() {
+            changes.insert("empty_password".to_owned(), Value::from(true));
+        }
+        for (key, age) in AGES {
+            let days = number(ctx, key).filter(|days| key != "expire" || *days != 0);
+            if let Some(days) =
+                days.filter(|days| own.map(|own| own.days[age as usize]) != Some(*days))
+            {
+                changes.insert(key.to_owned(), Value::from(days));
+            }
+        }
+        let locked = current.starts_with('!');
+        match ctx.value("password_lock") {
+            Some(lock) if truth(lock) && !locked => {
+                changes.insert("password_lock".to_owned(), lock.clone());
+            }
+            Some(Value::Bool(false)) if locked => {
+                changes.insert("password_lock".to_owned(), Value::from(false));
+            }
+            Some(_) | None => {}
+        }
+        changes
     }
 
     /// The groups to be in, if they differ from those that the user is in; the primary group, and
@@ -166,40 +204,6 @@ fn home_and_shell(ctx: &Context<'_>, user: &User) -> Changes {
     }
     if let Some(shell) = set("shell").filter(|shell| *shell != user.shell) {
         changes.insert("shell".to_owned(), Value::from(shell));
-    }
-    changes
-}
-
-/// What differs in the shadow file.
-fn secrets(ctx: &Context<'_>, own: Option<&Shadow>) -> Changes {
-    let mut changes = Changes::new();
-    let current = own.map(|own| own.passwd.as_str()).unwrap_or_default();
-    let empty = ctx.flag("empty_password", false);
-    if let Some(wanted) = ctx.text("password").filter(|wanted| !wanted.is_empty() && !empty)
-        && (current == "!" || ctx.flag("enforce_password", true))
-        && wanted != current
-    {
-        changes.insert("passwd".to_owned(), Value::from(wanted));
-    }
-    if empty && !current.is_empty() {
-        changes.insert("empty_password".to_owned(), Value::from(true));
-    }
-    for (key, age) in AGES {
-        let days = number(ctx, key).filter(|days| key != "expire" || *days != 0);
-        if let Some(days) = days.filter(|days| own.map(|own| own.days[age as usize]) != Some(*days))
-        {
-            changes.insert(key.to_owned(), Value::from(days));
-        }
-    }
-    let locked = current.starts_with('!');
-    match ctx.value("password_lock") {
-        Some(lock) if truth(lock) && !locked => {
-            changes.insert("password_lock".to_owned(), lock.clone());
-        }
-        Some(Value::Bool(false)) if locked => {
-            changes.insert("password_lock".to_owned(), Value::from(false));
-        }
-        Some(_) | None => {}
     }
     changes
 }
