@@ -163,13 +163,18 @@ fn real_device(ctx: &Context<'_>, want: &mut Want, active: &Active) -> Result<St
     if want.opts.iter().any(|opt| opt == "bind")
         && let Some(live) = active.get(&want.point)
     {
-        let source = source_of(&device, active).cloned().unwrap_or_default();
-        if ctx.flag("bind_mount_copy_active_opts", true) {
+        // What is no block device is looked up as it is: Salt takes it for a remote file system.
+        let local = live.device.starts_with('/');
+        let source = if local { source_of(&device, active) } else { active.get(&device) };
+        if let Some(source) = source
+            && ctx.flag("bind_mount_copy_active_opts", true)
+        {
             want.opts.extend(source.opts.iter().chain(&source.superopts).cloned());
             want.opts.sort();
             want.opts.dedup();
         }
-        return Ok(if live.device.starts_with('/') { source.device } else { live.device.clone() });
+        let source = source.map(|source| source.device.clone()).unwrap_or_default();
+        return Ok(if local { source } else { live.device.clone() });
     }
     Ok(mapped(ctx, &device).unwrap_or_else(|| real(ctx, &device)))
 }
