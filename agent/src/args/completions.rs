@@ -219,7 +219,8 @@ mod tests {
     fn completed(words: &[&str]) -> Vec<String> {
         let line: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
         let script = format!(
-            "{}\nCOMP_WORDS=({}); COMP_CWORD={}; _muster_agent; printf '%s\\n' \"${{COMPREPLY[@]}}\"",
+            "{}\nCOMP_WORDS=({}); COMP_CWORD={}; _muster_agent\n\
+             printf '%s\\n' \"${{COMPREPLY[@]}}\"",
             bash(),
             line.join(" "),
             words.len() - 1

@@ -72,8 +72,10 @@ pub(super) const COMMANDS: [Help; 4] = [
                see restore.",
         examples: "  muster-agent apply --local --file-root /srv/salt --pillar-root /srv/pillar\n  \
                    muster-agent apply web db --local --file-root /srv/salt --test\n  \
-                   muster-agent apply --local --file-root base=/srv/salt --file-root dev=/srv/dev\n  \
-                   muster-agent apply web --only nginx.conf --local --file-root /srv/salt \\\n      \
+                   muster-agent apply --local --file-root base=/srv/salt \\\n      \
+                   --file-root dev=/srv/dev\n  \
+                   muster-agent apply web --only nginx.conf --local \\\n      \
+                   --file-root /srv/salt \
                    --pillar @secrets.yaml --opts '{\"muster_secrets\": \"all\"}'\n",
     },
     Help {
@@ -87,7 +89,8 @@ pub(super) const COMMANDS: [Help; 4] = [
                low       the low data, in the order in which they run (lowstate is the same)\n\
                Nothing is changed; secrets of the pillar are shown.",
         examples: "  muster-agent show top --file-root /srv/salt\n  \
-                   muster-agent show sls web.conf --file-root /srv/salt --pillar-root /srv/pillar\n  \
+                   muster-agent show sls web.conf --file-root /srv/salt \\\n      \
+                   --pillar-root /srv/pillar\n  \
                    muster-agent show low --file-root /srv/salt --id db1 \\\n      \
                    --grains '{\"os\": \"Rocky\"}' --out json\n",
     },

@@ -21,7 +21,8 @@ static CALL: LazyLock<Option<Regex>> = LazyLock::new(|| {
     Regex::new(&format!(r"{subscript}|\bsalt\.({name}\.{name})\s*\(")).ok()
 });
 
-/// Warns of private keys, of secrets that the pillar has, too, and of functions that no worker could call.
+/// Warns of private keys, of secrets that the pillar has, too, and of functions that no worker
+/// could call.
 pub(super) fn files(tree: &Tree, secrets: &Secrets, findings: &mut Findings) {
     for path in tree.paths() {
         let Some(Ok(mut data)) = tree.read(path) else { continue };
