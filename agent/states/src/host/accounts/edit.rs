@@ -165,8 +165,17 @@ pub(crate) fn set_groups(
     wanted: &[String],
     exact: bool,
 ) -> io::Result<()> {
-    let groups = host.accounts().groups.clone();
-    for group in groups {
+    let accounts = host.accounts();
+    // Salt compares with the primary group among them; if all is as wanted, no list is touched.
+    if let Some(own) = accounts.user(user) {
+        let mut wanted = wanted.to_vec();
+        wanted.sort();
+        wanted.dedup();
+        if accounts.all_groups_of(&own) == wanted {
+            return Ok(());
+        }
+    }
+    for group in accounts.groups.clone() {
         let is = group.members.iter().any(|name| name == user);
         let should = wanted.contains(&group.name);
         if is == should || (is && !exact) {
