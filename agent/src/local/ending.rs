@@ -37,7 +37,7 @@ impl Answer {
     /// Faults of a tree, in Salt's words.
     pub(super) fn not_compiled(errors: Vec<Error>) -> Answer {
         let at_once = errors.iter().filter(|error| error.kind != Kind::Later);
-        let words = at_once.map(|error| Value::from(error.reason.as_str()));
+        let words = at_once.map(|error| Value::from(error.words()));
         Answer::Broken(words.collect(), errors)
     }
 

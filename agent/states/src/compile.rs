@@ -125,7 +125,10 @@ pub fn compile_request(request: &Request<'_>) -> Result<Compiled, Vec<Error>> {
         }
         Err(mut errors) => {
             sls::relocate(&worlds, &mut errors);
-            errors.iter_mut().for_each(|error| secrets.mask(&mut error.reason));
+            for error in &mut errors {
+                secrets.mask(&mut error.reason);
+                error.in_full.iter_mut().for_each(|words| secrets.mask(words));
+            }
             Err(errors)
         }
     }

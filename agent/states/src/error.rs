@@ -66,6 +66,9 @@ pub struct Error {
     pub at: Option<At>,
     /// What is wrong.
     pub reason: String,
+    /// More that Salt says of it: all of its words, with the lines around the place.
+    #[serde(skip)]
+    pub(crate) in_full: Option<String>,
 }
 
 fn place(at: &Option<At>) -> String {
@@ -74,7 +77,16 @@ fn place(at: &Option<At>) -> String {
 
 impl Error {
     pub(crate) fn new(kind: Kind, at: Option<At>, reason: impl Into<String>) -> Error {
-        Error { kind, at, reason: reason.into() }
+        Error { kind, at, reason: reason.into(), in_full: None }
+    }
+
+    pub(crate) fn in_full(self, words: impl Into<String>) -> Error {
+        Error { in_full: Some(words.into()), ..self }
+    }
+
+    /// All that Salt says of it: for a template's fault, with the lines around the place.
+    pub fn words(&self) -> &str {
+        self.in_full.as_ref().unwrap_or(&self.reason)
     }
 
     pub(crate) fn shape(at: &At, reason: impl Into<String>) -> Error {

@@ -124,7 +124,7 @@ pub fn words(errors: &[Error], opts: &Opts) -> Vec<String> {
             format!("{what} failed. Please see master log for details.")
         }
         _ if error.reason.starts_with(BROKEN_TOP) => BROKEN_TOP.to_owned(),
-        Some(_) | None => error.reason.clone(),
+        Some(_) | None => error.words().to_owned(),
     };
     errors.iter().map(told).collect()
 }
@@ -286,8 +286,10 @@ impl<'a> Pass<'a> {
             Ok(loaded) => loaded,
             Err(mut error) => {
                 let words = format!("Rendering SLS '{env}:{name}' failed: ");
-                if let Some(cause) = error.reason.strip_prefix(&words) {
-                    error.reason = format!("Rendering SLS '{name}' failed, render error:\n{cause}");
+                for told in std::iter::once(&mut error.reason).chain(&mut error.in_full) {
+                    if let Some(cause) = told.strip_prefix(&words) {
+                        *told = format!("Rendering SLS '{name}' failed, render error:\n{cause}");
+                    }
                 }
                 self.errors.push(error);
                 return None;

@@ -24,7 +24,11 @@ use crate::module::Site;
 use crate::opts::Opts;
 use crate::tree::Tree;
 use crate::yaml;
-use jinja::{Engine, Stopped};
+use jinja::{Engine, Options, Stopped};
+
+/// The types of `opts`, and of `grains` and `pillar`, which are in it.
+const OPTS: &str = "salt.utils.optsdict.OptsDict";
+const PART_OF_OPTS: &str = "salt.utils.optsdict.DictProxy";
 
 /// What templates see besides their own variables.
 pub(crate) struct Scope {
@@ -99,18 +103,30 @@ pub(crate) struct RenderError {
     pub(crate) file: String,
     pub(crate) line: u32,
     pub(crate) reason: String,
-    /// The line that Salt tells: outside of macros, of the file that was rendered.
+    /// The line that Salt tells.
     pub(crate) told: u32,
-    /// The lines around the place, as Salt shows them.
-    pub(crate) context: Option<String>,
+    /// What Salt shows of the place.
+    shown: Shown,
+}
+
+/// The lines around a place, as Salt shows them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Shown {
+    /// Of the file that was rendered.
+    Own(String),
+    /// Of a file that it brought in, whose path is told.
+    Other(String),
+    Nothing,
 }
 
 impl RenderError {
-    /// What Salt says of it, with the lines around the place; else with the file's name.
-    pub(crate) fn with_context(&self) -> String {
-        match &self.context {
-            Some(context) => format!("{self}\n\n{context}"),
-            None => format!("{}: {self}", self.file),
+    /// What Salt says of it, with the lines around the place.
+    pub(crate) fn words(&self) -> String {
+        let RenderError { reason, told, .. } = self;
+        match &self.shown {
+            Shown::Own(lines) => format!("{reason}; line {told}\n\n{lines}"),
+            Shown::Other(lines) => format!("{reason}\n{lines}"),
+            Shown::Nothing => format!("{}: {self}", self.file),
         }
     }
 }
@@ -127,11 +143,13 @@ impl Renderer {
         opts: &Opts,
     ) -> Renderer {
         let grains = python::from_json(&Json::Object(facts.as_map().clone()));
-        let pillar = python::from_pillar(pillar);
+        let grains = python::dict_of_type(&grains, PART_OF_OPTS);
+        let pillar = python::dict_of_type(&python::from_pillar(pillar), PART_OF_OPTS);
         let opts = python::from_json(&opts.for_templates(facts.id()));
         let own = [("grains", &grains), ("pillar", &pillar)];
         let own = own.map(|(name, value)| (Value::from(name), value.clone()));
         let opts = python::dict(python::pairs(&opts).into_iter().chain(own).collect());
+        let opts = python::dict_of_type(&opts, OPTS);
         Renderer::of(Scope {
             tree: tree.clone(),
             host: host.clone(),
@@ -180,7 +198,7 @@ impl Renderer {
         let vars = context(&self.scope, self.salt.clone(), vars);
         let rendered = self.engine.render(file, source, vars);
         rendered.map_err(|stopped| {
-            let mut error = explain(source, stopped);
+            let mut error = explain(&self.scope.tree, (file, source), stopped);
             error.reason = advised(&self.scope, error.reason);
             error
         })
@@ -242,7 +260,7 @@ pub(crate) fn render_inside(
     let salt = env.globals().find(|(name, _)| *name == "salt").map(|(_, salt)| salt);
     let vars = context(scope, salt.unwrap_or_default(), vars);
     engine.render(name, source, vars).map_err(|stopped| {
-        let error = explain(source, stopped);
+        let error = explain(&scope.tree, (name, source), stopped);
         python::fault(format!("{}; line {}", advised(scope, error.reason), error.told))
     })
 }
@@ -295,12 +313,20 @@ pub(crate) fn read_text(tree: &Tree, path: &str) -> Result<Option<String>, minij
     Ok(Some(text))
 }
 
-/// Salt's words, with the lines around the place.
-fn explain(source: &str, stopped: Stopped) -> RenderError {
-    let Stopped { failure, file, line, top } = stopped;
-    let words = failure.words();
-    let context = (top.0 == file && top.1 > 0).then(|| lines::around(source, top.1));
-    RenderError { file, line, reason: words, told: top.1, context }
+/// Salt's words, with the lines around the place, for what was rendered: its name and text.
+fn explain(tree: &Tree, rendered: (&str, &str), stopped: Stopped) -> RenderError {
+    let Stopped { failure, file, line, top: (place, told) } = stopped;
+    let shown = match read_text(tree, &place) {
+        _ if told == 0 => Shown::Nothing,
+        _ if place == rendered.0 => Shown::Own(lines::around(&Options::of(rendered.1).1, told)),
+        Ok(Some(text)) => {
+            let path = tree.disk_path(&place).map(|path| path.display().to_string());
+            let path = path.as_ref().unwrap_or(&place);
+            Shown::Other(format!("{path}({told}):\n{}", lines::around(&text, told)))
+        }
+        Ok(None) | Err(_) => Shown::Nothing,
+    };
+    RenderError { file, line, reason: failure.words(), told, shown }
 }
 
 /// Parses YAML for a template, naming the line in the error.
@@ -356,6 +382,23 @@ mod tests {
         assert_eq!((error.file.as_str(), error.line), ("a.sls", 2));
         let error = renderer.render("a.sls", "{% include 'm.jinja' %}", Vars::new()).unwrap_err();
         assert_eq!((error.file.as_str(), error.line), ("m.jinja", 2));
+    }
+
+    #[test]
+    fn a_fault_is_told_with_the_lines_around_it_also_of_another_file() {
+        let files =
+            [("m.jinja", "{% macro m() %}\n{{ nope }}\n{% endmacro %}"), ("s", "x\n{% if %}")];
+        let renderer = renderer(&files);
+        let words = |text: &str| renderer.render("a.sls", text, Vars::new()).unwrap_err().words();
+        let own = "Jinja variable 'dict object' has no attribute 'x'; line 2\n\n---\nok\n\
+                   {{ {}.x }}    <======================\n---";
+        assert_eq!(words("ok\n{{ {}.x }}"), own);
+        let macros = "Jinja variable 'nope' is undefined\nm.jinja(2):\n---\n{% macro m() %}\n\
+                      {{ nope }}    <======================\n{% endmacro %}\n---";
+        assert_eq!(words("{% from 'm.jinja' import m %}\n\n{{ m() }}"), macros);
+        let syntax = "Jinja syntax error: Expected an expression, got 'end of statement block'\n\
+                      s(2):\n---\nx\n{% if %}    <======================\n---";
+        assert_eq!(words("{% include 's' %}"), syntax);
     }
 
     #[test]

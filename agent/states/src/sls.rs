@@ -62,7 +62,8 @@ pub(crate) fn load(renderer: &Renderer, name: &str, file: &str, more: Vars) -> R
         let rendered = renderer.render(file, &source, vars.clone());
         rendered.map_err(|error| {
             let at = At::new(crate::sls::place(tree, &error.file), error.line);
-            Error::new(Kind::Render, Some(at), failed(&error.to_string()))
+            let fault = Error::new(Kind::Render, Some(at), failed(&error.to_string()));
+            fault.in_full(failed(&error.words()))
         })?
     } else {
         source.clone()

@@ -177,6 +177,14 @@ impl Tree {
         files?.files.get(path)
     }
 
+    /// Where a file is on this machine, if it is.
+    pub(crate) fn disk_path(&self, path: &str) -> Option<&Path> {
+        match self.entry(path)? {
+            Entry::Disk(path) => Some(path),
+            Entry::Memory(_) => None,
+        }
+    }
+
     /// Whether a file of this path exists.
     pub fn has(&self, path: &str) -> bool {
         self.entry(path).is_some()

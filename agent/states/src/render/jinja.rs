@@ -55,6 +55,12 @@ pub(super) struct Syntax {
     pub(super) reason: String,
 }
 
+/// Why another file of the tree is no template.
+enum Unread {
+    Data(Failure),
+    Syntax(Syntax),
+}
+
 /// Why and where a render stopped.
 #[derive(Debug)]
 pub(super) struct Stopped {
@@ -209,12 +215,10 @@ impl Engine {
     }
 
     /// A file of the tree, parsed.
-    fn file(&self, path: &str, options: &Options) -> Result<Option<Arc<Template>>, Failure> {
-        let Some(source) = super::read_text(&self.tree, path)? else { return Ok(None) };
-        let parsed = self.parsed(path, &source, options);
-        parsed.map(Some).map_err(|Syntax { line, reason }| {
-            Failure::syntax(format!("{reason} ({path}, line {line})"))
-        })
+    fn file(&self, path: &str, options: &Options) -> Result<Option<Arc<Template>>, Unread> {
+        let source = super::read_text(&self.tree, path).map_err(|error| Unread::Data(error.into()));
+        let Some(source) = source? else { return Ok(None) };
+        self.parsed(path, &source, options).map(Some).map_err(Unread::Syntax)
     }
 
     /// The data of a YAML file without tags; `None` if they do not parse.

@@ -41,6 +41,8 @@ pub(super) struct PyDict {
     /// Python's `OrderedDict`, which is what Salt reads SLS into: it prints as such, and filters
     /// that sort the keys of a dict leave its keys as they are.
     ordered: bool,
+    /// The type of Salt's that it is of, which faults name.
+    of_type: Option<&'static str>,
 }
 
 pub(crate) fn list(items: Vec<Value>) -> Value {
@@ -48,12 +50,12 @@ pub(crate) fn list(items: Vec<Value>) -> Value {
 }
 
 pub(crate) fn dict(pairs: IndexMap<Value, Value>) -> Value {
-    Value::from_object(PyDict { map: RwLock::new(pairs), ordered: false })
+    Value::from_object(PyDict { map: RwLock::new(pairs), ordered: false, of_type: None })
 }
 
 /// An `OrderedDict`.
 pub(crate) fn ordered(pairs: IndexMap<Value, Value>) -> Value {
-    Value::from_object(PyDict { map: RwLock::new(pairs), ordered: true })
+    Value::from_object(PyDict { map: RwLock::new(pairs), ordered: true, of_type: None })
 }
 
 /// A dict of the kind that another one is.
@@ -64,6 +66,17 @@ pub(crate) fn alike(other: &Value, pairs: IndexMap<Value, Value>) -> Value {
 /// Whether a value is an `OrderedDict`.
 pub(crate) fn is_ordered(value: &Value) -> bool {
     value.downcast_object_ref::<PyDict>().is_some_and(|own| own.ordered)
+}
+
+/// The same dict as one of Salt's own types.
+pub(super) fn dict_of_type(dict: &Value, name: &'static str) -> Value {
+    let map = RwLock::new(pairs(dict).into_iter().collect());
+    Value::from_object(PyDict { map, ordered: is_ordered(dict), of_type: Some(name) })
+}
+
+/// The type of Salt's that a dict is of.
+pub(super) fn salts_type(value: &Value) -> Option<&'static str> {
+    value.downcast_object_ref::<PyDict>().and_then(|own| own.of_type)
 }
 
 /// A pair of `groupby`: a tuple with names.

@@ -9,9 +9,9 @@ use super::args::Args;
 use super::ast::{Expr, Name, Stmt, StmtKind, Template};
 use super::failure::Failure;
 use super::objects::{Module, module_text};
-use super::run::{Frame, Run};
+use super::run::{Frame, Place, Run};
 use super::scope::Scope;
-use super::undefined;
+use super::{Syntax, Unread, undefined};
 use crate::render::python::text;
 
 /// Files that one render may bring in.
@@ -185,7 +185,15 @@ impl Run<'_> {
             let plain = name.strip_prefix("salt://").unwrap_or(name);
             plain.trim_start_matches('/').to_owned()
         };
-        let Some(template) = self.engine.file(&path, &self.options)? else { return Ok(None) };
+        let found = self.engine.file(&path, &self.options).map_err(|unread| match unread {
+            Unread::Data(failure) => failure,
+            Unread::Syntax(Syntax { line, reason }) => {
+                self.place = Place { file: Name::from(&*path), line };
+                self.top = self.place.clone();
+                Failure::syntax(reason)
+            }
+        });
+        let Some(template) = found? else { return Ok(None) };
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
         let folder = if relative { beside.as_str() } else { folder };
         let shown = if folder.is_empty() { "." } else { folder };

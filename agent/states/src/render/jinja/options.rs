@@ -41,7 +41,7 @@ impl Options {
     /// The options that a source asks for, the source without them, and the lines this took away.
     ///
     /// The header is `#jinja2: {..}` on the first line, or on the second after `#!jinja`.
-    pub(super) fn of(source: &str) -> (Options, Cow<'_, str>, u32) {
+    pub(in crate::render) fn of(source: &str) -> (Options, Cow<'_, str>, u32) {
         let mut options = Options::default();
         let usual = || (Options::default(), Cow::Borrowed(source), 0);
         let mut lines = source.split_inclusive('\n');

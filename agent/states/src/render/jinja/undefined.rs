@@ -7,7 +7,7 @@ use minijinja::value::{Object, ObjectRepr, Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 
 use super::ops::type_name;
-use crate::render::python::{items, pairs, repr};
+use crate::render::python::{items, pairs, repr, salts_type};
 
 /// A value that is not there, and Jinja's words for it.
 #[derive(Debug)]
@@ -64,7 +64,8 @@ pub(super) fn name(name: &str) -> Value {
 
 /// An attribute or item that `of` does not have.
 pub(in crate::render) fn part(of: &Value, key: &Value) -> Value {
-    let kind = if of.is_none() { "None".to_owned() } else { format!("{} object", type_name(of)) };
+    let of_type = salts_type(of).unwrap_or_else(|| type_name(of));
+    let kind = if of.is_none() { "None".to_owned() } else { format!("{of_type} object") };
     new(match key.as_str() {
         Some(_) if of.is_none() => format!("'None' has no attribute {}", repr(key)),
         Some(_) => format!("'{kind}' has no attribute {}", repr(key)),

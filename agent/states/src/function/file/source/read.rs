@@ -229,5 +229,5 @@ pub(in crate::function::file) fn render(
         vars.insert("accumulator".to_owned(), from_json(&gathered));
     }
     let rendered = ctx.renderer().render(file, text, vars);
-    rendered.map_err(|error| error.with_context())
+    rendered.map_err(|error| error.words())
 }

@@ -1,0 +1,4 @@
+{% if grains.nothing.here %}
+one:
+  test.nop: []
+{% endif %}

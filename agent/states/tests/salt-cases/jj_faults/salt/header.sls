@@ -1,0 +1,4 @@
+#jinja2: {"trim_blocks": true}
+one:
+  test.nop:
+    - name: {{ nothing }}

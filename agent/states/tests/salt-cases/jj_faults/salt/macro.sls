@@ -1,0 +1,7 @@
+{% macro line(text) %}
+    - name: {{ text }} {{ nothing }}
+{% endmacro %}
+
+one:
+  test.nop:
+    {{ line('x') }}

@@ -1,0 +1,5 @@
+one:
+  test.nop: []
+{% if grains.os == 'Debian' %}
+two:
+  test.nop: []
