@@ -218,7 +218,7 @@ def record(case):
             (case / f"{stem}.json").write_text(json.dumps(returned, indent=1) + "\n")
             (case / f"{stem}.tree").write_text(listing(root))
             if spec.get("keeps"):
-                (case / f"{stem}.machine").write_text(kept(spec["keeps"], more["PATH"]))
+                (case / f"{stem}.machine").write_text(kept(spec["keeps"], more.get("PATH")))
     spec["salt"] = subprocess.run(
         [sys.executable, "-c", "import salt.version as v; print(v.__version__)"],
         capture_output=True, text=True, check=True,
@@ -235,7 +235,7 @@ def on_its_machine(case):
     script = "systemd.sh" if spec.get("boot") else "machine.sh"
     machine = pathlib.Path(__file__).resolve().parent / script
     # The folder that this was called in is not one of the copy's.
-    line = 'cd / && "$1" "$2" --here "$3" >&2 && cd "$3" && tar -cf - *.json *.tree'
+    line = 'cd / && "$1" "$2" --here "$3" >&2 && cd "$3" && tar -cf - expected*'
     this = pathlib.Path(__file__).resolve()
     argv = ["sh", machine, "sh", "-c", line, "sh", sys.executable, this, case]
     packed = subprocess.run(argv, stdout=subprocess.PIPE, check=True).stdout

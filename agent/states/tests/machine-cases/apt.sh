@@ -3,7 +3,7 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C
 REPOSITORY=/srv/packages
 mkdir -p "$REPOSITORY"
 
-# package NAME VERSION [CONTROL-LINE..]
+# package NAME VERSION [CONTROL-LINE..]: with the files of $PARTS/NAME, if there are some.
 package() {
     local build; build=$(mktemp -d)
     local name=$1 version=$2
@@ -12,6 +12,7 @@ package() {
     echo "$name $version" > "$build/usr/share/muster-test/$name"
     echo "# of $name" > "$build/etc/$name.conf"
     echo "/etc/$name.conf" > "$build/DEBIAN/conffiles"
+    [ ! -d "${PARTS:-/}/$name" ] || cp -a "${PARTS:-/}/$name/." "$build"
     {
         printf 'Package: %s\nVersion: %s\nArchitecture: all\n' "$name" "$version"
         printf 'Maintainer: Nobody <nobody@example.org>\nDescription: a test\n'

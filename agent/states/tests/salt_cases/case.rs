@@ -39,12 +39,13 @@ pub(crate) fn run_case(folder: &Path) -> Vec<String> {
     let base = dir.path().canonicalize().unwrap();
     let root = base.join("root");
     scratch::copy(&folder.join("fixture"), &root, &root);
-    let tree = environments(folder, &base, "salt");
-    let pillar_tree = environments(folder, &base, "pillar");
     if folder.join("setup.sh").is_file() {
         let setup = Command::new("sh").arg(folder.join("setup.sh")).arg(&root).output().unwrap();
         assert!(setup.status.success(), "{}", String::from_utf8_lossy(&setup.stderr));
     }
+    // A setup may have put files of its own into the tree.
+    let tree = environments(folder, &base, "salt");
+    let pillar_tree = environments(folder, &base, "pillar");
     let before = fs::read_to_string(folder.join("expected.test.tree")).unwrap_or_default();
     scratch::shape(&root, &before);
     let mut facts = facts::collect(&Host::new());
@@ -86,7 +87,8 @@ pub(crate) fn run_case(folder: &Path) -> Vec<String> {
             problems.push(format!("{name}.tree: {wanted:?}, not {found:?}"));
         }
         let wanted = fs::read_to_string(folder.join(format!("{name}.machine")));
-        let found = scratch::kept(&base.join("host"), &spec["keeps"]);
+        let machine = if spec["machine"].is_string() { "/".into() } else { base.join("host") };
+        let found = scratch::kept(&machine, &spec["keeps"]);
         if wanted.as_ref().is_ok_and(|wanted| *wanted != found) {
             let wanted = wanted.unwrap();
             let pairs = wanted.lines().zip(found.lines()).find(|(wanted, found)| wanted != found);
