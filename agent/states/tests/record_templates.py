@@ -20,6 +20,7 @@ import salt.utils.jinja
 import salt.utils.templates
 import salt.utils.data, salt.utils.dictupdate, salt.utils.hashutils, salt.utils.http
 import salt.utils.network, salt.utils.path, salt.utils.stringutils, salt.utils.user
+from salt.utils.optsdict import DictProxy, OptsDict
 import salt.utils.yamlencoding, salt.utils.dateutils, salt.utils.files
 
 HERE = pathlib.Path(__file__).parent / "templates"
@@ -52,12 +53,14 @@ def render(template, files):
             root_dir=scratch,
             id="w1",
         )
+        whole = OptsDict({"grains": GRAINS, "pillar": PILLAR})
         context = {
             "opts": opts,
             "saltenv": "base",
             "env": "base",
-            "grains": GRAINS,
-            "pillar": PILLAR,
+            # Salt hands these out of its options, whose parts copy themselves when they change.
+            "grains": DictProxy(GRAINS, whole, "grains"),
+            "pillar": DictProxy(PILLAR, whole, "pillar"),
             "salt": {},
             "sls": "a.main",
             "tplpath": "a/main.sls",
