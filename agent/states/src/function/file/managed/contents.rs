@@ -46,7 +46,7 @@ pub(super) fn given(ctx: &Context<'_>, keep_mode: bool) -> Result<Option<Vec<u8>
     match ctx.text("template") {
         None => Ok(Some(lines.into_bytes())),
         Some(engine) if engine == "jinja" => {
-            source::render(ctx, "contents", &lines).map(|text| Some(text.into_bytes()))
+            source::render_contents(ctx, &lines).map(|text| Some(text.into_bytes()))
         }
         Some(engine) => Err(format!("Specified template format {engine} is not supported")),
     }

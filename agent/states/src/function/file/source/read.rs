@@ -197,12 +197,32 @@ pub(in crate::function::file) fn texts_failed(problem: String) -> Outcome {
     }
 }
 
-/// Renders a template with `defaults`, then `context` over them.
-pub(in crate::function::file) fn render(
+/// Renders the `contents` of a state: they see nothing but what the state gives them.
+pub(in crate::function::file) fn render_contents(
     ctx: &Context<'_>,
-    file: &str,
     text: &str,
 ) -> Result<String, String> {
+    let rendered = ctx.renderer().render("contents", text, given(ctx)?);
+    rendered.map_err(|error| error.words())
+}
+
+/// The variables of `defaults`, and those of `context` over them.
+fn given(ctx: &Context<'_>) -> Result<Vars, String> {
+    let mut vars = Vars::new();
+    for (key, what) in [("defaults", "Defaults"), ("context", "Context")] {
+        match ctx.value(key) {
+            None => {}
+            Some(Value::Object(map)) => {
+                vars.extend(map.iter().map(|(name, value)| (name.clone(), from_sls(value))));
+            }
+            Some(_) => return Err(format!("{what} must be formed as a dict")),
+        }
+    }
+    Ok(vars)
+}
+
+/// Renders a template with `defaults`, then `context` over them.
+fn render(ctx: &Context<'_>, file: &str, text: &str) -> Result<String, String> {
     let mut vars: Vars = file_vars(file);
     let set = |vars: &mut Vars, key: &str, value: Jinja| {
         vars.insert(key.to_owned(), value);
@@ -213,18 +233,7 @@ pub(in crate::function::file) fn render(
         let value = ctx.text(key).map_or_else(|| Jinja::from(()), Jinja::from);
         set(&mut vars, key, value);
     }
-    for key in ["defaults", "context"] {
-        match ctx.value(key) {
-            None => {}
-            Some(Value::Object(map)) => {
-                vars.extend(map.iter().map(|(name, value)| (name.clone(), from_sls(value))));
-            }
-            Some(_) if key == "context" => {
-                return Err("Context must be formed as a dict".to_owned());
-            }
-            Some(_) => return Err("Defaults must be formed as a dict".to_owned()),
-        }
-    }
+    vars.extend(given(ctx)?);
     if let Some(gathered) = accumulated::for_template(ctx) {
         vars.insert("accumulator".to_owned(), from_json(&gathered));
     }
