@@ -81,7 +81,11 @@ fn as_salt(report: &Report, single: bool) -> anyhow::Result<Value> {
     let mut value = serde_json::to_value(report)?;
     for (key, state) in value.as_object_mut().into_iter().flatten() {
         let Some(state) = state.as_object_mut() else { continue };
-        if key.starts_with("no_|-") || state["__id__"] == "" {
+        // Nor is there more to tell of a state whose module could not be loaded.
+        let comment = state.get("comment").and_then(Value::as_str).unwrap_or_default();
+        let not_loaded =
+            comment.starts_with("State '") && comment.contains("' was not found in SLS");
+        if key.starts_with("no_|-") || state["__id__"] == "" || not_loaded {
             for name in ["__sls__", "__id__", "start_time", "duration"] {
                 state.shift_remove(name);
             }

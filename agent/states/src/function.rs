@@ -26,10 +26,13 @@ pub(crate) mod sysctl;
 mod test;
 mod user;
 
+use std::path::PathBuf;
+
 use crate::chunk::Chunk;
 use crate::compile::Compiled;
 use crate::host::Host;
 use crate::host::command::Cancel;
+use crate::host::files::which;
 use crate::host::looking;
 use crate::outcome::Outcome;
 use crate::render::Renderer;
@@ -222,6 +225,29 @@ pub(crate) fn watches(module: &str) -> bool {
 /// The names of all state functions, as `module.function`.
 pub fn names() -> impl Iterator<Item = String> {
     registry().map(|function| format!("{}.{}", function.module, function.name))
+}
+
+/// Salt's words for a module that it does not load on this host, as what it works with is missing.
+pub(crate) fn not_loaded(ctx: &Context<'_>) -> Option<String> {
+    let Chunk { state, sls, .. } = ctx.chunk;
+    let program = match state.as_str() {
+        "cron" => "crontab",
+        "git" => "git",
+        _ => return None,
+    };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let found = |folder: PathBuf| folder.join(program).is_file();
+    // A host under a root prefix is files alone.
+    let there = ctx.host.root().is_some()
+        || which(ctx.host, program).is_some()
+        || std::env::split_paths(&path).any(found);
+    (!there).then(|| {
+        format!(
+            "State '{}' was not found in SLS '{sls}'\nReason: '{state}' __virtual__ returned \
+             False: {state} module could not be loaded\n",
+            ctx.chunk.function()
+        )
+    })
 }
 
 /// What a state function is given.

@@ -206,6 +206,9 @@ impl<'a> Caller<'a> {
         };
         let cancel = self.cancel(low);
         let ctx = self.context(low, &cancel, test);
+        if let Some(words) = function::not_loaded(&ctx) {
+            return Outcome::failed(words);
+        }
         self.scoped(mask, || {
             let outcome = match conditions::check(&ctx) {
                 Verdict::Fail(comment) => return Outcome::failed(comment),
