@@ -4,7 +4,7 @@
 //! same. `yaml/load.rs` builds the nodes, `yaml/scalar.rs` resolves scalars.
 
 pub(crate) mod emit;
-mod guard;
+mod libyaml;
 mod load;
 pub(crate) mod scalar;
 pub(crate) mod typed;
@@ -172,6 +172,10 @@ mod tests {
         assert_eq!(json_of("- 'q\u{85}\u{85}  r'"), json!(["q\nr"]));
         assert_eq!(json_of("a: |\n  l1\u{85}  l2\n"), json!({"a": "l1\nl2\n"}));
         assert_eq!(json_of("a: 1\u{85}b: 2"), json!({"a": 1, "b": 2}));
+        // A tag's comma, which other readers of YAML stumble over.
+        let told = parse("[1, ?!644, 1]").unwrap_err().words;
+        assert!(told.starts_with("could not determine a constructor for the tag '!644'"), "{told}");
+        assert_eq!(json_of("[Hello!, you, a !x, b:!y, c]")[2], json!("a !x"));
         assert_eq!(json_of("# only a comment\n"), json!(null));
         assert_eq!(json_of("a: |\n  x"), json!({"a": "x"}));
         assert_eq!(json_of("a: |+\n  x\n\n"), json!({"a": "x\n\n"}));

@@ -1,8 +1,8 @@
 //! The tree of the original system: what is wrong with it, and what it comes to for a worker and
 //! for the head node.
 //!
-//! Sources that the folder leaves out are among what is wrong. `citc/record.py` makes the low data. The
-//! worker's states are applied in `machine-cases/citc_worker`.
+//! Sources that the folder leaves out are among what is wrong. `citc/record.py` makes the low data.
+//! The worker's states are applied in `machine-cases/citc_worker`.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also where it is called from")]
 
 use std::path::{Path, PathBuf};

@@ -117,7 +117,8 @@ mod tests {
             Method::Sha512,
             "Hello world!",
             "saltstring",
-            "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI68u4OTLiBFdcbYEdFCoEOfaS35inz1",
+            "$6$saltstring$svn8UoSVapNtMuq1ukKS4tPQd8iKwSMHWjl/O817G3uBnIFNjnQJuesI\
+             68u4OTLiBFdcbYEdFCoEOfaS35inz1",
         ),
         (
             Method::Sha256,
@@ -129,13 +130,15 @@ mod tests {
             Method::Sha512,
             "",
             "a",
-            "$6$a$Z6IPkDduHdwavesVY2NFMpOHkigshxPYdhfLg0D3A7/XFQcso9RV2E8qczyJ2su.dj6RRLaTpvgwN1rZfK0I9.",
+            "$6$a$Z6IPkDduHdwavesVY2NFMpOHkigshxPYdhfLg0D3A7/XFQcso9RV2E8qczyJ2su.d\
+             j6RRLaTpvgwN1rZfK0I9.",
         ),
         (
             Method::Sha512,
             "geheim",
             "abcdefghijklmnop",
-            "$6$abcdefghijklmnop$JvBvFzS7bx5/.PiHlhRnluMqz2HAddQ0ILwiZwVIGbHSmqD0N1urH2yLAtPQt2yDGgpsKgGMQQqy/gKrHOw.T.",
+            "$6$abcdefghijklmnop$JvBvFzS7bx5/.PiHlhRnluMqz2HAddQ0ILwiZwVIGbHSmqD0N1\
+             urH2yLAtPQt2yDGgpsKgGMQQqy/gKrHOw.T.",
         ),
         (
             Method::Sha256,
@@ -145,15 +148,18 @@ mod tests {
         ),
         (
             Method::Sha512,
-            "a passphrase of more than thirty-two bytes, or even of more than sixty-four: well over",
+            "a passphrase of more than thirty-two bytes, or even of more than sixty-four: \
+             well over",
             "x/y.z",
-            "$6$x/y.z$lJ.uCCZ2zIFg1JkOPACA3yByM3jj/Rl7fh3oL8ZFzUGEVNqqcLD.pjS7g5L.hXC5khBHD5mCccUIwWK8kJNBb0",
+            "$6$x/y.z$lJ.uCCZ2zIFg1JkOPACA3yByM3jj/Rl7fh3oL8ZFzUGEVNqqcLD.pjS7g5L.h\
+             XC5khBHD5mCccUIwWK8kJNBb0",
         ),
         (
             Method::Sha512,
             "pass wörd",
             "abcdefghijklmnopqrs",
-            "$6$abcdefghijklmnop$IJeZhbisPYHUC6hdN7Fm3/5vD4dowKmVeHsgT5ZVmKH87r1d0JwB.pTcqISLri/sCJ4aun.rmfcpbQLLMmIp90",
+            "$6$abcdefghijklmnop$IJeZhbisPYHUC6hdN7Fm3/5vD4dowKmVeHsgT5ZVmKH87r1d0J\
+             wB.pTcqISLri/sCJ4aun.rmfcpbQLLMmIp90",
         ),
     ];
 

@@ -1,11 +1,9 @@
 //! From libyaml's events to nodes: anchors, merge keys, duplicate keys, and limits.
 
-use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-use libyaml_safer::{Error, ErrorKind, Event, EventData, Mark, Parser, ScalarStyle};
-
-use super::{Data, Node, YamlError, guard, scalar};
+use super::libyaml::{Error, Event, EventData, Mark, Parser};
+use super::{Data, Node, YamlError, scalar};
 
 /// Nodes that one document may expand to, aliases included.
 const NODES_MAX: usize = 500_000;
@@ -16,34 +14,12 @@ const MAPPING: &str = "while constructing a mapping";
 
 /// Reads one document; an empty text is null.
 pub(super) fn document(text: &str) -> Result<Node, YamlError> {
-    let Some((text, sign)) = guard::guarded(text) else {
-        return fail("too many characters of the private use area", Mark::default());
-    };
-    // The parser wants a line break at the end. Where there was none, nothing may show of it.
-    let whole = text.is_empty() || text.ends_with('\n');
-    let end = (!whole).then(|| end_of(&text));
-    let text = if whole { text } else { Cow::Owned(format!("{text}\n")) };
-    let mut loader = Loader {
-        parser: Parser::new(),
-        end,
-        ends_blank: text.lines().next_back().is_none_or(|line| line.trim().is_empty()),
-        sign,
-        fault: None,
-        anchors: HashMap::new(),
-        nodes: 0,
-    };
-    loader.parser.set_input(text.as_bytes());
-    loader.document()
+    let parser = Parser::new(text);
+    Loader { parser, fault: None, anchors: HashMap::new(), nodes: 0 }.document()
 }
 
 struct Loader<'a> {
-    parser: Parser<&'a [u8]>,
-    /// Where a text ends that had no line break there.
-    end: Option<Mark>,
-    /// Whether its last line has nothing that a block scalar could end with.
-    ends_blank: bool,
-    /// What stands for some commas.
-    sign: Option<char>,
+    parser: Parser<'a>,
     /// The first fault of the values, and how deep: Salt finds those only in a document that
     /// parses, and level by level.
     fault: Option<(usize, YamlError)>,
@@ -66,8 +42,8 @@ impl Loader<'_> {
         let (root, start) = loop {
             let event = self.next()?;
             match event.data {
-                EventData::StreamStart { .. } => {}
-                EventData::DocumentStart { .. } => {
+                EventData::StreamStart => {}
+                EventData::DocumentStart => {
                     let first = self.next()?;
                     let start = first.start_mark;
                     break (self.node(first, 0)?, start);
@@ -81,7 +57,7 @@ impl Loader<'_> {
         loop {
             let event = self.next()?;
             match event.data {
-                EventData::DocumentEnd { .. } => {}
+                EventData::DocumentEnd => {}
                 EventData::StreamEnd => return self.fault.take().map_or(Ok(root), |(_, e)| Err(e)),
                 _ => {
                     return fail_in(
@@ -96,19 +72,7 @@ impl Loader<'_> {
     }
 
     fn next(&mut self) -> Result<Event, YamlError> {
-        let mut event = self.parser.parse().map_err(|error| parser_error(&error, self.end))?;
-        let EventData::Scalar { value, style, .. } = &mut event.data else { return Ok(event) };
-        if self.end.is_some_and(|end| event.end_mark.index > end.index)
-            && matches!(style, ScalarStyle::Literal | ScalarStyle::Folded)
-            && value.ends_with('\n')
-            && !self.ends_blank
-        {
-            value.pop();
-        }
-        if let Some(sign) = self.sign.filter(|sign| value.contains(*sign)) {
-            *value = value.replace(sign, ",");
-        }
-        Ok(event)
+        self.parser.parse().map_err(|error| parser_error(&error))
     }
 
     fn node(&mut self, event: Event, depth: usize) -> Result<Node, YamlError> {
@@ -125,13 +89,13 @@ impl Loader<'_> {
                 let data = scalar::typed(&value, plain_implicit, head.tag.as_deref());
                 self.close(head, data)
             }
-            EventData::SequenceStart { anchor, tag, .. } => {
+            EventData::SequenceStart { anchor, tag } => {
                 let head = self.open(Head { mark, anchor, tag, level })?;
                 let data = self.sequence(depth)?;
                 let data = scalar::list(data, head.tag.as_deref());
                 self.close(head, data)
             }
-            EventData::MappingStart { anchor, tag, .. } => {
+            EventData::MappingStart { anchor, tag } => {
                 let head = self.open(Head { mark, anchor, tag, level })?;
                 let data = self.mapping(depth, mark)?;
                 let data = scalar::map(data, head.tag.as_deref());
@@ -259,7 +223,7 @@ impl Loader<'_> {
 /// A plain scalar without a tag.
 fn is_plain(event: &Event, text: &str) -> bool {
     match &event.data {
-        EventData::Scalar { value, tag: None, style: ScalarStyle::Plain, .. } => value == text,
+        EventData::Scalar { value, tag: None, is_plain: true, .. } => value == text,
         _ => false,
     }
 }
@@ -341,10 +305,8 @@ fn place(mark: Mark) -> (u32, u32) {
 }
 
 fn mark_of(node: &Node) -> Mark {
-    let mut mark = Mark::default();
-    mark.line = u64::from(node.line.saturating_sub(1));
-    mark.column = u64::from(node.column.saturating_sub(1));
-    mark
+    let from_zero = |number: u32| u64::from(number.saturating_sub(1));
+    Mark { line: from_zero(node.line), column: from_zero(node.column) }
 }
 
 /// A place as PyYAML tells of it.
@@ -373,60 +335,25 @@ fn with_context(context: &str, from: Mark, problem: &str, mark: Mark) -> String 
     format!("{context}\n{from}{problem}\n{}", shown(mark))
 }
 
-/// Where a text ends.
-fn end_of(text: &str) -> Mark {
-    let last = text.rfind(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']);
-    let tail = last.and_then(|at| text.get(at..)).map_or(text, |tail| {
-        let mut chars = tail.chars();
-        chars.next();
-        chars.as_str()
-    });
-    let before = text.strip_suffix(tail).unwrap_or_default().replace("\r\n", "\n");
-    let breaks = before.matches(['\n', '\r', '\u{85}', '\u{2028}', '\u{2029}']).count();
-    let number = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
-    let mut mark = Mark::default();
-    mark.index = number(text.len());
-    mark.line = number(breaks);
-    mark.column = number(tail.chars().count());
-    mark
-}
-
-/// PyYAML's words for a character that no document may hold.
-fn unreadable(error: &Error) -> String {
-    // `Reader error: .. (offset 3, value 7)`: there is no other way to the numbers.
-    let text = error.to_string();
-    let number = |name: &str| {
-        let rest = text.rsplit_once(name)?.1;
-        rest.trim_start().split([',', ')']).next()?.parse::<u32>().ok()
-    };
-    let (problem, offset, value) = (error.problem(), number("offset"), number("value"));
-    match (offset, value) {
-        (Some(offset), Some(value)) => format!(
-            "unacceptable character #x{value:04x}: {problem}\n  in \"<unicode string>\", \
-             position {offset}"
-        ),
-        _ => problem.to_owned(),
-    }
-}
-
 /// What does not parse. Of what the scanner does not know, Salt tells the problem alone.
-fn parser_error(error: &Error, end: Option<Mark>) -> YamlError {
-    let problem = error.problem();
-    let Some(mark) = error.problem_mark() else {
-        let words = unreadable(error);
-        return YamlError { line: 1, column: 1, reason: words.clone(), words };
+fn parser_error(error: &Error) -> YamlError {
+    let (problem, mark, context, in_scanner) = match error {
+        Error::Character { problem, value, offset } => {
+            let words = format!(
+                "unacceptable character #x{value:04x}: {problem}\n  in \"<unicode string>\", \
+                 position {offset}"
+            );
+            return YamlError { line: 1, column: 1, reason: words.clone(), words };
+        }
+        Error::Syntax { problem, mark, context, in_scanner } => {
+            (problem, *mark, context, *in_scanner)
+        }
     };
-    // A parser that misses something at the end points to the next line in any case.
-    let end = end.filter(|end| error.kind() == ErrorKind::Scanner && mark.index > end.index);
-    let mark = end.unwrap_or(mark);
     let (line, column) = place(mark);
-    let words = match (error.context(), error.context_mark()) {
-        (Some(context), Some(from)) => with_context(context, from, problem, mark),
-        _ => format!("{problem}\n{}", shown(mark)),
+    let words = match context {
+        Some((context, from)) => with_context(context, *from, problem, mark),
+        None => format!("{problem}\n{}", shown(mark)),
     };
-    let reason = match error.kind() {
-        ErrorKind::Scanner => problem.to_owned(),
-        _ => words.clone(),
-    };
+    let reason = if in_scanner { problem.clone() } else { words.clone() };
     YamlError { line, column, reason, words }
 }
