@@ -25,6 +25,8 @@ mkdir -p "$PARTS/torque-client/etc/munge" "$PARTS/nfs-utils/sbin" "$PARTS/iptabl
 printf '#!/bin/sh\nexec mount -i -t tmpfs -o noatime,nodiratime "$1" "$2"\n' > "$PARTS/nfs-utils/sbin/mount.nfs4"
 chmod 755 "$PARTS/nfs-utils/sbin/mount.nfs4"
 for name in ntp iptables ipset nfs-utils torque-client torque-mom; do
+    # The machine that this one is made from may have some of them.
+    dpkg --purge --force-all "$name" >/dev/null 2>&1 || true
     package "$name" 1.0
 done
 publish
