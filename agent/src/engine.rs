@@ -104,20 +104,22 @@ impl Engine {
     /// Applies. Blocks.
     pub(crate) fn run(&self, input: &Input, hear: &mut Hear) -> Run {
         let begin = Instant::now();
-        let mut run = self.compile_and_run(input, hear);
-        run.outcome.test = input.test;
+        let opts = opts(input);
+        let mut run = self.compile_and_run(input, &opts, hear);
+        run.outcome.test = opts.flag("test");
         let millis = begin.elapsed().as_millis();
         run.outcome.duration_millis = u64::try_from(millis).unwrap_or(u64::MAX);
         run
     }
 
-    fn compile_and_run(&self, input: &Input, hear: &mut Hear) -> Run {
+    fn compile_and_run(&self, input: &Input, opts: &Opts, hear: &mut Hear) -> Run {
+        let test = opts.flag("test");
         let host = host(&self.root);
         let roots = input.tree.iter().map(|(env, root)| (env.as_str(), [root]));
         let tree = match Tree::from_roots(roots) {
             // A manifest has files alone.
             Ok(tree) => tree.files_only(),
-            Err(error) => return Run::impossible(crate::chain(&error), input.test),
+            Err(error) => return Run::impossible(crate::chain(&error), test),
         };
         let facts = grains(&self.root, self.agent_id.as_ref());
         let pillar = Value::Object(input.pillar.clone());
@@ -125,12 +127,11 @@ impl Engine {
             true => Selection::Highstate,
             false => Selection::Sls(input.sls.clone()),
         };
-        let opts = opts(input);
         let request = Request {
             tree: &tree,
             facts: &facts,
             pillar: &pillar,
-            opts: &opts,
+            opts,
             selection: &selection,
             exclude: &[],
             host: &host,
@@ -146,7 +147,7 @@ impl Engine {
             tracing::warn!(%warning, "the state tree");
         }
         let options = Options {
-            test: input.test || opts.flag("test"),
+            test,
             failhard: opts.flag("failhard"),
             journal: self.journal.clone(),
             backups: Some(backups(&self.root)),
@@ -154,7 +155,7 @@ impl Engine {
             heard: true,
             ..Options::default()
         };
-        let about = About { revision: input.revision, test: input.test };
+        let about = About { revision: input.revision, test };
         let mut fired = 0;
         let mut progress = |key: &str, state: &StateReturn| {
             tracing::debug!(key, result = state.result, "a state ended");
@@ -171,12 +172,12 @@ impl Engine {
         };
         match muster_states::run(&compiled, &host, &options, &mut progress) {
             Ok(report) => told(&report),
-            Err(error) => Run::impossible(crate::chain(&error), input.test),
+            Err(error) => Run::impossible(crate::chain(&error), test),
         }
     }
 }
 
-/// The options of a run; templates see from them whether it is a dry one.
+/// The options of a run; they alone say whether it is a dry one.
 fn opts(input: &Input) -> Opts {
     let mut opts = Opts::from_map(input.opts.clone());
     if input.test {

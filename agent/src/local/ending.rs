@@ -75,17 +75,12 @@ fn json(value: &Value) -> anyhow::Result<String> {
     Ok(serde_json::to_string_pretty(value)? + "\n")
 }
 
-/// A report with just the keys that Salt gives: one state alone has no SLS, and the entry that
-/// stands for "no states" is no state.
+/// A report with just the keys that Salt gives: one state alone has no SLS.
 fn as_salt(report: &Report, single: bool) -> anyhow::Result<Value> {
     let mut value = serde_json::to_value(report)?;
     for (key, state) in value.as_object_mut().into_iter().flatten() {
         let Some(state) = state.as_object_mut() else { continue };
-        // Nor is there more to tell of a state whose module could not be loaded.
-        let comment = state.get("comment").and_then(Value::as_str).unwrap_or_default();
-        let not_loaded =
-            comment.starts_with("State '") && comment.contains("' was not found in SLS");
-        if key.starts_with("no_|-") || state["__id__"] == "" || not_loaded {
+        if report.states().get(key).is_some_and(|state| state.bare) {
             for name in ["__sls__", "__id__", "start_time", "duration"] {
                 state.shift_remove(name);
             }

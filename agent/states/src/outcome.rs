@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::report::Name;
+
 /// What a state changed, or would change: Salt's `changes`.
 pub(crate) type Changes = Map<String, Value>;
 
@@ -16,10 +18,10 @@ pub(crate) struct Outcome {
     pub(crate) skip_watch: bool,
     /// What it changed is nothing that others should react to.
     pub(crate) skip_req: bool,
-    /// The functions that a `module.run` called: its return has them for its name.
-    pub(crate) names: Option<Box<[String]>>,
-    /// `names` is the one name of the return, and no list.
-    pub(crate) renamed: bool,
+    /// What its return is called, if that is not the state's name.
+    pub(crate) name: Option<Box<Name>>,
+    /// No function could be called: there is no more to tell than name, result and comment.
+    pub(crate) bare: bool,
     /// What came of it cannot be known: it had begun when the run before this one was interrupted.
     pub(crate) unknown: bool,
 }
@@ -42,7 +44,7 @@ impl Outcome {
 
     /// Under another name than the state's.
     pub(crate) fn called(self, name: impl Into<String>) -> Outcome {
-        Outcome { names: Some(Box::new([name.into()])), renamed: true, ..self }
+        Outcome { name: Some(Box::new(Name::One(name.into()))), ..self }
     }
 
     /// What a dry run foresees.

@@ -43,6 +43,9 @@ pub struct StateReturn {
     /// It asked to run in parallel.
     #[serde(rename = "__parallel__", skip_serializing_if = "is_false", default)]
     pub parallel: bool,
+    /// No state function was called: Salt gives neither ID, SLS nor times.
+    #[serde(skip)]
+    pub bare: bool,
     /// Events that it sent, and the one that its `fire_event` asks for.
     #[serde(skip)]
     pub events: Vec<Fired>,
@@ -60,6 +63,29 @@ pub struct Fired {
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this signature")]
 fn is_false(flag: &bool) -> bool {
     !flag
+}
+
+impl StateReturn {
+    /// A failure of no state.
+    pub(crate) fn bare(name: String, comment: String) -> StateReturn {
+        StateReturn {
+            name: Name::One(name),
+            changes: Map::new(),
+            result: Some(false),
+            comment,
+            sls: String::new(),
+            run_num: 0,
+            start_time: String::new(),
+            duration: 0.0,
+            id: String::new(),
+            state_ran: None,
+            skip_watch: false,
+            skip_req: false,
+            parallel: false,
+            bare: true,
+            events: Vec::new(),
+        }
+    }
 }
 
 /// What a return is called: one name, or the functions that a `module.run` called.
@@ -137,22 +163,8 @@ impl Report {
 
     /// The report of a worker that the top file gives no state: one failed entry, as in Salt.
     pub fn no_states(comment: &str) -> Report {
-        let entry = StateReturn {
-            name: Name::One("No States".to_owned()),
-            changes: Map::new(),
-            result: Some(false),
-            comment: comment.to_owned(),
-            sls: String::new(),
-            run_num: 0,
-            start_time: String::new(),
-            duration: 0.0,
-            id: "states".to_owned(),
-            state_ran: None,
-            skip_watch: false,
-            skip_req: false,
-            parallel: false,
-            events: Vec::new(),
-        };
+        let bare = StateReturn::bare("No States".to_owned(), comment.to_owned());
+        let entry = StateReturn { id: "states".to_owned(), ..bare };
         Report { states: IndexMap::from([("no_|-states_|-states_|-None".to_owned(), entry)]) }
     }
 

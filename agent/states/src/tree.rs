@@ -168,13 +168,14 @@ impl Tree {
         self.envs.get(&*self.saltenv)
     }
 
+    /// The environment that an address names, or else this one.
+    fn of_env(&self, saltenv: Option<&str>) -> Option<&Files> {
+        saltenv.map_or_else(|| self.files(), |saltenv| self.envs.get(saltenv))
+    }
+
     fn entry(&self, path: &str) -> Option<&Entry> {
         let (path, saltenv) = split(path);
-        let files = match saltenv {
-            Some(saltenv) => self.envs.get(saltenv),
-            None => self.files(),
-        };
-        files?.files.get(path)
+        self.of_env(saltenv)?.files.get(path)
     }
 
     /// Where a file is on this machine, if it is.
@@ -236,20 +237,13 @@ impl Tree {
     /// Whether a folder of this path exists.
     pub(crate) fn has_folder(&self, path: &str) -> bool {
         let (path, saltenv) = split(path);
-        let files = match saltenv {
-            Some(saltenv) => self.envs.get(saltenv),
-            None => self.files(),
-        };
-        files.is_some_and(|files| files.folders.contains(path))
+        self.of_env(saltenv).is_some_and(|files| files.folders.contains(path))
     }
 
     /// The environment that an address means, and what the paths below the folder start with.
     fn under(&self, folder: &str) -> (Option<&Files>, String) {
         let (folder, saltenv) = split(folder);
-        let files = match saltenv {
-            Some(saltenv) => self.envs.get(saltenv),
-            None => self.files(),
-        };
+        let files = self.of_env(saltenv);
         let folder = folder.trim_matches('/');
         let prefix = if folder.is_empty() { String::new() } else { format!("{folder}/") };
         (files, prefix)

@@ -11,6 +11,7 @@ use crate::data::key;
 use crate::module::{self, Returned, Site};
 use crate::outcome::{Changes, Outcome};
 use crate::render::python::{from_sls, to_json};
+use crate::report::Name;
 use crate::requisite;
 
 /// This module's functions.
@@ -73,11 +74,10 @@ impl StateFunction for Wait {
 /// Calls it for a watched state's change. Salt's return then names two of its own arguments, too.
 fn watched(ctx: &Context<'_>) -> Outcome {
     let mut outcome = super::run::<Run>(ctx);
-    if let Some(names) = outcome.names.take() {
+    if let Some(Name::Many(names)) = outcome.name.as_deref_mut() {
         let listener = ctx.chunk.id.starts_with("listener_");
         let own: &[&str] = if listener { &["sfun"] } else { &["sfun", "__reqs__"] };
-        let names = names.into_iter().chain(own.iter().map(|name| (*name).to_owned()));
-        outcome.names = Some(names.collect());
+        names.extend(own.iter().map(|name| (*name).to_owned()));
     }
     outcome
 }
@@ -136,7 +136,7 @@ fn lint(chunk: &Chunk) -> Vec<Lint> {
 }
 
 fn check(ctx: &Context<'_>, calls: Calls) -> Plan<Calls> {
-    let names = Some(calls.own.iter().map(|(key, _)| key.clone()).collect());
+    let names = calls.own.iter().map(|(key, _)| key.clone()).collect();
     let (there, missing): (Vec<&str>, Vec<&str>) =
         calls.own.iter().map(|(key, _)| bare(key)).partition(|name| module::find(name).is_some());
     let mut told = Vec::new();
@@ -151,7 +151,7 @@ fn check(ctx: &Context<'_>, calls: Calls) -> Plan<Calls> {
     }
     let foreseen = Outcome {
         result: if missing.is_empty() { None } else { Some(false) },
-        names,
+        name: Some(Box::new(Name::Many(names))),
         ..Outcome::foreseen(told.join(" "), Changes::new())
     };
     if missing.is_empty() { Plan::Change { foreseen, step: calls } } else { Plan::Done(foreseen) }
@@ -190,7 +190,8 @@ fn apply(ctx: &Context<'_>, calls: Calls) -> Outcome {
     }
     let result = Some(failed.is_empty());
     failed.extend(done);
-    Outcome { result, names: Some(names), ..Outcome::changed(failed.join(", "), changes) }
+    let name = Some(Box::new(Name::Many(names)));
+    Outcome { result, name, ..Outcome::changed(failed.join(", "), changes) }
 }
 
 /// Why a call gave nothing.

@@ -207,7 +207,7 @@ impl<'a> Caller<'a> {
         let cancel = self.cancel(low);
         let ctx = self.context(low, &cancel, test);
         if let Some(words) = function::not_loaded(&ctx) {
-            return Outcome::failed(words);
+            return Outcome { bare: true, ..Outcome::failed(words) };
         }
         self.scoped(mask, || {
             let outcome = match conditions::check(&ctx) {
@@ -297,13 +297,8 @@ impl StateReturn {
 
     /// The same, whatever its `no_log` says: of a state that did not run there is nothing to hide.
     fn shown(low: &Chunk, outcome: Outcome, run_num: u64) -> StateReturn {
-        let name = match outcome.names.map(Vec::from) {
-            None => Name::One(low.name.clone()),
-            Some(names) if outcome.renamed => names.into_iter().collect::<String>().into(),
-            Some(names) => Name::Many(names),
-        };
         StateReturn {
-            name,
+            name: outcome.name.map_or_else(|| Name::One(low.name.clone()), |name| *name),
             changes: outcome.changes,
             result: outcome.result,
             comment: outcome.comment,
@@ -316,6 +311,7 @@ impl StateReturn {
             skip_watch: outcome.skip_watch,
             skip_req: outcome.skip_req,
             parallel: false,
+            bare: outcome.bare,
             events: event(low).into_iter().collect(),
         }
     }

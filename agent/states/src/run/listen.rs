@@ -1,11 +1,11 @@
 //! `listen`: reactions after all states have run, each state once.
 
 use indexmap::IndexMap;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Runner;
 use crate::chunk::Chunk;
-use crate::report::{Name, StateReturn};
+use crate::report::StateReturn;
 use crate::requisite;
 
 /// A state that listens, by module and ID, and to whom.
@@ -73,22 +73,7 @@ impl Runner<'_, '_> {
 
     /// A failure of no state: it has neither ID nor SLS.
     fn refused(&mut self, name: String, comment: String) -> StateReturn {
-        StateReturn {
-            name: Name::One(name),
-            changes: Map::new(),
-            result: Some(false),
-            comment,
-            sls: String::new(),
-            run_num: self.next_num(),
-            start_time: String::new(),
-            duration: 0.0,
-            id: String::new(),
-            state_ran: None,
-            skip_watch: false,
-            skip_req: false,
-            parallel: false,
-            events: Vec::new(),
-        }
+        StateReturn { run_num: self.next_num(), ..StateReturn::bare(name, comment) }
     }
 
     /// The chunks that are to react, in Salt's order.
