@@ -28,9 +28,9 @@ pub struct Chunk {
     pub included_from: Vec<String>,
     /// The place among `names`, from 1; 0 for none.
     pub name_order: u32,
-    /// Lines of the arguments.
+    /// Lines of the arguments; of two of a name, the later one counts.
     #[serde(skip)]
-    pub(crate) lines: std::collections::HashMap<String, u32>,
+    pub(crate) lines: Vec<(String, u32)>,
 }
 
 impl Chunk {
@@ -53,8 +53,8 @@ impl Chunk {
 
     /// Where an argument stands.
     pub(crate) fn at_arg(&self, name: &str) -> At {
-        match self.lines.get(name) {
-            Some(line) => At { file: self.at.file.clone(), line: *line },
+        match self.lines.iter().rfind(|(key, _)| key == name) {
+            Some((_, line)) => At { file: self.at.file.clone(), line: *line },
             None => self.at.clone(),
         }
     }

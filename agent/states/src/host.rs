@@ -15,7 +15,7 @@ pub(crate) mod variables;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -28,6 +28,8 @@ use accounts::Accounts;
 const UNSETTLED_MAX: usize = 4096;
 /// Up to so many are put on disk one by one: a whole filesystem has others' data to write, too.
 const SINGLY_MAX: usize = 16;
+/// Bytes of a file that one read asks for at most.
+const READ_AT_ONCE: usize = 1 << 20;
 /// Links that resolving one path may follow.
 const LINKS_MAX: usize = 40;
 
@@ -120,6 +122,26 @@ impl Host {
             Some(_) => fs::read(self.followed(path)),
             None => fs::read(path),
         }
+    }
+
+    /// The bytes of a file that was just looked at: one read where its size still is what it was.
+    pub(crate) fn read_of(&self, path: &str, meta: &fs::Metadata) -> io::Result<Vec<u8>> {
+        let mut file = match &self.root {
+            Some(_) => fs::File::open(self.followed(path)),
+            None => fs::File::open(path),
+        }?;
+        let size = usize::try_from(meta.len()).unwrap_or(usize::MAX).min(READ_AT_ONCE);
+        let mut data = vec![0; size + 1];
+        let len = match file.read(&mut data) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => 0,
+            read => read?,
+        };
+        data.truncate(len);
+        // With room to spare, a file that gives what it should has ended.
+        if len != size || size == READ_AT_ONCE {
+            file.read_to_end(&mut data)?;
+        }
+        Ok(data)
     }
 
     /// Metadata of what a path leads to.

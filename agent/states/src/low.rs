@@ -1,6 +1,7 @@
 //! From high data to low chunks: one per state and name.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 
 use serde_json::{Map, Value};
 
@@ -39,7 +40,7 @@ fn chunk(id: &str, body: &Body, state: &str, args: &[Arg]) -> Chunk {
         args: Map::new(),
         included_from: body.included_from.clone(),
         name_order: 0,
-        lines: HashMap::new(),
+        lines: Vec::with_capacity(args.len()),
     };
     for arg in args {
         match arg {
@@ -53,7 +54,7 @@ fn chunk(id: &str, body: &Body, state: &str, args: &[Arg]) -> Chunk {
 
 fn set(chunk: &mut Chunk, pair: &Pair) {
     if pair.line > 0 {
-        chunk.lines.insert(pair.key.clone(), pair.line);
+        chunk.lines.push((pair.key.clone(), pair.line));
     }
     match (pair.key.as_str(), &pair.value) {
         ("state" | "fun" | "names", _) => {}
@@ -119,10 +120,10 @@ impl Chunks {
 
     /// Of two chunks with the same key, the later one counts, in the earlier one's place.
     fn push(&mut self, chunk: Chunk) {
-        match self.by_tag.get(&chunk.tag()) {
-            Some(at) => self.list[*at] = chunk,
-            None => {
-                self.by_tag.insert(chunk.tag(), self.list.len());
+        match self.by_tag.entry(chunk.tag()) {
+            Entry::Occupied(at) => self.list[*at.get()] = chunk,
+            Entry::Vacant(free) => {
+                free.insert(self.list.len());
                 self.list.push(chunk);
             }
         }

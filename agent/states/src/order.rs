@@ -54,29 +54,29 @@ pub(crate) fn sort(graph: &Graph, chunks: &[Chunk]) -> Option<Sorted> {
 }
 
 #[derive(Debug, PartialEq)]
-struct Key {
+struct Key<'a> {
     effective: f64,
     own: f64,
     label: String,
-    tag: String,
+    tag: &'a str,
     node: usize,
 }
 
-impl Eq for Key {}
+impl Eq for Key<'_> {}
 
-impl Ord for Key {
-    fn cmp(&self, other: &Key) -> Ordering {
+impl Ord for Key<'_> {
+    fn cmp(&self, other: &Self) -> Ordering {
         self.effective
             .total_cmp(&other.effective)
             .then_with(|| self.own.total_cmp(&other.own))
             .then_with(|| self.label.cmp(&other.label))
-            .then_with(|| self.tag.cmp(&other.tag))
+            .then_with(|| self.tag.cmp(other.tag))
             .then_with(|| self.node.cmp(&other.node))
     }
 }
 
-impl PartialOrd for Key {
-    fn partial_cmp(&self, other: &Key) -> Option<Ordering> {
+impl PartialOrd for Key<'_> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
@@ -106,7 +106,7 @@ impl Orders {
         Orders { cap, own, settled: vec![false; chunks.len()] }
     }
 
-    fn key(&mut self, graph: &Graph, chunks: &[Chunk], node: usize) -> Key {
+    fn key<'a>(&mut self, graph: &'a Graph, chunks: &[Chunk], node: usize) -> Key<'a> {
         let at = graph.nodes[node].step.chunk;
         let chunk = &chunks[at];
         if !self.settled[at] {
@@ -121,7 +121,7 @@ impl Orders {
             effective: own.min(self.least_dependent(graph, node)),
             own,
             label: [chunk.state.as_str(), &chunk.name, &chunk.fun].concat(),
-            tag: graph.nodes[node].tag.clone(),
+            tag: &graph.nodes[node].tag,
             node,
         }
     }
@@ -162,7 +162,6 @@ fn to_float(order: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
 
     use proptest::prelude::*;
     use serde_json::{Map, json};
@@ -183,7 +182,7 @@ mod tests {
             args: args.as_object().cloned().unwrap_or_else(Map::new),
             included_from: Vec::new(),
             name_order: 0,
-            lines: HashMap::new(),
+            lines: Vec::new(),
         }
     }
 

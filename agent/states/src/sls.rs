@@ -89,7 +89,7 @@ pub(crate) fn relocate_chunks(worlds: &Worlds, chunks: &mut [Chunk]) {
     for chunk in chunks {
         let Some(lines) = lines_of(worlds, &chunk.at, &mut known) else { continue };
         chunk.at.line = source_line(Some(lines), chunk.at.line);
-        for line in chunk.lines.values_mut() {
+        for (_, line) in &mut chunk.lines {
             *line = source_line(Some(lines), *line);
         }
     }

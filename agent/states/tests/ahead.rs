@@ -17,6 +17,9 @@ const CASES: u32 = 24;
 const FILES: u8 = 4;
 const STATES_MAX: usize = 14;
 
+/// The kind that runs in parallel.
+const APART: u8 = 18;
+
 /// One state: what it does, to which file, and how it hangs on another one.
 #[derive(Debug, Clone)]
 struct State {
@@ -68,7 +71,7 @@ fn body(state: &State) -> String {
             "file.managed:\n    - name: {path}\n    - contents: {text}\n    \
              - retry: {{attempts: 2, interval: 0}}\n    - check_cmd: test -s\n"
         ),
-        18 => format!("cmd.run:\n    - name: echo {text} > log/{text}\n    - parallel: true\n"),
+        APART => format!("cmd.run:\n    - name: echo {text} > log/{text}\n    - parallel: true\n"),
         _ => format!("file.directory:\n    - name: {path}\n    - force: true\n"),
     }
 }
@@ -87,10 +90,11 @@ fn sls(states: &[State]) -> String {
             7 => "require_any",
             _ => "",
         };
-        // Only on earlier ones: no circles.
+        // Only on earlier ones: no circles. And on none that runs apart: when its dependents' turn
+        // comes, as in Salt, depends on when it ends.
         let requisite = match kind {
             "" => String::new(),
-            _ if on >= at => String::new(),
+            _ if on >= at || states[on].kind == APART => String::new(),
             "prereq" => format!("    - prereq_in:\n      - id: {}\n", id(on)),
             _ => format!("    - {kind}:\n      - id: {}\n", id(on)),
         };

@@ -1,7 +1,5 @@
 //! One state function with arguments, as `state.single` runs it: no SLS, no requisites.
 
-use std::collections::HashMap;
-
 use serde_json::{Map, Value, json};
 
 use super::{Compiled, Request, check};
@@ -100,7 +98,7 @@ fn chunk(function: &str, args: &Map<String, Value>) -> Result<(Chunk, Vec<Error>
         args: kept,
         included_from: Vec::new(),
         name_order: 0,
-        lines: HashMap::new(),
+        lines: Vec::new(),
     };
     Ok((chunk, warnings))
 }

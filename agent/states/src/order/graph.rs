@@ -1,5 +1,6 @@
 //! The graph of requisites: states as nodes, an edge from what is required to who requires it.
 
+use std::cell::OnceCell;
 use std::collections::{HashMap, HashSet};
 
 use serde_json::Value;
@@ -228,30 +229,41 @@ fn fault(chunk: &Chunk, kind: &str, problem: &Problem) -> Error {
     Error::new(Fault::Requisite, Some(chunk.at_arg(kind)), reason)
 }
 
-/// Chunks by module and by ID or name, and by SLS.
-struct Index {
-    by_name: HashMap<(String, String), Vec<usize>>,
-    by_sls: HashMap<String, Vec<usize>>,
+/// Chunks by module and by ID or name, and by SLS; made when the first requisite asks.
+struct Index<'a> {
+    chunks: &'a [Chunk],
+    made: OnceCell<Lists<'a>>,
 }
 
-impl Index {
-    fn new(chunks: &[Chunk]) -> Index {
-        let mut index = Index { by_name: HashMap::new(), by_sls: HashMap::new() };
+#[derive(Default)]
+struct Lists<'a> {
+    by_name: HashMap<(&'a str, &'a str), Vec<usize>>,
+    by_sls: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Lists<'a> {
+    fn new(chunks: &'a [Chunk]) -> Lists<'a> {
+        let mut lists = Lists::default();
         for (at, chunk) in chunks.iter().enumerate() {
-            for module in [chunk.state.as_str(), "id"] {
-                for name in [&chunk.name, &chunk.id] {
-                    let key = (module.to_owned(), name.clone());
-                    let list = index.by_name.entry(key).or_default();
+            for module in [&*chunk.state, "id"] {
+                for name in [&*chunk.name, &*chunk.id] {
+                    let list = lists.by_name.entry((module, name)).or_default();
                     if list.last() != Some(&at) {
                         list.push(at);
                     }
                 }
             }
             for sls in chunk.included_from.iter().chain([&chunk.sls]) {
-                index.by_sls.entry(sls.clone()).or_default().push(at);
+                lists.by_sls.entry(sls).or_default().push(at);
             }
         }
-        index
+        lists
+    }
+}
+
+impl<'a> Index<'a> {
+    fn new(chunks: &'a [Chunk]) -> Index<'a> {
+        Index { chunks, made: OnceCell::new() }
     }
 
     fn find(&self, item: &Value) -> Result<Vec<usize>, Problem> {
@@ -259,22 +271,20 @@ impl Index {
             return Err(Problem::NotText(item.to_string()));
         };
         let Some(value) = value else { return Err(Problem::NotText(key)) };
+        let Lists { by_name, by_sls } = self.made.get_or_init(|| Lists::new(self.chunks));
         let pattern = value.contains(['*', '?', '[', ']']);
         let mut found: Vec<usize> = match (key.as_str(), pattern) {
             ("sls", true) => {
-                let lists = self.by_sls.iter().filter(|(sls, _)| glob(&value, sls));
+                let lists = by_sls.iter().filter(|(sls, _)| glob(&value, sls));
                 lists.flat_map(|(_, list)| list.clone()).collect()
             }
-            ("sls", false) => self.by_sls.get(&value).cloned().unwrap_or_default(),
+            ("sls", false) => by_sls.get(&*value).cloned().unwrap_or_default(),
             (_, true) => {
                 let same =
-                    |entry: &(&(String, String), _)| entry.0.0 == key && glob(&value, &entry.0.1);
-                let lists = self.by_name.iter().filter(same);
-                lists.flat_map(|(_, list)| list.clone()).collect()
+                    |((module, name), _): &(&(&str, &str), _)| *module == key && glob(&value, name);
+                by_name.iter().filter(same).flat_map(|(_, list)| list.clone()).collect()
             }
-            (_, false) => {
-                self.by_name.get(&(key.clone(), value.clone())).cloned().unwrap_or_default()
-            }
+            (_, false) => by_name.get(&(&*key, &*value)).cloned().unwrap_or_default(),
         };
         found.sort_unstable();
         found.dedup();

@@ -7,6 +7,8 @@ mod marks;
 mod plan;
 mod write;
 
+use std::fs::Metadata;
+
 use serde_json::Value;
 
 use super::perms::Perms;
@@ -101,8 +103,9 @@ impl StateFunction for Managed {
     }
 
     fn check(ctx: &Context<'_>) -> Plan<Step> {
-        match prepared(ctx) {
-            Ok(Some(step)) => planned(ctx, step),
+        let meta = ctx.host.stat(ctx.name());
+        match prepared(ctx, meta.as_ref()) {
+            Ok(Some(step)) => planned(ctx, step, meta.as_ref()),
             Ok(None) => {
                 let name = ctx.name();
                 Plan::fine(format!("File {name} is not present and is not set for creation"))
@@ -117,11 +120,11 @@ impl StateFunction for Managed {
 }
 
 /// Checks the arguments and gathers the contents; `None` if there is nothing to make.
-fn prepared(ctx: &Context<'_>) -> Result<Option<Step>, String> {
+fn prepared(ctx: &Context<'_>, meta: Option<&Metadata>) -> Result<Option<Step>, String> {
     let name = ctx.name();
     let keep = ctx.text("mode").is_some_and(|mode| mode.eq_ignore_ascii_case("keep"));
     let given = contents::given(ctx, keep)?;
-    if !ctx.flag("create", true) && !ctx.host.stat(name).is_some_and(|meta| meta.is_file()) {
+    if !ctx.flag("create", true) && !meta.is_some_and(Metadata::is_file) {
         return Ok(None);
     }
     let mut perms = Perms::of(ctx, "mode")?;
@@ -131,7 +134,7 @@ fn prepared(ctx: &Context<'_>) -> Result<Option<Step>, String> {
     if let Some(problem) = not_absolute(name) {
         return Err(problem);
     }
-    if ctx.host.stat(name).is_some_and(|meta| meta.is_dir()) {
+    if meta.is_some_and(Metadata::is_dir) {
         return Err(format!("Specified target {name} is a directory"));
     }
     for (key, title) in [("context", "Context"), ("defaults", "Defaults")] {
@@ -143,9 +146,7 @@ fn prepared(ctx: &Context<'_>) -> Result<Option<Step>, String> {
     let contents = match (given, ctx.value("source")) {
         (Some(data), _) => Contents::Given(encoded(ctx, data)?),
         (None, None) => Contents::None,
-        (None, Some(_)) if !ctx.flag("replace", true) && ctx.host.stat(name).is_some() => {
-            Contents::None
-        }
+        (None, Some(_)) if !ctx.flag("replace", true) && meta.is_some() => Contents::None,
         (None, Some(value)) => {
             let (found, hash) = source::find_with_hash(ctx, value).map_err(|problem| {
                 // A list of which nothing is there stops a dry run in the same words.

@@ -143,7 +143,8 @@ fn planned(ctx: &Context<'_>, contents: String, merged: Option<Value>) -> Plan<S
         Ok(contents) => contents,
         Err(problem) => return Plan::failed(problem),
     };
-    match managed::planned(ctx, managed::Step::of(perms, contents)) {
+    let meta = ctx.host.stat(name);
+    match managed::planned(ctx, managed::Step::of(perms, contents), meta.as_ref()) {
         Plan::Done(mut outcome) => {
             told(&mut outcome.changes, merged);
             Plan::Done(outcome)

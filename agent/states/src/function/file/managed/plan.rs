@@ -12,12 +12,16 @@ use crate::function::file::perms::Perms;
 use crate::function::{Context, Plan};
 use crate::outcome::{Changes, Outcome, change};
 
-/// Compares with what is there.
-pub(in crate::function::file) fn planned(ctx: &Context<'_>, step: Step) -> Plan<Step> {
+/// Compares with what is there; `meta` is what the name leads to.
+pub(in crate::function::file) fn planned(
+    ctx: &Context<'_>,
+    step: Step,
+    meta: Option<&Metadata>,
+) -> Plan<Step> {
     let name = ctx.name();
     let follow = ctx.flag("follow_symlinks", true);
     let replacing = ctx.flag("replace", true) && !matches!(step.contents, Contents::None);
-    let Some(meta) = ctx.host.stat(name) else {
+    let Some(meta) = meta else {
         return new(ctx, step);
     };
     let mut changes = Changes::new();
@@ -28,7 +32,7 @@ pub(in crate::function::file) fn planned(ctx: &Context<'_>, step: Step) -> Plan<
             Contents::None => None,
             Contents::Sourced(Err(_)) => return Plan::change(to_be_changed(name), changes, step),
         };
-        let current = ctx.host.read(name).unwrap_or_default();
+        let current = ctx.host.read_of(name, meta).unwrap_or_default();
         let link = !follow && ctx.host.lstat(name).is_some_and(|meta| meta.is_symlink());
         if let Some(wanted) = wanted.filter(|wanted| **wanted != current) {
             let show = ctx.flag("show_changes", true);
@@ -38,7 +42,7 @@ pub(in crate::function::file) fn planned(ctx: &Context<'_>, step: Step) -> Plan<
             changes.insert("diff".to_owned(), Value::from(""));
         }
     }
-    changes.extend(step.perms.differences(ctx.host, &meta));
+    changes.extend(step.perms.differences(ctx.host, meta));
     changes.extend(marks::differences(ctx));
     let kept = Step { contents: if replacing { step.contents } else { Contents::None }, ..step };
     let fine = changes.is_empty();
@@ -53,7 +57,7 @@ pub(in crate::function::file) fn planned(ctx: &Context<'_>, step: Step) -> Plan<
             let foreseen = Outcome::foreseen(to_be_changed(name), changes);
             Plan::Change { foreseen: Outcome { skip_req: quiet, ..foreseen }, step: kept }
         }
-        (false, false) => Plan::change(permissions_only(ctx, &kept.perms, &meta), changes, kept),
+        (false, false) => Plan::change(permissions_only(ctx, &kept.perms, meta), changes, kept),
     }
 }
 
