@@ -6,9 +6,12 @@ use crate::tree::Roots;
 use muster_protocol::event::{Fired, Outcome};
 use muster_protocol::id::AgentId;
 use muster_states::backup::Backups;
-use muster_states::{Facts, Host, Options, Opts, Report, Request, Selection, StateReturn, Tree};
+use muster_states::{
+    Facts, Host, Options, Opts, Reload, Report, Request, Selection, StateReturn, Tree,
+};
 use serde_json::{Map, Value};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::oneshot;
 
@@ -153,6 +156,7 @@ impl Engine {
             backups: Some(backups(&self.root)),
             state_timeout: Some(STATE_TIMEOUT),
             heard: true,
+            reload: Some(Arc::new(self.clone())),
             ..Options::default()
         };
         let about = About { revision: input.revision, test };
@@ -174,6 +178,17 @@ impl Engine {
             Ok(report) => told(&report),
             Err(error) => Run::impossible(crate::chain(&error), test),
         }
+    }
+}
+
+impl Reload for Engine {
+    fn facts(&self) -> Facts {
+        grains(&self.root, self.agent_id.as_ref())
+    }
+
+    fn pillar(&self, _: &Facts) -> Option<Value> {
+        tracing::warn!("reload_pillar: the controller makes the pillar; this run keeps its own");
+        None
     }
 }
 

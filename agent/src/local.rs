@@ -12,9 +12,12 @@ use crate::paths::Root;
 use anyhow::Context;
 use ending::Answer;
 use kept::Kept;
-use muster_states::{Compiled, Error, JournalError, Kind, Options, Report, Selection, StateReturn};
+use muster_states::{
+    Compiled, Error, JournalError, Kind, Options, Reload, Report, Selection, StateReturn,
+};
 use serde_json::{Map, Value, json};
 use std::io::Write;
+use std::sync::Arc;
 use stop::Stop;
 use world::World;
 
@@ -41,7 +44,7 @@ pub(crate) fn facts(root: &Root) -> anyhow::Result<()> {
 }
 
 fn answer(root: &Root, states: &States) -> anyhow::Result<Answer> {
-    let world = World::read(root, states)?;
+    let world = Arc::new(World::read(root, states)?);
     let (pillar, errors) = world.pillar();
     if states.verb == Verb::Pillar {
         let pillar = muster_states::shown(pillar);
@@ -92,7 +95,7 @@ fn nothing(errors: &[Error]) -> Option<&str> {
 
 fn apply(
     root: &Root,
-    world: &World,
+    world: &Arc<World>,
     states: &States,
     pillar: &Value,
     names: &[String],
@@ -108,7 +111,7 @@ fn apply(
 
 fn single(
     root: &Root,
-    world: &World,
+    world: &Arc<World>,
     states: &States,
     pillar: &Value,
     function: &str,
@@ -125,7 +128,7 @@ fn single(
 
 fn execute(
     root: &Root,
-    world: &World,
+    world: &Arc<World>,
     states: &States,
     compiled: &Compiled,
 ) -> anyhow::Result<Answer> {
@@ -139,6 +142,7 @@ fn execute(
         test: states.test || world.flag("test"),
         failhard: world.flag("failhard"),
         only: states.only.clone(),
+        reload: Some(Arc::clone(world) as Arc<dyn Reload>),
         ..Options::default()
     };
     let stop = Stop::cancels(options.cancel.clone());

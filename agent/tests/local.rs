@@ -65,6 +65,40 @@ fn json(output: &Output) -> Value {
 }
 
 #[test]
+fn facts_and_pillar_are_read_anew_where_a_state_asks_for_it() {
+    let shown = |name: &str| {
+        format!(
+            "{name}:\n  file.managed:\n    - name: /srv/{name}\n    - makedirs: true\n    \
+             - source: salt://shown.jinja\n    - template: jinja\n"
+        )
+    };
+    let sls = [
+        "role:\n  file.managed:\n    - name: /etc/salt/grains\n    - makedirs: true\n    \
+         - contents: 'role: new'\n"
+            .to_owned(),
+        "data:\n  file.managed:\n    - name: /srv/pillar/p.sls\n    - contents: 'x: new'\n"
+            .to_owned(),
+        shown("before"),
+        "facts:\n  test.nop:\n    - reload_grains: true\n".to_owned(),
+        shown("facts_new"),
+        "pillar:\n  test.nop:\n    - reload_pillar: true\n".to_owned(),
+        shown("both_new"),
+    ];
+    let template = "{{ grains.role | d('none') }} {{ pillar.x }}";
+    let machine = Machine::new(&[("a.sls", &sls.concat()), ("shown.jinja", template)]);
+    let pillar = machine.root.path().join("srv/pillar");
+    fs::create_dir_all(&pillar).unwrap();
+    fs::write(pillar.join("top.sls"), "base: {'*': [p]}").unwrap();
+    fs::write(pillar.join("p.sls"), "x: old").unwrap();
+    let applied = machine.apply(&["a", "--pillar-root", pillar.to_str().unwrap()]);
+    assert!(applied.status.success(), "{}", text(&applied.stdout));
+    let read = |name: &str| fs::read_to_string(machine.root.path().join("srv").join(name)).unwrap();
+    assert_eq!(read("before"), "none old");
+    assert_eq!(read("facts_new"), "new old");
+    assert_eq!(read("both_new"), "new new");
+}
+
+#[test]
 fn a_tree_is_applied_to_a_folder_once() {
     let machine = Machine::new(&[TOP, MOTD]);
     let dry = machine.apply(&["--pillar", PILLAR, "--test"]);

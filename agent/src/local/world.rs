@@ -4,15 +4,21 @@ use crate::args::{Data, States};
 use crate::files;
 use crate::paths::Root;
 use anyhow::Context;
-use muster_states::{Compiled, Error, Facts, Host, Opts, Request, Selection, Tree, pillar};
+use muster_states::{
+    Compiled, Error, Facts, Host, Opts, Reload, Request, Selection, Tree, TreeError, pillar,
+};
 use serde_json::{Map, Value};
 use std::path::PathBuf;
 
 /// Everything that compiling needs.
+#[derive(Debug)]
 pub(super) struct World {
     pub(super) host: Host,
     tree: Tree,
+    pillar_roots: Vec<(String, PathBuf)>,
     pillar_tree: Tree,
+    /// What the command line says of the machine, whatever it is.
+    given: Map<String, Value>,
     facts: Facts,
     over: Map<String, Value>,
     opts: Opts,
@@ -23,31 +29,59 @@ impl World {
     /// Reads what the command line names.
     pub(super) fn read(root: &Root, states: &States) -> anyhow::Result<World> {
         let host = root.folder().map_or_else(Host::new, Host::under);
-        let mut facts = muster_states::facts::collect(&host);
-        for (name, value) in data("--grains", &states.grains)? {
-            facts.set(name, value);
-        }
+        let mut given = data("--grains", &states.grains)?;
         if let Some(id) = &states.id {
-            facts.set("id", id.clone());
+            given.insert("id".to_owned(), id.clone().into());
         }
+        let facts = facts(&host, &given);
         let mut opts = data("--opts", &states.opts)?;
-        let mut trees = Vec::new();
+        let mut both = Vec::new();
         for (option, given) in
             [("file_roots", &states.file_roots), ("pillar_roots", &states.pillar_roots)]
         {
             let roots = roots(option, given, &opts)?;
-            let tree = Tree::from_roots(roots.iter().map(|(env, dir)| (env.as_str(), [dir])));
-            trees.push(tree.with_context(|| format!("reading the folders of {option}"))?);
             opts.insert(option.to_owned(), as_option(&roots));
+            let tree = tree(&roots).with_context(|| format!("reading the folders of {option}"))?;
+            both.push((roots, tree));
         }
         if states.test {
             opts.insert("test".to_owned(), Value::Bool(true));
         }
         let over = data("--pillar", &states.pillar)?;
         let exclude = states.exclude.clone();
-        let pillar_tree = trees.pop().unwrap_or_default();
-        let tree = trees.pop().unwrap_or_default();
-        Ok(World { host, tree, pillar_tree, facts, over, opts: Opts::from_map(opts), exclude })
+        let (pillar_roots, pillar_tree) = both.pop().unwrap_or_default();
+        let (_, tree) = both.pop().unwrap_or_default();
+        let opts = Opts::from_map(opts);
+        Ok(World { host, tree, pillar_roots, pillar_tree, given, facts, over, opts, exclude })
+    }
+}
+
+fn tree(roots: &[(String, PathBuf)]) -> Result<Tree, TreeError> {
+    Tree::from_roots(roots.iter().map(|(env, dir)| (env.as_str(), [dir])))
+}
+
+/// The machine's facts, but for what the command line says.
+fn facts(host: &Host, given: &Map<String, Value>) -> Facts {
+    let mut facts = muster_states::facts::collect(host);
+    for (name, value) in given {
+        facts.set(name.clone(), value.clone());
+    }
+    facts
+}
+
+impl Reload for World {
+    fn facts(&self) -> Facts {
+        facts(&self.host, &self.given)
+    }
+
+    fn pillar(&self, facts: &Facts) -> Option<Value> {
+        match tree(&self.pillar_roots) {
+            Ok(tree) => Some(self.pillar_of(&tree, facts).0),
+            Err(error) => {
+                tracing::warn!(%error, "the pillar stays as it was");
+                None
+            }
+        }
     }
 }
 
@@ -55,10 +89,14 @@ impl World {
     /// The pillar of this worker, with what the command line lays over it; of one at fault what
     /// the rest gives, with Salt's `_errors`.
     pub(super) fn pillar(&self) -> (Value, Vec<Error>) {
+        self.pillar_of(&self.pillar_tree, &self.facts)
+    }
+
+    fn pillar_of(&self, tree: &Tree, facts: &Facts) -> (Value, Vec<Error>) {
         let (mut data, errors) = pillar::render_what_can_be(&pillar::Request {
-            tree: &self.pillar_tree,
-            id: self.facts.id(),
-            facts: &self.facts,
+            tree,
+            id: facts.id(),
+            facts,
             opts: &self.opts,
             over: Some(&self.over),
             pillarenv: None,

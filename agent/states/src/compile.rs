@@ -20,13 +20,12 @@ use crate::low;
 use crate::opts::Opts;
 use crate::order::graph::{Graph, circle_error, unheard};
 use crate::order::{self, Sorted, Step};
-use crate::render::{Renderer, Worlds};
 use crate::requisite;
-use crate::secret::Secrets;
 use crate::sls;
 use crate::target::Subject;
 use crate::top::{self, Matches};
 use crate::tree::{BASE, Tree};
+use crate::view::View;
 
 pub use rendered::rendered;
 pub use show::{masked, show_high, show_low, show_top};
@@ -63,15 +62,12 @@ pub struct Request<'a> {
 
 /// A compiled tree: what to run, in which order, and what templates need meanwhile.
 pub struct Compiled {
-    pub(crate) facts: Facts,
-    pub(crate) pillar: Value,
-    worlds: Worlds,
+    pub(crate) view: View,
     pub(crate) graph: Graph,
     pub(crate) steps: Vec<Step>,
     chunks: Vec<Chunk>,
     orders: Vec<f64>,
     selected: Matches,
-    pub(crate) secrets: Secrets,
     warnings: Vec<Error>,
 }
 
@@ -103,28 +99,17 @@ pub fn compile(
 pub fn compile_request(request: &Request<'_>) -> Result<Compiled, Vec<Error>> {
     let selected = Selected::of(request)?;
     let stages = stages(&selected, request, true);
-    let Selected { worlds, pillar, matches, warnings: mut more } = selected;
-    let secrets = Secrets::of(&pillar, request.opts, request.tree, request.facts);
+    let Selected { view, matches, warnings: mut more } = selected;
+    let View { worlds, secrets, .. } = &view;
     match stages {
         Ok(Stages { chunks, graph, steps, orders, mut warnings }) => {
-            sls::relocate(&worlds, &mut warnings);
+            sls::relocate(worlds, &mut warnings);
             more.extend(warnings);
             more.iter_mut().for_each(|warning| secrets.mask(&mut warning.reason));
-            Ok(Compiled {
-                facts: request.facts.clone(),
-                pillar,
-                worlds,
-                graph,
-                steps,
-                chunks,
-                orders,
-                selected: matches,
-                secrets,
-                warnings: more,
-            })
+            Ok(Compiled { view, graph, steps, chunks, orders, selected: matches, warnings: more })
         }
         Err(mut errors) => {
-            sls::relocate(&worlds, &mut errors);
+            sls::relocate(worlds, &mut errors);
             for error in &mut errors {
                 secrets.mask(&mut error.reason);
                 error.in_full.iter_mut().for_each(|words| secrets.mask(words));
@@ -136,8 +121,7 @@ pub fn compile_request(request: &Request<'_>) -> Result<Compiled, Vec<Error>> {
 
 /// What was selected, and what renders it.
 struct Selected {
-    worlds: Worlds,
-    pillar: Value,
+    view: View,
     matches: Matches,
     warnings: Vec<Error>,
 }
@@ -155,7 +139,7 @@ impl Selected {
         if matches!(selection, Selection::Sls(_)) && opts.saltenv().is_none() {
             opts.set("saltenv", BASE);
         }
-        let worlds = Worlds::new(Renderer::new(tree, facts, &pillar, host, &opts));
+        let view = View::new(tree, facts, pillar, host, &opts);
         let (matches, warnings) = match selection {
             Selection::Sls(names) => {
                 let named = |name: &String| top::Selected { sls: name.clone(), at: None };
@@ -164,8 +148,8 @@ impl Selected {
             }
             Selection::Highstate => {
                 let nodegroups = opts.get("nodegroups");
-                let subject = Subject { id: facts.id(), facts, pillar: &pillar, nodegroups };
-                let found = top::selected(&worlds, &subject, &opts)?;
+                let subject = Subject { id: facts.id(), facts, pillar: &view.pillar, nodegroups };
+                let found = top::selected(&view.worlds, &subject, &opts)?;
                 if found.matches.is_empty() {
                     return Err(vec![nothing(
                         "No Top file or master_tops data matches found. Please see master log for \
@@ -175,7 +159,7 @@ impl Selected {
                 (found.matches, found.warnings)
             }
         };
-        Ok(Selected { worlds, pillar, matches, warnings })
+        Ok(Selected { view, matches, warnings })
     }
 
     /// The names of the SLS by environment.
@@ -201,9 +185,24 @@ struct Draft {
     /// SLS that were rendered, as `env:name`.
     rendered: Vec<String>,
     chunks: Vec<Chunk>,
+    /// Each state was looked at alone.
+    checked: bool,
     sorted: Option<(Graph, Sorted)>,
     errors: Vec<Error>,
     warnings: Vec<Error>,
+}
+
+impl Draft {
+    /// Looks at each state alone, and gives the faults.
+    fn check(&mut self) -> Vec<Error> {
+        self.checked = true;
+        for (name, value) in self.chunks.iter_mut().flat_map(|chunk| chunk.args.iter_mut()) {
+            key::of_argument(name, value);
+        }
+        let (warnings, faults) = check::check(&self.chunks);
+        self.warnings.extend(warnings);
+        faults
+    }
 }
 
 /// From what was selected to steps in order; `runnable` if it is to be run by this engine.
@@ -225,7 +224,7 @@ fn stages(
 
 /// `alone` leaves out what SLS say of each other: `extend`, `exclude`, `require_in` and its like.
 fn draft(selected: &Selected, request: &Request<'_>, runnable: bool, alone: bool) -> Draft {
-    let built = high::build(&selected.worlds, &selected.matches, request.opts);
+    let built = high::build(&selected.view.worlds, &selected.matches, request.opts);
     let (mut high, mut errors) = (built.high, built.errors);
     let mut draft = Draft { rendered: built.rendered, ..Draft::default() };
     draft.warnings = std::mem::take(&mut high.warnings);
@@ -235,7 +234,9 @@ fn draft(selected: &Selected, request: &Request<'_>, runnable: bool, alone: bool
             high.malformed.iter_mut().for_each(|error| error.kind = Kind::Later);
         }
         errors.append(&mut high.malformed);
-        return Draft { errors, ..draft };
+        let extends = std::mem::take(&mut high.extends);
+        extend::apply(&mut high, extends, false);
+        return in_order(&high, runnable, Draft { errors, ..draft });
     }
     if high.is_empty() && *request.selection == Selection::Highstate && runnable {
         return Draft { errors: vec![nothing("No states found for this minion")], ..draft };
@@ -250,7 +251,7 @@ fn draft(selected: &Selected, request: &Request<'_>, runnable: bool, alone: bool
     errors.extend(extend::apply(&mut high, extends, false));
     errors.append(&mut high.malformed);
     if runnable && !errors.is_empty() {
-        return Draft { errors, ..draft };
+        return in_order(&high, runnable, Draft { errors, ..draft });
     }
     let (extends, faults) = requisite_in::extensions(&high);
     errors.extend(faults);
@@ -268,13 +269,8 @@ fn in_order(high: &High, runnable: bool, mut draft: Draft) -> Draft {
     }
     let mut errors = faults;
     if runnable {
-        for (name, value) in draft.chunks.iter_mut().flat_map(|chunk| chunk.args.iter_mut()) {
-            key::of_argument(name, value);
-        }
+        errors.extend(draft.check());
         draft.warnings.extend(unheard(&draft.chunks));
-        let (more, faults) = check::check(&draft.chunks);
-        draft.warnings.extend(more);
-        errors.extend(faults);
     }
     let (graph, faults) = Graph::build(&draft.chunks);
     errors.extend(faults);
@@ -302,12 +298,17 @@ pub(crate) fn inspect(request: &Request<'_>) -> Inspected {
             return Inspected { rendered, chunks, errors, warnings };
         }
     };
-    let Draft { rendered, mut chunks, mut errors, mut warnings, .. } =
-        draft(&selected, request, true, false);
+    let mut draft = draft(&selected, request, true, false);
+    // What was read is looked at, though other SLS could not be.
+    if !draft.checked {
+        let faults = draft.check();
+        draft.errors.extend(faults);
+    }
+    let Draft { rendered, mut chunks, mut errors, mut warnings, .. } = draft;
     warnings.extend(selected.warnings);
-    sls::relocate(&selected.worlds, &mut errors);
-    sls::relocate(&selected.worlds, &mut warnings);
-    sls::relocate_chunks(&selected.worlds, &mut chunks);
+    sls::relocate(&selected.view.worlds, &mut errors);
+    sls::relocate(&selected.view.worlds, &mut warnings);
+    sls::relocate_chunks(&selected.view.worlds, &mut chunks);
     Inspected { rendered, chunks, errors, warnings }
 }
 
@@ -316,11 +317,6 @@ fn nothing(reason: &str) -> Error {
 }
 
 impl Compiled {
-    /// The renderer of an environment, and by it its view of the tree.
-    pub(crate) fn renderer(&self, saltenv: &str) -> &Renderer {
-        self.worlds.get(saltenv).unwrap_or_else(|| self.worlds.base())
-    }
-
     /// The SLS that were selected, as the top file or the caller named them.
     pub fn selected(&self) -> impl Iterator<Item = &str> {
         self.selected.values().flatten().map(|selected| selected.sls.as_str())

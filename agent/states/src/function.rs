@@ -38,6 +38,7 @@ use crate::outcome::Outcome;
 use crate::render::Renderer;
 use crate::session::Session;
 use crate::tree::Tree;
+use crate::view::View;
 
 /// What a check found.
 pub(crate) enum Plan<S> {
@@ -263,6 +264,11 @@ pub(crate) struct Context<'a> {
 }
 
 impl<'a> Context<'a> {
+    /// The worker's facts and pillar.
+    pub(crate) fn view(&self) -> &'a View {
+        self.session.views.last(&self.compiled.view)
+    }
+
     /// The state tree, seen from this state's environment.
     pub(crate) fn tree(&self) -> &'a Tree {
         &self.renderer().scope().tree
@@ -270,6 +276,6 @@ impl<'a> Context<'a> {
 
     /// Renders templates of this state's environment.
     pub(crate) fn renderer(&self) -> &'a Renderer {
-        self.compiled.renderer(self.chunk.saltenv())
+        self.view().renderer(self.chunk.saltenv())
     }
 }

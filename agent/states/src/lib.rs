@@ -40,6 +40,7 @@ pub mod target;
 mod top;
 mod tree;
 mod version;
+mod view;
 mod yaml;
 
 pub use chunk::Chunk;
@@ -60,6 +61,7 @@ pub use report::{Fired, Name, Report, StateReturn, Summary};
 pub use run::{Options, run};
 pub use secret::hidden;
 pub use tree::{BASE, Tree, TreeError};
+pub use view::Reload;
 pub use yaml::emit::write_yaml;
 pub use yaml::typed::{read_yaml_as, read_yaml_or_default};
 pub use yaml::{YamlError, read_pillar, read_yaml};

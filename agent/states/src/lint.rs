@@ -198,6 +198,21 @@ mod tests {
     }
 
     #[test]
+    fn an_sls_that_does_not_render_hides_nothing_of_the_others() {
+        let files = [
+            ("top.sls", "base: {'*': [a, b, c]}"),
+            ("a.sls", "a: {{ gone.x }}\n"),
+            ("b.sls", "b:\n  nope.nope: []\n"),
+            ("c.sls", "c:\n  file.managed:\n    - source: salt://gone\n    - name: /x\n"),
+        ];
+        let (errors, _) = found(&files);
+        assert_eq!(errors.len(), 3, "{errors:#?}");
+        assert!(errors[0].starts_with("a.sls:1: "), "{errors:#?}");
+        assert!(errors[1].starts_with("b.sls:1: State 'nope.nope' was not found"), "{errors:#?}");
+        assert!(errors[2].starts_with("c.sls:3: Source file salt://gone"), "{errors:#?}");
+    }
+
+    #[test]
     fn what_is_in_branches_that_are_not_taken_is_told_too() {
         let files = [
             ("top.sls", "base: {'*': [a]}"),

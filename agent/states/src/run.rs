@@ -12,6 +12,7 @@ mod status;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread::Scope;
 use std::time::Duration;
 
@@ -24,6 +25,7 @@ use crate::host::temps::sweep;
 use crate::journal::{Journal, JournalError};
 use crate::report::{Report, StateReturn};
 use crate::session::Session;
+use crate::view::Reload;
 use ahead::Ahead;
 use call::Caller;
 use parallel::Parallel;
@@ -58,6 +60,9 @@ pub struct Options {
     /// States that are checked at a time ahead of their turn; as many as there are processors if
     /// `None`, with 0 each at its turn only. What comes of a run is the same.
     pub ahead_max: Option<usize>,
+    /// Reads facts and pillar anew where a state asks for that (`reload_grains`,
+    /// `reload_pillar`); both stay as they are if `None`.
+    pub reload: Option<Arc<dyn Reload>>,
     /// Only the states of this ID, and for each what it requires (Salt's `state.sls_id`).
     pub only: Option<String>,
 }
@@ -84,7 +89,6 @@ pub fn run(
     let recorder = options.backups.as_ref().filter(|_| !options.test).map(Recorder::new);
     host.variables().reset();
     let session = Session { heard: options.heard, ..Session::default() };
-    let secrets = &compiled.secrets;
     let report = std::thread::scope(|scope| {
         let mut runner = Runner {
             caller: Caller {
@@ -92,7 +96,6 @@ pub fn run(
                 host,
                 options,
                 session: &session,
-                secrets,
                 recorder: recorder.as_ref(),
             },
             scope,
@@ -112,7 +115,7 @@ pub fn run(
         runner.report
     });
     host.note_temps(None);
-    Ok(report.renamed(|key| secrets.masked(key)))
+    Ok(report.renamed(|key| session.views.last(&compiled.view).secrets.masked(key)))
 }
 
 /// Opens the journal and clears away what an interrupted run left.
@@ -290,7 +293,7 @@ impl<'env> Runner<'_, 'env> {
     }
 
     fn finish(&mut self, tag: String, state: StateReturn) {
-        let shown = self.caller.secrets.masked(&tag);
+        let shown = self.caller.secrets().masked(&tag);
         (self.progress)(shown.as_deref().unwrap_or(&tag), &state);
         self.caller.session.done.borrow_mut().insert(tag.clone());
         if !state.changes.is_empty() {

@@ -77,6 +77,16 @@ impl Secrets {
         Secrets { needles }
     }
 
+    /// Masks these, too.
+    pub(crate) fn add(&mut self, more: &Secrets) {
+        for (start, secrets) in &more.needles {
+            let own = self.needles.entry(*start).or_default();
+            own.extend(secrets.iter().cloned());
+            own.sort_by_key(|form| std::cmp::Reverse(form.len()));
+            own.dedup();
+        }
+    }
+
     /// The text without secrets; `None` if it holds none.
     pub(crate) fn masked(&self, text: &str) -> Option<String> {
         let spans = self.spans(text);
@@ -274,6 +284,14 @@ mod tests {
         let mask = MASK;
         let left = json!([0, mask, false, mask, "", mask, null, mask]);
         assert_eq!(shown, json!({"a": left, "b": {}, "c": []}));
+    }
+
+    #[test]
+    fn secrets_before_and_after_a_reload_are_masked() {
+        let mut secrets = of(&json!({"password": "n3w-secret"}));
+        secrets.add(&of(&json!({"password": "n3w-sec", "token": "0ld-secret"})));
+        let shown = secrets.masked("-0ld-secret +n3w-secret");
+        assert_eq!(shown, Some(format!("-{MASK} +{MASK}")));
     }
 
     #[test]

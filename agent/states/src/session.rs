@@ -8,12 +8,15 @@ use serde_json::Value;
 
 use crate::function::file::Accumulated;
 use crate::report::Fired;
+use crate::view::Later;
 
 /// Shared between the states of one run.
 #[derive(Debug, Default)]
 pub(crate) struct Session {
     /// Somebody hears the events that states send.
     pub(crate) heard: bool,
+    /// The views of the worker after the one that the run began with.
+    pub(crate) views: Later,
     /// The package lists are fresh.
     pub(crate) refreshed: Flag,
     /// Packages that the transaction of an earlier state installed for later ones, by name.

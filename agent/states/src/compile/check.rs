@@ -21,7 +21,7 @@ pub(super) fn check(chunks: &[Chunk]) -> (Vec<Error>, Vec<Error>) {
                 }));
             }
         }
-        runtime(chunk, &mut warnings, &mut faults);
+        runtime(chunk, &mut faults);
     }
     (warnings, faults)
 }
@@ -97,7 +97,7 @@ fn is_unset(value: &Value) -> bool {
 }
 
 /// Runtime options that this engine does not have.
-fn runtime(chunk: &Chunk, warnings: &mut Vec<Error>, faults: &mut Vec<Error>) {
+fn runtime(chunk: &Chunk, faults: &mut Vec<Error>) {
     let set = |name: &str| chunk.args.get(name).is_some_and(|value| !is_unset(value));
     let told = |name: &str, reason: String| {
         Error::new(Kind::Unsupported, Some(chunk.at_arg(name)), reason)
@@ -105,15 +105,6 @@ fn runtime(chunk: &Chunk, warnings: &mut Vec<Error>, faults: &mut Vec<Error>) {
     if set("provider") {
         let reason = format!("'provider' is not supported: remove it from state '{}'", chunk.id);
         faults.push(told("provider", reason));
-    }
-    for name in ["reload_grains", "reload_pillar"] {
-        if set(name) {
-            let reason = format!(
-                "'{name}' has no effect: states see the facts and the pillar with which the run \
-                 began"
-            );
-            warnings.push(told(name, reason));
-        }
     }
     for key in ["onlyif", "unless"] {
         let entries = chunk.args.get(key).and_then(Value::as_array).into_iter().flatten();

@@ -49,12 +49,12 @@ pub fn show_top(request: &Request<'_>) -> Result<Value, Vec<Error>> {
 /// All faults of the SLS that were selected.
 pub fn show_high(request: &Request<'_>) -> Result<Value, Vec<Error>> {
     let selected = Selected::of(request)?;
-    let built = high::build(&selected.worlds, &selected.matches, request.opts);
+    let built = high::build(&selected.view.worlds, &selected.matches, request.opts);
     let (high, mut errors) = (built.high, built.errors);
     if matches!(request.selection, Selection::Sls(_)) {
         errors.extend(high.malformed.clone());
     }
-    sls::relocate(&selected.worlds, &mut errors);
+    sls::relocate(&selected.view.worlds, &mut errors);
     if errors.is_empty() { Ok(key::shown(high.to_json())) } else { Err(errors) }
 }
 
@@ -70,7 +70,7 @@ pub fn show_low(request: &Request<'_>) -> Result<Value, Vec<Error>> {
             Ok(steps.iter().map(|step| low(step.chunk, &chunks, &orders, &graph)).collect())
         }
         Err(mut errors) => {
-            sls::relocate(&selected.worlds, &mut errors);
+            sls::relocate(&selected.view.worlds, &mut errors);
             Err(errors)
         }
     }

@@ -8,11 +8,10 @@ use crate::error::{At, Error, Kind};
 use crate::function;
 use crate::order;
 use crate::order::graph::Graph;
-use crate::render::{Renderer, Worlds};
 use crate::requisite;
-use crate::secret::Secrets;
 use crate::top::Matches;
 use crate::tree::BASE;
+use crate::view::View;
 
 /// Compiles one call of a state function; `name` is among its arguments, the selection is not used.
 ///
@@ -44,17 +43,13 @@ pub fn single(
     }
     let (graph, faults) = Graph::build(&chunks);
     let sorted = order::sort(&graph, &chunks).filter(|_| faults.is_empty()).ok_or(faults)?;
-    let secrets = Secrets::of(&pillar, opts, tree, facts);
     Ok(Compiled {
-        facts: facts.clone(),
-        worlds: Worlds::new(Renderer::new(tree, facts, &pillar, host, opts)),
-        pillar,
+        view: View::new(tree, facts, pillar, host, opts),
         graph,
         steps: sorted.steps,
         chunks,
         orders: sorted.orders,
         selected: Matches::new(),
-        secrets,
         warnings: warnings.into_iter().map(placeless).collect(),
     })
 }

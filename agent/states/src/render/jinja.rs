@@ -198,7 +198,7 @@ impl Engine {
 
     fn parsed(&self, file: &str, source: &str, options: &Options) -> Result<Arc<Template>, Syntax> {
         if source.len() > TEMPLATE_MAX {
-            return Err(Syntax { line: 0, reason: "the template is larger than 8 MiB".into() });
+            return Err(Syntax { line: 1, reason: "the template is larger than 8 MiB".into() });
         }
         let key = if options.is_usual() { file.to_owned() } else { format!("{options:?} {file}") };
         if let Some((known, template)) = self.cache().templates.get(&key)

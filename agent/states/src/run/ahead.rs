@@ -135,7 +135,7 @@ impl Runner<'_, '_> {
         let Found { mut outcome, started, millis } =
             self.ahead.take(chunk, self.caller.host.acts())?;
         let low = self.chunk_at(chunk);
-        let secrets = self.caller.secrets;
+        let secrets = self.caller.secrets();
         if self.journal.is_some() {
             let entry = Entry::with(low, self.prints[chunk], false, secrets);
             match self.past(low, &entry) {

@@ -21,6 +21,7 @@ use crate::outcome::Outcome;
 use crate::report::{Fired, Name, StateReturn};
 use crate::secret::{Secrets, hidden};
 use crate::session::Session;
+use crate::view::View;
 
 /// What every call of a state needs, on whatever thread.
 #[derive(Clone, Copy)]
@@ -29,7 +30,6 @@ pub(super) struct Caller<'a> {
     pub(super) host: &'a Host,
     pub(super) options: &'a Options,
     pub(super) session: &'a Session,
-    pub(super) secrets: &'a Secrets,
     pub(super) recorder: Option<&'a Arc<Recorder>>,
 }
 
@@ -60,7 +60,7 @@ impl Runner<'_, '_> {
 
     pub(super) fn call_low(&mut self, low: &Chunk, dry: bool, watch: bool) -> StateReturn {
         let test = self.caller.options.test || dry;
-        let secrets = self.caller.secrets;
+        let secrets = self.caller.secrets();
         let journal = self.journal.as_ref().filter(|_| !test);
         let entry = journal.map(|_| Entry::of(low, watch, secrets));
         let past = entry.as_ref().map_or(Past::Nothing, |entry| self.past(low, entry));
@@ -106,12 +106,13 @@ impl Runner<'_, '_> {
         if let Past::Changed(before) = past {
             resume::complete(&mut outcome, before);
         }
-        self.caller.secrets.mask_outcome(&mut outcome);
+        self.caller.secrets().mask_outcome(&mut outcome);
         self.ends(low, entry.as_ref(), &outcome);
         let mut state = self.caller.returned(low, outcome, num);
         state.start_time = started;
         state.duration = millis;
         state.parallel = apart && !dry && !state.skip_watch;
+        self.caller.reload(low);
         state
     }
 
@@ -146,8 +147,8 @@ impl Runner<'_, '_> {
         let num = self.next_num();
         let outcome = Outcome { result: Some(result), ..Outcome::fine(comment) };
         let mut state = StateReturn::shown(self.chunk_at(chunk), outcome, num);
-        self.caller.secrets.mask_name(&mut state.name);
-        self.caller.secrets.mask_events(&mut state.events);
+        self.caller.secrets().mask_name(&mut state.name);
+        self.caller.secrets().mask_events(&mut state.events);
         state.state_ran = Some(false);
         state.start_time = time_of_day();
         state
@@ -155,6 +156,28 @@ impl Runner<'_, '_> {
 }
 
 impl<'a> Caller<'a> {
+    /// What the worker's secrets are by now.
+    pub(super) fn secrets(&self) -> &'a Secrets {
+        &self.view().secrets
+    }
+
+    fn view(&self) -> &'a View {
+        self.session.views.last(&self.compiled.view)
+    }
+
+    /// Reads facts and pillar anew for later states, if a state asks for that.
+    pub(super) fn reload(&self, low: &Chunk) {
+        let (facts, pillar) = (truth_of(low, "reload_grains"), truth_of(low, "reload_pillar"));
+        let Some(reload) = self.options.reload.as_ref().filter(|_| facts || pillar) else { return };
+        let view = self.view();
+        let facts = if facts { reload.facts() } else { view.facts.clone() };
+        let pillar = if pillar { reload.pillar(&facts) } else { None };
+        let view = view.with(&facts, pillar.unwrap_or_else(|| view.pillar.clone()));
+        self.session.views.push(view);
+        // What was found ahead was found by the view before.
+        self.host.acted();
+    }
+
     /// What stops a state: the run's end, or the state's limit. A package manager that is
     /// stopped leaves a broken machine, so nothing stops one.
     pub(super) fn cancel(&self, low: &Chunk) -> Cancel {
@@ -175,11 +198,11 @@ impl<'a> Caller<'a> {
     /// What a report tells of a state.
     pub(super) fn returned(&self, low: &Chunk, outcome: Outcome, num: u64) -> StateReturn {
         let mut state = StateReturn::new(low, outcome, num);
-        self.secrets.mask_name(&mut state.name);
+        self.secrets().mask_name(&mut state.name);
         if let Some(sent) = self.sent(low) {
             state.events.insert(0, sent);
         }
-        self.secrets.mask_events(&mut state.events);
+        self.secrets().mask_events(&mut state.events);
         state
     }
 

@@ -163,7 +163,7 @@ fn command(ctx: &Context<'_>, line: &str, broken: i32) -> Result<i32, String> {
 
 /// The shell for a condition's line: the state's, or the host's.
 fn shell(ctx: &Context<'_>) -> String {
-    let fact = || ctx.compiled.facts.get("shell").and_then(Value::as_str).map(str::to_owned);
+    let fact = || ctx.view().facts.get("shell").and_then(Value::as_str).map(str::to_owned);
     fact().unwrap_or_else(|| "/bin/sh".to_owned())
 }
 

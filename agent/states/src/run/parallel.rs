@@ -75,7 +75,7 @@ impl Runner<'_, '_> {
             self.next_ended();
         }
         let tag = low.tag();
-        let entry = self.journal.as_ref().map(|_| Entry::of(low, false, caller.secrets));
+        let entry = self.journal.as_ref().map(|_| Entry::of(low, false, caller.secrets()));
         let past = entry.as_ref().map_or(Past::Nothing, |entry| self.past(low, entry));
         if let Past::Instead(outcome) = past {
             let state = self.instead(low, outcome, entry.as_ref());
@@ -147,13 +147,14 @@ impl Runner<'_, '_> {
         if let Past::Changed(before) = past {
             resume::complete(&mut outcome, before);
         }
-        self.caller.secrets.mask_outcome(&mut outcome);
+        self.caller.secrets().mask_outcome(&mut outcome);
         self.ends(&low, entry.as_ref(), &outcome);
         let mut state = self.caller.returned(&low, outcome, num);
         state.start_time = called.started;
         state.duration = called.millis;
         // Salt forgets it of one that was tried again.
         state.parallel = called.attempts == 1;
+        self.caller.reload(&low);
         self.finish(tag, state);
     }
 }

@@ -142,7 +142,7 @@ fn source_folders(ctx: &Context<'_>) -> Result<Vec<(String, String)>, String> {
         let path = path.trim_start_matches(['/', '|']);
         let env = query.split('&').find_map(|pair| pair.strip_prefix("saltenv="));
         let env = env.unwrap_or_else(|| ctx.chunk.saltenv());
-        let tree = &ctx.compiled.renderer(env).scope().tree;
+        let tree = &ctx.view().renderer(env).scope().tree;
         let there = tree.saltenv() == env && tree.has_folder(path);
         there.then(|| (path.to_owned(), env.to_owned()))
     };

@@ -104,7 +104,7 @@ fn data(ctx: &Context<'_>) -> Result<Found, String> {
     }
     let pillar = || {
         let path = ctx.text("dataset_pillar").unwrap_or_default();
-        traverse(&ctx.compiled.pillar, &path, ":").cloned().unwrap_or_else(|| "".into())
+        traverse(&ctx.view().pillar, &path, ":").cloned().unwrap_or_else(|| "".into())
     };
     let dataset =
         if set("dataset_pillar") { Some(pillar()) } else { ctx.value("dataset").cloned() };

@@ -34,7 +34,7 @@ impl Source {
     /// The mode that `keep` copies.
     pub(in crate::function) fn mode(&self, ctx: &Context<'_>) -> Option<u32> {
         match self {
-            Source::Tree { path, env } => ctx.compiled.renderer(env).scope().tree.mode(path),
+            Source::Tree { path, env } => ctx.view().renderer(env).scope().tree.mode(path),
             Source::Local(path) => ctx.host.stat(path).map(|meta| meta.mode() & 0o7777),
             Source::Remote(_) => None,
         }
@@ -122,7 +122,7 @@ fn one(ctx: &Context<'_>, source: &str) -> Result<Source, String> {
         let path = path.trim_start_matches(['/', '|']);
         let env = query.split('&').find_map(|pair| pair.strip_prefix("saltenv="));
         let env = env.unwrap_or_else(|| ctx.chunk.saltenv());
-        let tree = &ctx.compiled.renderer(env).scope().tree;
+        let tree = &ctx.view().renderer(env).scope().tree;
         return if tree.saltenv() == env && tree.has(path) {
             Ok(Source::Tree { path: path.to_owned(), env: env.to_owned() })
         } else {

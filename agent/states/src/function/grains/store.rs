@@ -18,7 +18,7 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn read(ctx: &Context<'_>) -> Store {
-        let mut all = serde_json::to_value(&ctx.compiled.facts).unwrap_or_default();
+        let mut all = serde_json::to_value(&ctx.view().facts).unwrap_or_default();
         if let Some(all) = all.as_object_mut() {
             for path in FILES.iter().rev() {
                 all.extend(file(ctx, path).unwrap_or_default());

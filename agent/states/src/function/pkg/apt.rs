@@ -27,7 +27,7 @@ pub(super) fn database(ctx: &Context<'_>) -> Result<Database, String> {
 
 /// The host's own architecture.
 fn native(ctx: &Context<'_>) -> String {
-    let arch = ctx.compiled.facts.get("osarch").and_then(Value::as_str);
+    let arch = ctx.view().facts.get("osarch").and_then(Value::as_str);
     arch.unwrap_or("amd64").to_owned()
 }
 

@@ -83,7 +83,7 @@ pub(super) fn needs(ctx: &Context<'_>, names: &[String]) -> HashMap<String, Vec<
 }
 
 fn native(ctx: &Context<'_>) -> String {
-    let arch = ctx.compiled.facts.get("osarch").and_then(Value::as_str);
+    let arch = ctx.view().facts.get("osarch").and_then(Value::as_str);
     arch.unwrap_or("x86_64").to_owned()
 }
 

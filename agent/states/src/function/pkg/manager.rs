@@ -57,7 +57,7 @@ impl Manager {
         if ctx.host.root().is_some() {
             return Err("packages cannot be managed below a root prefix".to_owned());
         }
-        match ctx.compiled.facts.get("os_family").and_then(Value::as_str) {
+        match ctx.view().facts.get("os_family").and_then(Value::as_str) {
             Some("Debian") => Ok(Manager::Apt),
             Some("RedHat") => Ok(Manager::Dnf),
             other => Err(format!(

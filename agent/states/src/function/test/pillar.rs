@@ -37,7 +37,7 @@ impl StateFunction for CheckPillar {
         let mut fine: Vec<(String, &str)> = Vec::new();
         for (arg, kind, is) in KINDS {
             for key in ctx.list(arg) {
-                let found = traverse(&ctx.compiled.pillar, &key, ":");
+                let found = traverse(&ctx.view().pillar, &key, ":");
                 let fault = match found.filter(|value| !value.is_null()) {
                     None => None,
                     Some(value) if is(value) => {

@@ -58,9 +58,9 @@ fn found(ctx: &Context<'_>, key: &str) -> Result<Value, String> {
     let by = ctx.text("contents_delimiter").unwrap_or_else(|| ":".to_owned());
     let grains;
     let (data, kind) = match key {
-        "contents_pillar" => (&ctx.compiled.pillar, "Pillar"),
+        "contents_pillar" => (&ctx.view().pillar, "Pillar"),
         "contents_grains" => {
-            grains = Value::Object(ctx.compiled.facts.as_map().clone());
+            grains = Value::Object(ctx.view().facts.as_map().clone());
             (&grains, "Grain")
         }
         _ => return Ok(value),

@@ -54,7 +54,7 @@ impl Listing {
         let count = if ctx.flag("merge", false) { folders.len() } else { 1 };
         let mut out = Listing::default();
         for (folder, env) in folders.iter().take(count) {
-            out.add(&rules, &ctx.compiled.renderer(env).scope().tree, folder, env);
+            out.add(&rules, &ctx.view().renderer(env).scope().tree, folder, env);
         }
         Ok(out)
     }

@@ -77,7 +77,7 @@ pub(in crate::function::file) fn plain(
 ) -> Result<Vec<u8>, String> {
     match source {
         Source::Tree { path, env } => {
-            let found = ctx.compiled.renderer(env).scope().tree.read(path);
+            let found = ctx.view().renderer(env).scope().tree.read(path);
             let data = found.ok_or_else(|| format!("Source file salt://{path} not found"))?;
             data.map_err(|error| error.to_string())
         }
