@@ -8,6 +8,7 @@ mod only;
 mod parallel;
 mod resume;
 mod retry;
+mod slots;
 mod status;
 
 use std::collections::{HashMap, HashSet};

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use super::conditions::{self, Verdict};
 use super::resume::{self, Entry, Past};
 use super::retry::Retry;
-use super::{Options, Runner};
+use super::{Options, Runner, slots};
 use crate::backup::{self, Recorder};
 use crate::chunk::Chunk;
 use crate::compile::Compiled;
@@ -280,7 +280,20 @@ impl<'a> Caller<'a> {
     }
 }
 
+/// Calls the function, with slots filled.
 fn called(ctx: &Context<'_>, how: How) -> Outcome {
+    let low = match slots::filled(ctx) {
+        Ok(low) => low,
+        Err(problem) => return Outcome::failed(problem),
+    };
+    let outcome = called_with(&Context { chunk: &low, ..*ctx }, how);
+    if low.name == ctx.chunk.name || outcome.name.is_some() {
+        return outcome;
+    }
+    outcome.called(&*low.name)
+}
+
+fn called_with(ctx: &Context<'_>, how: How) -> Outcome {
     let low = ctx.chunk;
     let Some(function) = function::find(&low.state, &low.fun) else {
         return Outcome::failed(format!("State '{}' was not found", low.function()));
