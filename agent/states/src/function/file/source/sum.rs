@@ -35,8 +35,11 @@ const KINDS: [(&str, usize); 6] =
 pub(crate) fn sum(ctx: &Context<'_>, source: &str, given: &str) -> Result<Sum, String> {
     let scheme = given.split_once("://").map(|(scheme, _)| scheme);
     if given.starts_with('/') || scheme.is_some_and(|scheme| PROTOCOLS.contains(&scheme)) {
-        let text = fetched_text(ctx, given)
-            .map_err(|_| format!("Source hash file {} not found", super::redacted(given)))?;
+        let text = fetched_text(ctx, given).map_err(|problem| {
+            let told = format!("Source hash file {} not found", super::redacted(given));
+            let fetched = scheme.is_some_and(|scheme| scheme.starts_with("http"));
+            if fetched { format!("{told}: {problem}") } else { told }
+        })?;
         let name = ctx.text("source_hash_name");
         let found = listed(&text, name.as_deref(), ctx.name(), source)?;
         return found.ok_or_else(|| invalid(given));
