@@ -215,10 +215,11 @@ fn states(command: &str, args: impl Iterator<Item = String>) -> Result<Command, 
         Ok(given) => given,
         Err(other) => return plain(other, command),
     };
+    let mut own = Own::default();
     let verb = match command {
         "apply" => Verb::Apply(sls(&given)?),
         "show" => show(&given)?,
-        "single" => single(&given)?,
+        "single" => single(&given, &mut own)?,
         _ => match given.words.first() {
             Some(word) => return plain(word.clone(), command),
             None => Verb::Pillar,
@@ -248,11 +249,11 @@ fn states(command: &str, args: impl Iterator<Item = String>) -> Result<Command, 
         pillar_roots: given.roots("--pillar-root")?,
         id: given.last("--id").map(str::to_owned),
         grains: given.data("--grains")?,
-        pillar: given.data("--pillar")?,
+        pillar: own.pillar.map_or_else(|| given.data("--pillar"), |own| Ok(Data::Here(own)))?,
         opts,
         exclude: lists("--exclude").collect(),
         only: given.last("--only").map(str::to_owned),
-        test: given.has("--test"),
+        test: own.test.unwrap_or_else(|| given.has("--test")),
         unmask: given.has("--unmask"),
         json: given.json()?,
         verb,
@@ -296,7 +297,31 @@ fn show(given: &Given) -> Result<Verb, Error> {
     Ok(Verb::Show(stage, names))
 }
 
-fn single(given: &Given) -> Result<Verb, Error> {
+/// Options of a run that Salt takes among the arguments of `single`.
+#[derive(Default)]
+struct Own {
+    test: Option<bool>,
+    pillar: Option<Map<String, Value>>,
+}
+
+impl Own {
+    fn take(&mut self, args: &mut Map<String, Value>) -> Result<(), Error> {
+        // As in Salt, all but a plain `False` asks for a dry run.
+        let test = args.shift_remove("test").filter(|test| !test.is_null());
+        self.test = test.map(|test| test != Value::Bool(false));
+        self.pillar = match args.shift_remove("pillar") {
+            None | Some(Value::Null) => None,
+            Some(Value::Object(pillar)) => Some(pillar),
+            Some(_) => {
+                let what = "pillar= is not a map: write pillar='{\"key\": \"value\"}'";
+                return Err(Error::Lacks(what.to_owned()));
+            }
+        };
+        Ok(())
+    }
+}
+
+fn single(given: &Given, own: &mut Own) -> Result<Verb, Error> {
     let usage = "single needs a state function and its name: single file.managed /etc/motd \
                  contents=hello";
     let (words, mut args) = value::split(&given.words);
@@ -318,6 +343,7 @@ fn single(given: &Given) -> Result<Verb, Error> {
     if !args.contains_key("name") {
         return Err(Error::Lacks(usage.to_owned()));
     }
+    own.take(&mut args)?;
     Ok(Verb::Single { function, args })
 }
 
@@ -392,11 +418,15 @@ mod tests {
 
     #[test]
     fn single_reads_arguments_as_salt_does() {
-        let found = states_of("single test.nop a=1 b=[x,2] test=yes -- --foo");
+        let found = states_of("single test.nop a=1 b=[x,2] test=True pillar={p:1} -- --foo");
         let Verb::Single { function, args } = found.verb else { panic!() };
         assert_eq!(function, "test.nop");
-        let wanted = json!({"a": 1, "b": ["x", 2], "test": true, "name": "--foo"});
-        assert_eq!(Value::Object(args), wanted);
+        assert_eq!(Value::Object(args), json!({"a": 1, "b": ["x", 2], "name": "--foo"}));
+        assert!(found.test);
+        assert!(matches!(found.pillar, Data::Here(pillar) if pillar.len() == 1));
+        assert!(!states_of("single test.nop a test=False --test").test);
+        assert!(states_of("single test.nop a --test").test);
+        assert!(said("single test.nop a pillar=x").contains("pillar= is not a map"));
         assert!(said("single test.nop").contains("single needs a state function"));
     }
 

@@ -229,8 +229,8 @@ pub fn names() -> impl Iterator<Item = String> {
 }
 
 /// Salt's words for a module that it does not load on this host, as what it works with is missing.
-pub(crate) fn not_loaded(ctx: &Context<'_>) -> Option<String> {
-    let Chunk { state, sls, .. } = ctx.chunk;
+pub(crate) fn not_loaded(host: &Host, chunk: &Chunk) -> Option<String> {
+    let Chunk { state, sls, .. } = chunk;
     let program = match state.as_str() {
         "cron" => "crontab",
         "git" => "git",
@@ -239,14 +239,14 @@ pub(crate) fn not_loaded(ctx: &Context<'_>) -> Option<String> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = |folder: PathBuf| folder.join(program).is_file();
     // A host under a root prefix is files alone.
-    let there = ctx.host.root().is_some()
-        || which(ctx.host, program).is_some()
+    let there = host.root().is_some()
+        || which(host, program).is_some()
         || std::env::split_paths(&path).any(found);
     (!there).then(|| {
         format!(
             "State '{}' was not found in SLS '{sls}'\nReason: '{state}' __virtual__ returned \
              False: {state} module could not be loaded\n",
-            ctx.chunk.function()
+            chunk.function()
         )
     })
 }

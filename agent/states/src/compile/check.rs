@@ -73,12 +73,12 @@ fn arguments(
     }
     for name in function.needs {
         if !chunk.args.contains_key(*name) {
-            let reason = format!(
-                "Missing parameter {name} for state {} in state '{}' in SLS '{}'",
-                chunk.function(),
-                chunk.id,
-                chunk.sls
-            );
+            let mut reason = format!("Missing parameter {name} for state {}", chunk.function());
+            // One that runs alone is of no SLS.
+            if !chunk.sls.is_empty() {
+                let place = format!(" in state '{}' in SLS '{}'", chunk.id, chunk.sls);
+                reason.push_str(&place);
+            }
             faults.push(Error::new(Kind::Shape, Some(chunk.at.clone()), reason));
         }
     }

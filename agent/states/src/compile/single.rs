@@ -6,6 +6,7 @@ use super::{Compiled, Request, check};
 use crate::chunk::Chunk;
 use crate::error::{At, Error, Kind};
 use crate::function;
+use crate::function::args::text;
 use crate::order;
 use crate::order::graph::Graph;
 use crate::requisite;
@@ -32,7 +33,8 @@ pub fn single(
     let pillar = if request.pillar.is_null() { json!({}) } else { request.pillar.clone() };
     let (chunk, mut warnings) = chunk(function, args)?;
     let chunks = vec![chunk];
-    if function::find(&chunks[0].state, &chunks[0].fun).is_none() {
+    let missing = function::find(&chunks[0].state, &chunks[0].fun).is_none();
+    if missing || function::not_loaded(host, &chunks[0]).is_some() {
         let reason = format!("Specified state '{}' was not found", chunks[0].function());
         return Err(vec![Error::new(Kind::Unsupported, None, reason)]);
     }
@@ -65,7 +67,8 @@ fn chunk(function: &str, args: &Map<String, Value>) -> Result<(Chunk, Vec<Error>
         Some(Value::String(name)) => name.clone(),
         Some(other) => {
             let kind = python_kind(other);
-            let reason = format!("ID '{other}' is not formed as a string, but is a {kind}");
+            let id = text(other);
+            let reason = format!("ID '{id}' is not formed as a string, but is a {kind}");
             return Err(fault(reason));
         }
         None => return Err(fault(format!("Missing parameter name for state {function}"))),

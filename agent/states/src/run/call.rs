@@ -229,7 +229,7 @@ impl<'a> Caller<'a> {
         };
         let cancel = self.cancel(low);
         let ctx = self.context(low, &cancel, test);
-        if let Some(words) = function::not_loaded(&ctx) {
+        if let Some(words) = function::not_loaded(self.host, low) {
             return Outcome { bare: true, ..Outcome::failed(words) };
         }
         self.scoped(mask, || {
