@@ -14,7 +14,7 @@ use crate::chunk::Chunk;
 use crate::data::key;
 use crate::error::{Error, Kind};
 use crate::facts::Facts;
-use crate::high::{self, High, extend, requisite_in};
+use crate::high::{self, Exclude, High, extend, requisite_in};
 use crate::host::Host;
 use crate::low;
 use crate::opts::Opts;
@@ -241,6 +241,9 @@ fn draft(selected: &Selected, request: &Request<'_>, runnable: bool, alone: bool
     if high.is_empty() && *request.selection == Selection::Highstate && runnable {
         return Draft { errors: vec![nothing("No states found for this minion")], ..draft };
     }
+    // They count for what extends, too.
+    let more = request.exclude.iter().map(|pattern| Exclude::Sls(pattern.clone(), false));
+    high.excludes.extend(more);
     if alone {
         high.extends.clear();
         high.excludes.clear();
@@ -256,7 +259,7 @@ fn draft(selected: &Selected, request: &Request<'_>, runnable: bool, alone: bool
     let (extends, faults) = requisite_in::extensions(&high);
     errors.extend(faults);
     errors.extend(extend::apply(&mut high, extends, true));
-    high.apply_excludes(request.exclude);
+    high.apply_excludes();
     in_order(&high, runnable, Draft { errors, ..draft })
 }
 

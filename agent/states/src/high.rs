@@ -116,15 +116,14 @@ impl High {
         self.bodies.is_empty() && self.extends.is_empty() && self.excludes.is_empty()
     }
 
-    /// Drops what `exclude` names, and what the caller leaves out.
-    pub(crate) fn apply_excludes(&mut self, more: &[String]) {
+    /// Drops what `exclude` names.
+    pub(crate) fn apply_excludes(&mut self) {
         let excludes = &self.excludes;
         self.bodies.retain(|id, body| {
-            let excluded = excludes.iter().any(|exclude| match exclude {
+            !excludes.iter().any(|exclude| match exclude {
                 Exclude::Sls(pattern, _) => glob(pattern, &body.sls),
                 Exclude::Id(excluded) => excluded == id,
-            });
-            !(excluded || more.iter().any(|pattern| glob(pattern, &body.sls)))
+            })
         });
     }
 

@@ -1,0 +1,2 @@
+include: [b]
+x: test.nop

@@ -1,0 +1,5 @@
+extend:
+  x:
+    test:
+      - require: [{test: z}]
+z: test.nop
