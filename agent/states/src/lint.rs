@@ -198,6 +198,14 @@ mod tests {
     }
 
     #[test]
+    fn a_provider_is_told_to_have_no_effect() {
+        let sls = "a:\n  service.dead:\n    - name: x\n    - provider: systemd\n";
+        let (errors, warnings) = found(&[("top.sls", "base: {'*': [a]}"), ("a.sls", sls)]);
+        assert!(errors.is_empty(), "{errors:?}");
+        assert_eq!(warnings, ["a.sls:4: 'provider' has no effect: what the host has is used"]);
+    }
+
+    #[test]
     fn an_sls_that_does_not_render_hides_nothing_of_the_others() {
         let files = [
             ("top.sls", "base: {'*': [a, b, c]}"),

@@ -21,7 +21,7 @@ pub(super) fn check(chunks: &[Chunk]) -> (Vec<Error>, Vec<Error>) {
                 }));
             }
         }
-        runtime(chunk, &mut faults);
+        runtime(chunk, &mut warnings, &mut faults);
     }
     (warnings, faults)
 }
@@ -97,14 +97,15 @@ fn is_unset(value: &Value) -> bool {
 }
 
 /// Runtime options that this engine does not have.
-fn runtime(chunk: &Chunk, faults: &mut Vec<Error>) {
+fn runtime(chunk: &Chunk, warnings: &mut Vec<Error>, faults: &mut Vec<Error>) {
     let set = |name: &str| chunk.args.get(name).is_some_and(|value| !is_unset(value));
     let told = |name: &str, reason: String| {
         Error::new(Kind::Unsupported, Some(chunk.at_arg(name)), reason)
     };
     if set("provider") {
-        let reason = format!("'provider' is not supported: remove it from state '{}'", chunk.id);
-        faults.push(told("provider", reason));
+        // A tree that works in Salt names what works on the host, and that is taken anyway.
+        let reason = "'provider' has no effect: what the host has is used";
+        warnings.push(told("provider", reason.to_owned()));
     }
     for key in ["onlyif", "unless"] {
         let entries = chunk.args.get(key).and_then(Value::as_array).into_iter().flatten();
