@@ -30,44 +30,67 @@ impl Fetched {
     }
 }
 
-/// A source as a file; what is fetched must hash to `sum`, if there is one.
+/// Why there is no copy of a source.
+pub(crate) struct Refused {
+    pub(crate) told: String,
+    /// What was fetched hashes to, if it should hash otherwise.
+    pub(crate) digest: Option<String>,
+}
+
+impl From<String> for Refused {
+    fn from(told: String) -> Refused {
+        Refused { told, digest: None }
+    }
+}
+
+/// A source as a file; a copy must hash to `sum`, if there is one.
 pub(crate) fn file(
     ctx: &Context<'_>,
     source: &Source,
     sum: Option<&Sum>,
-) -> Result<Fetched, String> {
-    let local = |error: std::io::Error| format!("cannot keep a source: {error}");
+) -> Result<Fetched, Refused> {
+    let copy = match source {
+        Source::Local(path) => return Ok(Fetched::Own(ctx.host.followed(path))),
+        Source::Tree { .. } | Source::Remote(_) => copied(ctx, source, sum.is_some())?,
+    };
+    let Some(sum) = sum.filter(|_| !ctx.flag("skip_verify", false)) else {
+        return Ok(Fetched::Copy(copy));
+    };
+    let digest = sum.of(&fs::read(copy.path()).map_err(unkept)?);
+    if digest == sum.digest {
+        return Ok(Fetched::Copy(copy));
+    }
+    let told = format!(
+        "File is cached, but the hash ({digest}) does not match the specified hash ({})",
+        sum.digest
+    );
+    Err(Refused { told, digest: Some(digest) })
+}
+
+fn unkept(error: std::io::Error) -> String {
+    format!("cannot keep a source: {error}")
+}
+
+/// A temporary copy of what is not the host's own.
+fn copied(ctx: &Context<'_>, source: &Source, hashed: bool) -> Result<NamedTempFile, String> {
+    let mut copy = NamedTempFile::new().map_err(unkept)?;
     match source {
-        Source::Local(path) => Ok(Fetched::Own(ctx.host.followed(path))),
-        Source::Tree { .. } => {
-            let copy = NamedTempFile::new().map_err(local)?;
-            fs::write(copy.path(), plain(ctx, source)?).map_err(local)?;
-            Ok(Fetched::Copy(copy))
+        Source::Local(_) | Source::Tree { .. } => {
+            fs::write(copy.path(), plain(ctx, source)?).map_err(unkept)?;
         }
         Source::Remote(url) => {
-            if sum.is_none() && !ctx.flag("skip_verify", false) && !ctx.flag("use_etag", false) {
+            if !hashed && !ctx.flag("skip_verify", false) && !ctx.flag("use_etag", false) {
                 return Err(format!(
                     "Unable to verify upstream hash of source file {}, please set source_hash or \
                      set skip_verify or use_etag to True",
                     redacted(url)
                 ));
             }
-            let mut copy = NamedTempFile::new().map_err(local)?;
             http::get(url, &mut copy, ctx.cancel)
                 .map_err(|error| format!("Failed to cache {}: {error}", redacted(url)))?;
-            match sum {
-                Some(sum) if !sum.matches(copy.path()) && !ctx.flag("skip_verify", false) => {
-                    let data = fs::read(copy.path()).map_err(local)?;
-                    Err(format!(
-                        "File is cached, but the hash ({}) does not match the specified hash ({})",
-                        sum.of(&data),
-                        sum.digest
-                    ))
-                }
-                _ => Ok(Fetched::Copy(copy)),
-            }
         }
     }
+    Ok(copy)
 }
 
 /// The bytes of a source as they are.
