@@ -28,10 +28,23 @@ pub(super) const ALL: &[Function] = &[
     reads("pillar.keys", "key delimiter= unmask=", keys),
     reads("pillar.ls", ITEMS, |call| Ok(list(items(&call.scope.pillar)))),
     reads("pillar.obfuscate", ITEMS, |call| Ok(obfuscated(&call.scope.pillar))),
+    reads("pillar.file_exists", "path saltenv=", file_exists),
     reads("pillar.filter_by", "lookup_dict pillar merge= default= base=", |call| {
         grains::filtered(call, &call.scope.pillar, &call.text("pillar"))
     }),
 ];
+
+/// Whether the pillar's own tree has a file: in one of its environments, or in the given one.
+fn file_exists(call: &Call<'_>) -> Result<Value, Error> {
+    if !call.scope.of_pillar {
+        return Err(call.fail("No pillar_roots found. Are you running this on the master?"));
+    }
+    let path = call.text("path");
+    let only = call.text_of("saltenv").filter(|env| !env.is_empty());
+    let tree = &call.scope.tree;
+    let envs = tree.envs().filter(|env| only.as_deref().is_none_or(|only| only == *env));
+    Ok(Value::from(envs.filter_map(|env| tree.env(env)).any(|tree| tree.has(&path))))
+}
 
 const ITEMS: &str = "*args pillar= pillar_enc= pillarenv= saltenv= unmask=";
 
