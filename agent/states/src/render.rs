@@ -287,40 +287,29 @@ pub(crate) fn render_inside(
 }
 
 /// The variables that every template sees, but for `salt`.
-fn usual_vars(scope: &Scope) -> [(String, Value); 5] {
+fn usual_vars(scope: &Scope) -> [(String, Value); 4] {
     [
         ("grains".to_owned(), scope.grains.clone()),
         ("pillar".to_owned(), scope.pillar.clone()),
         ("opts".to_owned(), scope.opts.clone()),
         ("saltenv".to_owned(), Value::from(scope.tree.saltenv())),
-        ("env".to_owned(), Value::from(scope.tree.saltenv())),
     ]
 }
 
 /// The variables that tell an SLS where it is (`sls`, `slspath`, `tpldir`, ...).
 pub(crate) fn sls_vars(sls: &str, file: &str) -> Vars {
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut vars = file_vars(file);
-    vars.insert("sls".to_owned(), Value::from(sls));
-    vars.insert("slspath".to_owned(), Value::from(folder));
-    vars.insert("slsdotpath".to_owned(), Value::from(folder.replace('/', ".")));
-    vars.insert("slscolonpath".to_owned(), Value::from(folder.replace('/', ":")));
-    vars.insert("sls_path".to_owned(), Value::from(folder.replace('/', "_")));
-    vars
-}
-
-/// The variables that tell a template where it is.
-pub(crate) fn file_vars(file: &str) -> Vars {
-    let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let shown = if folder.is_empty() { "." } else { folder };
-    let root = shown.split('/').next().unwrap_or(shown);
     let var = |name: &str, value: &str| (name.to_owned(), Value::from(value));
     Vars::from_iter([
         var("tplpath", file),
         var("tplfile", file),
-        var("tpldir", shown),
+        var("tpldir", if folder.is_empty() { "." } else { folder }),
         var("tpldot", &folder.replace('/', ".")),
-        var("tplroot", root),
+        var("sls", sls),
+        var("slspath", folder),
+        var("slsdotpath", &folder.replace('/', ".")),
+        var("slscolonpath", &folder.replace('/', ":")),
+        var("sls_path", &folder.replace('/', "_")),
     ])
 }
 

@@ -12,8 +12,8 @@ use crate::function::Context;
 use crate::function::file::accumulated;
 use crate::http;
 use crate::outcome::Outcome;
+use crate::render::Vars;
 use crate::render::python::{from_json, from_sls};
-use crate::render::{Vars, file_vars};
 
 /// A source as a file: the host's own, or a temporary copy.
 pub(crate) enum Fetched {
@@ -158,7 +158,7 @@ pub(in crate::function::file) fn rendered(
     match engine {
         None => Ok(data),
         Some("jinja") => match String::from_utf8(data) {
-            Ok(text) => render(ctx, file, &text).map(String::into_bytes),
+            Ok(text) => render(ctx, source, file, &text).map(String::into_bytes),
             // What is no text is no template: a folder of files may hold both.
             Err(error) if is_binary(error.as_bytes()) => Ok(error.into_bytes()),
             Err(_) => Err(format!("{file} is not UTF-8")),
@@ -245,21 +245,36 @@ fn given(ctx: &Context<'_>) -> Result<Vars, String> {
 }
 
 /// Renders a template with `defaults`, then `context` over them.
-fn render(ctx: &Context<'_>, file: &str, text: &str) -> Result<String, String> {
-    let mut vars: Vars = file_vars(file);
-    let set = |vars: &mut Vars, key: &str, value: Jinja| {
-        vars.insert(key.to_owned(), value);
-    };
-    set(&mut vars, "name", Jinja::from(ctx.name()));
-    set(&mut vars, "source", Jinja::from(format!("salt://{file}")));
-    for key in ["user", "group", "mode"] {
-        let value = ctx.text(key).map_or_else(|| Jinja::from(()), Jinja::from);
-        set(&mut vars, key, value);
-    }
+fn render(ctx: &Context<'_>, source: &Source, file: &str, text: &str) -> Result<String, String> {
+    let mut vars = if ctx.chunk.fun == "managed" { of_file(ctx, source) } else { Vars::new() };
     vars.extend(given(ctx)?);
     if let Some(gathered) = accumulated::for_template(ctx) {
         vars.insert("accumulator".to_owned(), from_json(&gathered));
     }
     let rendered = ctx.renderer().render(file, text, vars);
     rendered.map_err(|error| error.words())
+}
+
+/// What the template of a managed file is told of the file. Where the template itself is it does
+/// not learn: Salt tells that to an SLS only.
+fn of_file(ctx: &Context<'_>, source: &Source) -> Vars {
+    let text = |value: Option<String>| value.map_or_else(|| Jinja::from(()), Jinja::from);
+    let mode = ctx.text("mode").map(|mode| format!("{:0>4}", mode.trim_start_matches('0')));
+    Vars::from_iter([
+        ("name".to_owned(), Jinja::from(ctx.name())),
+        ("source".to_owned(), Jinja::from(address(ctx, source))),
+        ("user".to_owned(), text(ctx.text("user"))),
+        ("group".to_owned(), text(ctx.text("group"))),
+        ("mode".to_owned(), text(mode)),
+        ("attrs".to_owned(), text(ctx.text("attrs"))),
+    ])
+}
+
+/// The address of a source: as it was given, or the one of several that was found.
+fn address(ctx: &Context<'_>, source: &Source) -> String {
+    match (ctx.value("source"), source) {
+        (Some(Value::String(given)), _) => given.clone(),
+        (_, Source::Tree { path, .. }) => format!("salt://{path}"),
+        (_, Source::Local(path) | Source::Remote(path)) => path.clone(),
+    }
 }
