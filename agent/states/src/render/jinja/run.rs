@@ -10,7 +10,7 @@ use minijinja::{Error, State};
 
 use super::ast::{Block, Branch, For, Name, Stmt, StmtKind, Target, Template};
 use super::failure::Failure;
-use super::objects::{Loop, Macro, Namespace};
+use super::objects::{Loop, Macro, Module, Namespace};
 use super::ops::{self, truth};
 use super::scope::Scope;
 use super::{Engine, Options, args::Args};
@@ -92,6 +92,8 @@ pub(in crate::render) struct Run<'e> {
     pub(super) state: State<'e, 'e>,
     pub(super) globals: Arc<HashMap<Name, Value>>,
     pub(super) loaded: HashMap<String, Arc<Template>>,
+    /// What files came to that were imported without context.
+    pub(super) modules: HashMap<String, Module>,
     pub(super) place: Place,
     pub(super) top: Place,
     /// The file that is rendered, which has no name in Jinja's errors.
@@ -133,6 +135,7 @@ impl<'e> Run<'e> {
             globals: Arc::new(globals),
             main: Name::from(file),
             loaded: HashMap::new(),
+            modules: HashMap::new(),
             top: place.clone(),
             place,
             holders: Vec::new(),
