@@ -8,26 +8,31 @@ use super::walk::walk;
 use super::{Call, Function, grains, reads};
 use crate::render::python::{deep, dict, items, list, pairs, text};
 use crate::render::type_name;
+use crate::secret::MASK;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
     reads(
         "pillar.get",
         "key default= merge= merge_nested_lists= delimiter= pillarenv= saltenv= unmask=",
-        get,
+        |call| Ok(shown(call, get(call)?)),
     ),
     reads(
         "pillar.fetch",
         "key default= merge= merge_nested_lists= delimiter= pillarenv= saltenv= unmask=",
-        get,
+        |call| Ok(shown(call, get(call)?)),
     ),
-    reads("pillar.items", ITEMS, all),
-    reads("pillar.data", ITEMS, all),
-    reads("pillar.item", "*args default= delimiter= pillarenv= saltenv= unmask=", item),
+    reads("pillar.items", ITEMS, |call| Ok(shown(call, all(call)?))),
+    reads("pillar.data", ITEMS, |call| Ok(shown(call, all(call)?))),
+    reads("pillar.item", "*args default= delimiter= pillarenv= saltenv= unmask=", |call| {
+        Ok(shown(call, item(call)?))
+    }),
     reads("pillar.raw", "key= unmask=", raw),
     reads("pillar.keys", "key delimiter= unmask=", keys),
     reads("pillar.ls", ITEMS, |call| Ok(list(items(&call.scope.pillar)))),
-    reads("pillar.obfuscate", ITEMS, |call| Ok(obfuscated(&call.scope.pillar))),
+    reads("pillar.obfuscate", ITEMS, |call| {
+        Ok(obfuscated(&shown(call, call.scope.pillar.clone())))
+    }),
     reads("pillar.file_exists", "path saltenv=", file_exists),
     reads("pillar.filter_by", "lookup_dict pillar merge= default= base=", |call| {
         grains::filtered(call, &call.scope.pillar, &call.text("pillar"))
@@ -47,6 +52,22 @@ fn file_exists(call: &Call<'_>) -> Result<Value, Error> {
 }
 
 const ITEMS: &str = "*args pillar= pillar_enc= pillarenv= saltenv= unmask=";
+
+/// What a call gives back: a template gets the values, a report only where there are some.
+fn shown(call: &Call<'_>, value: Value) -> Value {
+    if call.site.may_act && !call.flag("unmask", false) { masked(&value) } else { value }
+}
+
+fn masked(value: &Value) -> Value {
+    if is_map(value) {
+        let pairs = pairs(value).into_iter();
+        return dict(pairs.map(|(key, item)| (key, masked(&item))).collect());
+    }
+    if is_list(value) {
+        return list(items(value).iter().map(masked).collect());
+    }
+    if value.is_true() { Value::from(MASK) } else { value.clone() }
+}
 
 pub(super) fn delimiter(call: &Call<'_>) -> String {
     call.text_or("delimiter", ":")
