@@ -12,6 +12,7 @@ mod cp;
 mod defaults;
 mod environ;
 mod file;
+mod git;
 mod grains;
 mod hashutil;
 mod known;
@@ -85,6 +86,7 @@ static TABLES: &[&[Function]] = &[
     random::ALL,
     accounts::ALL,
     pkg::ALL,
+    git::ALL,
     service::ALL,
     status::ALL,
     machine::ALL,

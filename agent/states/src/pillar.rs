@@ -155,7 +155,7 @@ impl<'a> Pass<'a> {
         facts.set("id", request.id);
         // Pillar SLS may look at the controller's files no more than at any other machine's.
         let host = request.local.cloned().unwrap_or_default();
-        let renderer = Renderer::new(request.tree, &facts, &seen, &host, request.opts);
+        let renderer = Renderer::of_pillar(request.tree, &facts, &seen, &host, request.opts);
         Pass {
             opts: request.opts,
             only: request.pillarenv.or_else(|| request.opts.pillarenv()),

@@ -38,6 +38,8 @@ pub(crate) struct Scope {
     pub(crate) grains: Value,
     pub(crate) pillar: Value,
     pub(crate) opts: Value,
+    /// Whether the tree is a pillar's.
+    pub(crate) of_pillar: bool,
     /// The last function of `salt` that was looked for in vain: its call's error tells no name.
     missing: Mutex<Option<String>>,
     /// What renders for a function that a template called.
@@ -134,14 +136,8 @@ impl RenderError {
 /// Variables of one render.
 pub(crate) type Vars = BTreeMap<String, Value>;
 
-impl Renderer {
-    pub(crate) fn new(
-        tree: &Tree,
-        facts: &Facts,
-        pillar: &Json,
-        host: &Host,
-        opts: &Opts,
-    ) -> Renderer {
+impl Scope {
+    fn new(tree: &Tree, facts: &Facts, pillar: &Json, host: &Host, opts: &Opts) -> Scope {
         let grains = python::from_json(&Json::Object(facts.as_map().clone()));
         let grains = python::dict_of_type(&grains, PART_OF_OPTS);
         let pillar = python::dict_of_type(&python::from_pillar(pillar), PART_OF_OPTS);
@@ -150,16 +146,40 @@ impl Renderer {
         let own = own.map(|(name, value)| (Value::from(name), value.clone()));
         let opts = python::dict(python::pairs(&opts).into_iter().chain(own).collect());
         let opts = python::dict_of_type(&opts, OPTS);
-        Renderer::of(Scope {
+        Scope {
             tree: tree.clone(),
             host: host.clone(),
             facts: facts.clone(),
             grains,
             pillar,
             opts,
+            of_pillar: false,
             missing: Mutex::default(),
             engine: OnceLock::new(),
-        })
+        }
+    }
+}
+
+impl Renderer {
+    pub(crate) fn new(
+        tree: &Tree,
+        facts: &Facts,
+        pillar: &Json,
+        host: &Host,
+        opts: &Opts,
+    ) -> Renderer {
+        Renderer::of(Scope::new(tree, facts, pillar, host, opts))
+    }
+
+    /// A renderer of a tree of pillar; `pillar` is what its templates see of another.
+    pub(crate) fn of_pillar(
+        tree: &Tree,
+        facts: &Facts,
+        pillar: &Json,
+        host: &Host,
+        opts: &Opts,
+    ) -> Renderer {
+        Renderer::of(Scope { of_pillar: true, ..Scope::new(tree, facts, pillar, host, opts) })
     }
 
     /// The same renderer for another environment of its tree; `None` if there is no such one.
@@ -172,6 +192,7 @@ impl Renderer {
             grains: scope.grains.clone(),
             pillar: scope.pillar.clone(),
             opts: scope.opts.clone(),
+            of_pillar: scope.of_pillar,
             missing: Mutex::default(),
             engine: OnceLock::new(),
         }))
@@ -266,40 +287,29 @@ pub(crate) fn render_inside(
 }
 
 /// The variables that every template sees, but for `salt`.
-fn usual_vars(scope: &Scope) -> [(String, Value); 5] {
+fn usual_vars(scope: &Scope) -> [(String, Value); 4] {
     [
         ("grains".to_owned(), scope.grains.clone()),
         ("pillar".to_owned(), scope.pillar.clone()),
         ("opts".to_owned(), scope.opts.clone()),
         ("saltenv".to_owned(), Value::from(scope.tree.saltenv())),
-        ("env".to_owned(), Value::from(scope.tree.saltenv())),
     ]
 }
 
 /// The variables that tell an SLS where it is (`sls`, `slspath`, `tpldir`, ...).
 pub(crate) fn sls_vars(sls: &str, file: &str) -> Vars {
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let mut vars = file_vars(file);
-    vars.insert("sls".to_owned(), Value::from(sls));
-    vars.insert("slspath".to_owned(), Value::from(folder));
-    vars.insert("slsdotpath".to_owned(), Value::from(folder.replace('/', ".")));
-    vars.insert("slscolonpath".to_owned(), Value::from(folder.replace('/', ":")));
-    vars.insert("sls_path".to_owned(), Value::from(folder.replace('/', "_")));
-    vars
-}
-
-/// The variables that tell a template where it is.
-pub(crate) fn file_vars(file: &str) -> Vars {
-    let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let shown = if folder.is_empty() { "." } else { folder };
-    let root = shown.split('/').next().unwrap_or(shown);
     let var = |name: &str, value: &str| (name.to_owned(), Value::from(value));
     Vars::from_iter([
         var("tplpath", file),
         var("tplfile", file),
-        var("tpldir", shown),
+        var("tpldir", if folder.is_empty() { "." } else { folder }),
         var("tpldot", &folder.replace('/', ".")),
-        var("tplroot", root),
+        var("sls", sls),
+        var("slspath", folder),
+        var("slsdotpath", &folder.replace('/', ".")),
+        var("slscolonpath", &folder.replace('/', ":")),
+        var("sls_path", &folder.replace('/', "_")),
     ])
 }
 

@@ -173,6 +173,8 @@ fn process(host: &Host, facts: &mut Facts) {
     facts.set("saltversion", "3008.5");
     facts.set("saltversioninfo", vec![3008, 5]);
     facts.set("pythonversion", json!([3, 11, 0, "final", 0]));
+    // Salt's own default: trees name it, and have none here.
+    facts.set("master", "salt");
     let zone = std::fs::read_link(host.path("/etc/localtime")).ok();
     let zone = zone.and_then(|path| {
         let path = path.to_string_lossy().into_owned();

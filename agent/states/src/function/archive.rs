@@ -5,6 +5,7 @@ mod contents;
 mod extract;
 mod stamp;
 mod tar;
+mod work;
 mod zip;
 
 use serde_json::Value;
@@ -14,7 +15,7 @@ use super::file::source;
 use super::{Context, Function, Lint, Plan, StateFunction};
 use crate::chunk::Chunk;
 use crate::outcome::Outcome;
-use extract::Step;
+use work::Work;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[Function::of::<Extracted>()];
@@ -60,7 +61,7 @@ impl StateFunction for Extracted {
     const TOLERATES: &'static [&'static str] = &["keep_source", "keep", "use_etag", "sig_backend"];
     const REFUSES: &'static [&'static str] =
         &["signature", "source_hash_sig", "signed_by_any", "signed_by_all", "keyring", "gnupghome"];
-    type Step = Step;
+    type Step = Work;
 
     fn lint(chunk: &Chunk) -> Vec<Lint> {
         let mut out = source::lint(chunk);
@@ -76,12 +77,12 @@ impl StateFunction for Extracted {
         out
     }
 
-    fn check(ctx: &Context<'_>) -> Plan<Step> {
+    fn check(ctx: &Context<'_>) -> Plan<Work> {
         check::planned(ctx).unwrap_or_else(Plan::Done)
     }
 
-    fn apply(ctx: &Context<'_>, step: Step) -> Outcome {
-        extract::extracted(ctx, step)
+    fn apply(ctx: &Context<'_>, work: Work) -> Outcome {
+        work.done(ctx)
     }
 }
 

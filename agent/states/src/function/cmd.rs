@@ -198,8 +198,7 @@ fn rendered(ctx: &Context<'_>, line: &str) -> Result<String, String> {
         return Ok(line.to_owned());
     }
     let file = ctx.chunk.at.file.to_string();
-    let vars = crate::render::file_vars(&file);
-    let rendered = ctx.renderer().render(&file, line, vars);
+    let rendered = ctx.renderer().render(&file, line, Default::default());
     rendered.map_err(|error| format!("Failed to execute cmd with error: {error}"))
 }
 

@@ -39,6 +39,7 @@ pub(crate) use accumulated::Accumulated;
 use append::{Append, Prepend};
 use blockreplace::BlockReplace;
 use cached::{Cached, NotCached};
+pub(crate) use cached::{keep, place_of};
 use comment::{Comment, Uncomment};
 use copy::Copy;
 pub(in crate::function) use directory::Directory;

@@ -58,6 +58,22 @@ impl Cancel {
     }
 }
 
+/// The parts of a locale that Salt gives to a command, unless its environment says otherwise.
+pub(crate) const LOCALE: [&str; 13] = [
+    "LC_CTYPE",
+    "LC_NUMERIC",
+    "LC_TIME",
+    "LC_COLLATE",
+    "LC_MONETARY",
+    "LC_MESSAGES",
+    "LC_PAPER",
+    "LC_NAME",
+    "LC_ADDRESS",
+    "LC_TELEPHONE",
+    "LC_MEASUREMENT",
+    "LC_IDENTIFICATION",
+    "LANGUAGE",
+];
 /// What to run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Exec {
@@ -203,6 +219,23 @@ fn prepare(host: &Host, exec: &Exec) -> Result<Command, CommandError> {
     }
     become_other(&mut command, identity, exec);
     Ok(command)
+}
+
+/// The environment of an operator's command over the inherited one: what it says itself, and,
+/// unless that is not wanted, a plain locale part by part, as Salt gives it.
+pub(crate) fn settled(
+    mut env: Vec<(String, Option<String>)>,
+    reset_locale: bool,
+) -> Vec<(String, Option<String>)> {
+    let has = |env: &[(String, Option<String>)], name: &str| env.iter().any(|(key, _)| key == name);
+    for name in LOCALE.into_iter().filter(|_| reset_locale) {
+        if !has(&env, name) {
+            env.insert(0, (name.to_owned(), Some("C".to_owned())));
+        }
+    }
+    let all = std::env::var("LC_ALL").ok().filter(|_| !has(&env, "LC_ALL"));
+    let inherited = [("LC_ALL".to_owned(), all), ("NOTIFY_SOCKET".to_owned(), None)];
+    inherited.into_iter().chain(env).collect()
 }
 
 /// Where an operator's command starts that names no folder: at the home of its user, or of who

@@ -7,9 +7,9 @@ use minijinja::value::{Value, ValueKind};
 
 use super::merge::is_list;
 use super::{Call, Function, reads, tidy};
-use crate::host::command::{Cancel, CommandError, Exec, Output, home, run};
+use crate::host::command::{Cancel, CommandError, Exec, Output, home, run, settled};
 use crate::host::{Host, files};
-use crate::render::python::{items, list, pairs, text};
+use crate::render::python::{items, list, pairs, repr, text};
 
 /// How long a command may run while a template renders, unless the call says otherwise.
 pub(super) const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
@@ -82,7 +82,7 @@ fn execute(call: &Call<'_>, shell: Option<bool>, redirect: bool) -> Result<Outpu
     let exec = exec(call, shell, redirect)?;
     let host = &call.scope.host;
     let mut output =
-        run(host, &exec, &Cancel::default()).map_err(|error| call.fail(told(&error)))?;
+        run(host, &exec, &Cancel::default()).map_err(|error| call.fail(told(&error, &exec)))?;
     if output.timed_out {
         let timeout = exec.timeout.unwrap_or_default().as_secs_f64();
         // Salt tells the command as it ran it: the words of one without a shell.
@@ -110,8 +110,24 @@ fn execute(call: &Call<'_>, shell: Option<bool>, redirect: bool) -> Result<Outpu
 }
 
 /// Salt's words for a command that could not be run.
-fn told(error: &CommandError) -> String {
+fn told(error: &CommandError, exec: &Exec) -> String {
     match error {
+        CommandError::Start { program, source } => {
+            let by_shell = exec.argv.get(1).is_some_and(|word| word == "-c");
+            let words = list(exec.argv.iter().map(|word| Value::from(word.as_str())).collect());
+            let seconds = exec.timeout.filter(|_| exec.timeout != Some(TIMEOUT_DEFAULT));
+            format!(
+                "Unable to run command '{}' with the context '{{'cwd': {}, 'shell': {}, 'stdout': \
+                 -1, 'stderr': {}, 'with_communicate': True, 'timeout': {}, 'bg': False, \
+                 'close_fds': True}}', reason: {}",
+                text(&words),
+                repr(&Value::from(exec.cwd.as_deref().unwrap_or("/"))),
+                if by_shell { "True" } else { "False" },
+                if exec.merge_stderr { -2 } else { -1 },
+                seconds.map_or_else(|| "None".to_owned(), |limit| limit.as_secs_f64().to_string()),
+                super::file::os_error(source, program)
+            )
+        }
         CommandError::NoUser(name) => format!("User '{name}' is not available"),
         CommandError::NoGroup(name) => format!("Group '{name}' is not available"),
         other => other.to_string(),
@@ -204,7 +220,7 @@ fn env(call: &Call<'_>) -> Result<Vec<(String, Option<String>)>, Error> {
         let path = std::env::var("PATH").unwrap_or_default();
         out.push(("PATH".to_owned(), Some(format!("{folder}:{path}"))));
     }
-    Ok(out)
+    Ok(settled(out, call.flag("reset_system_locale", true)))
 }
 
 /// What `cmd.run_all` returns.

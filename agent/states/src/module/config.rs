@@ -138,7 +138,16 @@ fn option(call: &Call<'_>) -> Result<Value, Error> {
 
 /// The values of all places joined: maps merged, lists put after one another.
 fn merge(call: &Call<'_>) -> Result<Value, Error> {
-    let name = call.text("value");
+    let found = merged(call, &call.text("value"))?;
+    Ok(if found.is_undefined() {
+        call.value("default").unwrap_or_else(|| Value::from(""))
+    } else {
+        found
+    })
+}
+
+/// What an option is in all places together; undefined if it is in none.
+pub(super) fn merged(call: &Call<'_>, name: &str) -> Result<Value, Error> {
     let scope = call.scope;
     let places = [
         ("omit_opts", scope.opts.clone()),
@@ -147,7 +156,7 @@ fn merge(call: &Call<'_>) -> Result<Value, Error> {
     ];
     let mut out: Option<Value> = None;
     for (_, place) in places.iter().filter(|(omit, _)| !call.flag(omit, false)) {
-        let Some(found) = follow(place, &name, "") else { continue };
+        let Some(found) = follow(place, name, "") else { continue };
         out = Some(match out {
             None if found.as_str().is_some() => return Ok(found),
             None => found,
@@ -161,8 +170,7 @@ fn merge(call: &Call<'_>) -> Result<Value, Error> {
             Some(own) => own,
         });
     }
-    let found = out.or_else(|| follow(&defaults(), &name, ""));
-    Ok(found.or_else(|| call.value("default")).unwrap_or_else(|| Value::from("")))
+    Ok(out.or_else(|| follow(&defaults(), name, "")).unwrap_or(Value::UNDEFINED))
 }
 
 fn dot_vals(call: &Call<'_>) -> Result<Value, Error> {

@@ -3,7 +3,11 @@
 use minijinja::Error;
 use minijinja::value::Value;
 
-use super::{Call, Function, reads};
+use super::{Call, Function, acts, reads};
+use crate::function::file::{keep, place_of};
+use crate::host::command::Cancel;
+use crate::host::files::{Access, make_folders, replace};
+use crate::http::{self, redacted};
 use crate::render::python::{from_json, list};
 use crate::render::read_text;
 
@@ -33,6 +37,13 @@ pub(super) const ALL: &[Function] = &[
     }),
     reads("cp.hash_file", "path saltenv=", hash_file),
     reads("cp.stat_file", "path saltenv= octal=", stat_file),
+    reads("cp.cache_file", "path saltenv= source_hash= verify_ssl= use_etag=", cache_file),
+    reads("cp.is_cached", "path saltenv=", |call| {
+        let place = place(call);
+        let there = call.scope.host.stat(&place).is_some();
+        Ok(Value::from(if there { place } else { String::new() }))
+    }),
+    acts("cp.get_file", "path dest saltenv= makedirs= template= gzip= **kwargs", get_file),
     reads("cp.envs", "", |_| Ok(list(vec![Value::from("base")]))),
 ];
 
@@ -51,6 +62,65 @@ fn folders(path: &str) -> impl Iterator<Item = &str> {
 pub(super) fn has_folder(call: &Call<'_>, path: &str) -> bool {
     let path = path.trim_end_matches('/');
     call.scope.tree.paths().any(|file| folders(file).any(|folder| folder == path))
+}
+
+fn place(call: &Call<'_>) -> String {
+    place_of(&call.text("path"), &call.text_or("saltenv", crate::tree::BASE))
+}
+
+/// What is at an address, if anything is.
+fn fetched(call: &Call<'_>, path: &str) -> Result<Option<Vec<u8>>, Error> {
+    if path.starts_with("http://") || path.starts_with("https://") {
+        let mut data = Vec::new();
+        return match http::get(path, &mut data, &Cancel::default()) {
+            Ok(()) => Ok(Some(data)),
+            Err(error) => Err(call.fail(format!("Error: {error} reading {}", redacted(path)))),
+        };
+    }
+    let found = call.scope.tree.read(&address(path)).transpose();
+    found.map_err(|error| call.fail(format!("cannot read {path}: {error}")))
+}
+
+/// Keeps a copy, which a template may look at: what `file.cached` does.
+fn cache_file(call: &Call<'_>) -> Result<Value, Error> {
+    let path = call.text("path");
+    if path.starts_with('/') {
+        let there = call.scope.host.stat(&path).is_some_and(|meta| meta.is_file());
+        return Ok(if there { Value::from(path) } else { Value::from("") });
+    }
+    let Some(data) = fetched(call, &path)? else { return Ok(Value::from(false)) };
+    let place = place(call);
+    let host = &call.scope.host;
+    // A host that is a folder is only looked at.
+    if host.root().is_none() {
+        keep(host, &host.path(&place), &data)
+            .map_err(|error| call.fail(format!("cannot keep {path}: {error}")))?;
+    }
+    Ok(Value::from(place))
+}
+
+/// Copies a file of the tree; nothing is returned if it is not there.
+fn get_file(call: &Call<'_>) -> Result<Value, Error> {
+    let (path, dest) = (call.text("path"), call.text("dest"));
+    if call.set("template").is_some_and(|engine| engine.is_true()) {
+        return Err(call.fail("cp.get_file with 'template' is not supported: use file.managed"));
+    }
+    let Some(data) = fetched(call, &path)? else { return Ok(Value::from("")) };
+    let host = &call.scope.host;
+    let mut dest = dest;
+    if host.stat(&dest).is_some_and(|meta| meta.is_dir()) {
+        dest = format!("{}/{}", dest.trim_end_matches('/'), path.rsplit('/').next().unwrap_or(""));
+    }
+    let target = host.followed(&dest);
+    if let Some(folder) = target.parent().filter(|folder| !folder.is_dir()) {
+        if !call.flag("makedirs", false) {
+            return Ok(Value::from(false));
+        }
+        make_folders(folder, Access::default()).map_err(|error| call.fail(error.to_string()))?;
+    }
+    replace(host, &target, &data, Access::default())
+        .map_err(|error| call.fail(format!("cannot write {dest}: {error}")))?;
+    Ok(Value::from(dest))
 }
 
 fn hash_file(call: &Call<'_>) -> Result<Value, Error> {

@@ -113,7 +113,7 @@ fn expanded(path: &str) -> String {
 }
 
 /// Python's words for an error of the system.
-fn os_error(error: &std::io::Error, path: &str) -> String {
+pub(super) fn os_error(error: &std::io::Error, path: &str) -> String {
     match error.raw_os_error() {
         Some(number) => {
             let words = nix::errno::Errno::from_raw(number).desc();

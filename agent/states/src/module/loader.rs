@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Value, from_args};
-use minijinja::{Error, State};
+use minijinja::{Error, ErrorKind, State};
 
 use super::call::problem;
-use super::known::is_function;
+use super::known::{is_function, may_be_function};
 use super::{Function, Site, TABLES, find};
 use crate::render::Scope;
-use crate::render::python::{fault, list};
+use crate::render::python::{fault, list, repr};
 
 /// The value that templates see as `salt`.
 pub(crate) fn salt(scope: &Arc<Scope>) -> Value {
@@ -94,7 +94,16 @@ impl Object for Loader {
             }
             (None, "keys") => Ok(list(items(&Value::from_dyn_object(Arc::clone(self))))),
             (None, "has_key") => Ok(Value::from(self.get_value(&first).is_some())),
-            (Some(module), _) => Err(fault(unsupported(&format!("{module}.{method}")))),
+            (Some(module), _) if may_be_function(&format!("{module}.{method}")) => {
+                Err(fault(unsupported(&format!("{module}.{method}"))))
+            }
+            (Some(_), _) => {
+                let told = format!(
+                    "'salt.loader.lazy.LoadedMod object' has no attribute {}",
+                    repr(&Value::from(method))
+                );
+                Err(Error::new(ErrorKind::UndefinedError, told))
+            }
             (None, _) => Err(fault(unsupported(method))),
         }
     }

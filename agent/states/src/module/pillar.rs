@@ -8,32 +8,66 @@ use super::walk::walk;
 use super::{Call, Function, grains, reads};
 use crate::render::python::{deep, dict, items, list, pairs, text};
 use crate::render::type_name;
+use crate::secret::MASK;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
     reads(
         "pillar.get",
         "key default= merge= merge_nested_lists= delimiter= pillarenv= saltenv= unmask=",
-        get,
+        |call| Ok(shown(call, get(call)?)),
     ),
     reads(
         "pillar.fetch",
         "key default= merge= merge_nested_lists= delimiter= pillarenv= saltenv= unmask=",
-        get,
+        |call| Ok(shown(call, get(call)?)),
     ),
-    reads("pillar.items", ITEMS, all),
-    reads("pillar.data", ITEMS, all),
-    reads("pillar.item", "*args default= delimiter= pillarenv= saltenv= unmask=", item),
+    reads("pillar.items", ITEMS, |call| Ok(shown(call, all(call)?))),
+    reads("pillar.data", ITEMS, |call| Ok(shown(call, all(call)?))),
+    reads("pillar.item", "*args default= delimiter= pillarenv= saltenv= unmask=", |call| {
+        Ok(shown(call, item(call)?))
+    }),
     reads("pillar.raw", "key= unmask=", raw),
     reads("pillar.keys", "key delimiter= unmask=", keys),
     reads("pillar.ls", ITEMS, |call| Ok(list(items(&call.scope.pillar)))),
-    reads("pillar.obfuscate", ITEMS, |call| Ok(obfuscated(&call.scope.pillar))),
+    reads("pillar.obfuscate", ITEMS, |call| {
+        Ok(obfuscated(&shown(call, call.scope.pillar.clone())))
+    }),
+    reads("pillar.file_exists", "path saltenv=", file_exists),
     reads("pillar.filter_by", "lookup_dict pillar merge= default= base=", |call| {
         grains::filtered(call, &call.scope.pillar, &call.text("pillar"))
     }),
 ];
 
+/// Whether the pillar's own tree has a file: in one of its environments, or in the given one.
+fn file_exists(call: &Call<'_>) -> Result<Value, Error> {
+    if !call.scope.of_pillar {
+        return Err(call.fail("No pillar_roots found. Are you running this on the master?"));
+    }
+    let path = call.text("path");
+    let only = call.text_of("saltenv").filter(|env| !env.is_empty());
+    let tree = &call.scope.tree;
+    let envs = tree.envs().filter(|env| only.as_deref().is_none_or(|only| only == *env));
+    Ok(Value::from(envs.filter_map(|env| tree.env(env)).any(|tree| tree.has(&path))))
+}
+
 const ITEMS: &str = "*args pillar= pillar_enc= pillarenv= saltenv= unmask=";
+
+/// What a call gives back: a template gets the values, a report only where there are some.
+fn shown(call: &Call<'_>, value: Value) -> Value {
+    if call.site.may_act && !call.flag("unmask", false) { masked(&value) } else { value }
+}
+
+fn masked(value: &Value) -> Value {
+    if is_map(value) {
+        let pairs = pairs(value).into_iter();
+        return dict(pairs.map(|(key, item)| (key, masked(&item))).collect());
+    }
+    if is_list(value) {
+        return list(items(value).iter().map(masked).collect());
+    }
+    if value.is_true() { Value::from(MASK) } else { value.clone() }
+}
 
 pub(super) fn delimiter(call: &Call<'_>) -> String {
     call.text_or("delimiter", ":")

@@ -29,6 +29,11 @@ pub(super) const ALL: &[Function] = &[
         let name = call.text("name");
         Ok(Value::from(installed(call)?.iter().any(|(own, _)| *own == name)))
     }),
+    reads("pkg.latest_version", "*names **kwargs", latest),
+    reads("pkg.available_version", "*names **kwargs", latest),
+    reads("pkg.upgrade_available", "name **kwargs", |call| {
+        Ok(Value::from(newer(call, &[call.text("name")])?.as_str() != Some("")))
+    }),
     acts("pkg.refresh_db", "cache_valid_time= failhard= **kwargs", refresh),
 ];
 
@@ -76,13 +81,89 @@ fn versions(call: &Call<'_>) -> Result<Value, Error> {
     let all = installed(call)?;
     let version = |name: &String| {
         let found = all.iter().filter(|(own, _)| own == name).map(|(_, version)| version.as_str());
-        Value::from(found.collect::<Vec<_>>().join(","))
+        found.collect::<Vec<_>>().join(",")
     };
     Ok(match names.as_slice() {
         [] => Value::from(""),
-        [one] => version(one),
-        many => dict(many.iter().map(|name| (Value::from(name.as_str()), version(name))).collect()),
+        [one] => Value::from(version(one)),
+        many => named(many, many.iter().map(version).collect()),
     })
+}
+
+/// Versions by name.
+fn named(names: &[String], versions: Vec<String>) -> Value {
+    let pairs = names.iter().zip(versions);
+    dict(pairs.map(|(name, version)| (Value::from(name.as_str()), Value::from(version))).collect())
+}
+
+/// For each package the version that can be had, empty if one as new is installed. Unlike with
+/// Salt the package lists are read anew only if `refresh` is given: a template changes nothing.
+fn latest(call: &Call<'_>) -> Result<Value, Error> {
+    let names: Vec<String> = call.rest().iter().map(text).collect();
+    newer(call, &names)
+}
+
+fn newer(call: &Call<'_>, names: &[String]) -> Result<Value, Error> {
+    let asks = |name: &str| call.others().any(|(key, value)| key == name && value.is_true());
+    if names.is_empty() {
+        return Ok(Value::from(""));
+    }
+    if asks("refresh") {
+        refresh(call)?;
+    }
+    let (all, offered) = (installed(call)?, candidates(call, names)?);
+    let version = |name: &String| {
+        let versions = offered.iter().filter(|(own, _)| own == name).map(|(_, version)| version);
+        let best = versions.max_by(|a, b| compare(call, a, b)).cloned().unwrap_or_default();
+        let as_new = |(own, version): &(String, String)| {
+            own == name && compare(call, version, &best) != Ordering::Less
+        };
+        if !asks("show_installed") && all.iter().any(as_new) { String::new() } else { best }
+    };
+    // Of those that apt does not know Salt tells in a map alone.
+    let known = |name: &&String| !is_debian(call) || offered.iter().any(|(own, _)| own == *name);
+    let known: Vec<&String> = names.iter().filter(known).collect();
+    Ok(match known.as_slice() {
+        [one] => Value::from(version(one)),
+        _ => named(names, names.iter().map(version).collect()),
+    })
+}
+
+/// Names and versions that the package sources offer.
+fn candidates(call: &Call<'_>, names: &[String]) -> Result<Vec<(String, String)>, Error> {
+    let given: &[&str] = if is_debian(call) {
+        &["env", "LC_ALL=C", "apt-cache", "-q", "policy"]
+    } else {
+        &["env", "LC_ALL=C", "dnf", "-q", "list", "--available"]
+    };
+    let argv: Vec<&str> = given.iter().copied().chain(names.iter().map(String::as_str)).collect();
+    let text = command(call, &argv)?.stdout;
+    Ok(if is_debian(call) { policies(&text) } else { listed(&text) })
+}
+
+/// What `apt-cache policy` says: a line of the name, then one of the candidate.
+fn policies(text: &str) -> Vec<(String, String)> {
+    let mut out = Vec::new();
+    let mut name = "";
+    for line in text.lines() {
+        if let Some(package) = line.strip_suffix(':').filter(|line| !line.starts_with(' ')) {
+            name = package.split(':').next().unwrap_or(package);
+        } else if let Some(version) = line.trim().strip_prefix("Candidate:") {
+            let version = version.trim();
+            let version = if version == "(none)" { "" } else { version };
+            out.push((name.to_owned(), version.to_owned()));
+        }
+    }
+    out
+}
+
+/// What `dnf list` says: name with architecture, version, repository.
+fn listed(text: &str) -> Vec<(String, String)> {
+    let entry = |line: &str| match line.split_whitespace().collect::<Vec<_>>()[..] {
+        [name, version, _] => Some((name.rsplit_once('.')?.0.to_owned(), version.to_owned())),
+        _ => None,
+    };
+    text.lines().filter_map(entry).collect()
 }
 
 /// Reads the package lists anew.
@@ -94,4 +175,22 @@ fn refresh(call: &Call<'_>) -> Result<Value, Error> {
         return Err(call.fail(format!("Error getting repos: {}", ran.stderr.trim())));
     }
     Ok(if is_debian(call) { super::test::empty() } else { Value::from(true) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pairs(found: &[(String, String)]) -> Vec<(&str, &str)> {
+        found.iter().map(|(name, version)| (name.as_str(), version.as_str())).collect()
+    }
+
+    #[test]
+    fn candidates_are_read_from_what_package_managers_print() {
+        let apt = "nano:\n  Installed: (none)\n  Candidate: 7.2-1\n  Version table:\n\
+                   vim:amd64:\n  Candidate: 2:9.0\ngone:\n  Candidate: (none)\n";
+        assert_eq!(pairs(&policies(apt)), [("nano", "7.2-1"), ("vim", "2:9.0"), ("gone", "")]);
+        let dnf = "Available Packages\nvim-enhanced.x86_64   2:9.0-1.el9   appstream\n";
+        assert_eq!(pairs(&listed(dnf)), [("vim-enhanced", "2:9.0-1.el9")]);
+    }
 }

@@ -6,13 +6,21 @@
 use minijinja::Error;
 use minijinja::value::Value;
 
-use super::{Call, Function, acts, reads, test};
+use super::{Call, Function, acts, config, reads, test};
 use crate::render::python::list;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
     // Workers do not publish data for one another; Salt without a master gives the same.
     reads("mine.get", "tgt fun tgt_type= exclude_minion=", |_| Ok(test::empty())),
+    acts("mine.update", "clear= mine_functions=", |call| {
+        let given = call.set("mine_functions").filter(Value::is_true);
+        let any = given.is_some() || config::merged(call, "mine_functions")?.is_true();
+        Ok(if any { Value::from(true) } else { Value::from(()) })
+    }),
+    acts("mine.send", "name *args **kwargs", |_| Ok(Value::from(true))),
+    acts("mine.flush", "", |_| Ok(Value::from(true))),
+    acts("mine.delete", "fun", |_| Ok(Value::from(true))),
     acts("saltutil.sync_all", SYNC, |_| Ok(test::empty())),
     acts("saltutil.sync_modules", SYNC, nothing_new),
     acts("saltutil.sync_states", SYNC, nothing_new),
@@ -22,10 +30,24 @@ pub(super) const ALL: &[Function] = &[
     acts("saltutil.sync_beacons", SYNC, nothing_new),
     acts("saltutil.sync_returners", SYNC, nothing_new),
     acts("saltutil.sync_outputters", SYNC, nothing_new),
+    acts("saltutil.sync_output", SYNC, nothing_new),
     acts("saltutil.sync_pillar", SYNC, nothing_new),
+    acts("saltutil.sync_clouds", SYNC, nothing_new),
+    acts("saltutil.sync_engines", SYNC, nothing_new),
+    acts("saltutil.sync_executors", SYNC, nothing_new),
+    acts("saltutil.sync_log_handlers", SYNC, nothing_new),
+    acts("saltutil.sync_matchers", SYNC, nothing_new),
+    acts("saltutil.sync_proxymodules", SYNC, nothing_new),
+    acts("saltutil.sync_sdb", SYNC, nothing_new),
+    acts("saltutil.sync_serializers", SYNC, nothing_new),
+    acts("saltutil.sync_thorium", SYNC, nothing_new),
+    acts("saltutil.sync_tops", SYNC, nothing_new),
+    acts("saltutil.sync_wrapper", SYNC, nothing_new),
     acts("saltutil.refresh_modules", "**kwargs", |_| Ok(Value::from(true))),
     acts("saltutil.refresh_grains", "**kwargs", |_| Ok(Value::from(true))),
     acts("saltutil.refresh_pillar", "**kwargs", |_| Ok(Value::from(true))),
+    acts("saltutil.pillar_refresh", "**kwargs", |_| Ok(Value::from(true))),
+    acts("saltutil.refresh_matchers", "", |_| Ok(Value::from(true))),
     acts("saltutil.refresh_beacons", "**kwargs", |_| Ok(Value::from(true))),
     acts("saltutil.clear_cache", "days=", |_| Ok(Value::from(true))),
 ];

@@ -1,10 +1,12 @@
 //! test, log, sys: functions that say what they are told, and what there is.
 
+use std::time::Duration;
+
 use minijinja::Error;
 use minijinja::value::{Tuple, Value};
 
 use super::known::functions;
-use super::{Call, Function, TABLES, find, reads};
+use super::{Call, Function, TABLES, acts, find, reads};
 use crate::render::python::{dict, items, list, pairs, repr, text};
 use crate::render::type_name;
 use crate::target::glob;
@@ -44,6 +46,11 @@ pub(super) const ALL: &[Function] = &[
     }),
     reads("test.cross_test", "func args=", cross),
     reads("test.try", "module return_try_exception= **kwargs", attempt),
+    acts("test.sleep", "length", |call| {
+        let seconds = call.number("length")?.and_then(|seconds| u64::try_from(seconds).ok());
+        std::thread::sleep(Duration::from_secs(seconds.unwrap_or(0)));
+        Ok(Value::from(true))
+    }),
     reads("test.rand_sleep", "max=", |_| Ok(Value::from(true))),
     reads("log.debug", LOG, log),
     reads("log.info", LOG, log),

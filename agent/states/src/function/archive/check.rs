@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::contents::Contents;
 use super::extract::{Archive, Owner, Step, ownership};
+use super::work::Work;
 use super::{Format, explanation, folder, stamp, tar, zip};
 use crate::function::args::truth;
 use crate::function::file::source::{self, Source};
@@ -13,7 +14,7 @@ use crate::function::{Context, Plan};
 use crate::outcome::{Outcome, change};
 
 /// The plan, or an outcome that ends the state here.
-pub(super) fn planned(ctx: &Context<'_>) -> Result<Plan<Step>, Outcome> {
+pub(super) fn planned(ctx: &Context<'_>) -> Result<Plan<Work>, Outcome> {
     let name = folder(ctx);
     paths(ctx, &name)?;
     let owner = owner(ctx).map_err(Outcome::failed)?;
@@ -56,7 +57,12 @@ pub(super) fn planned(ctx: &Context<'_>) -> Result<Plan<Step>, Outcome> {
             Default::default(),
         ));
     }
-    let file = source::file(ctx, &found, sum.as_ref()).map_err(Outcome::failed)?;
+    let file = match source::file(ctx, &found, sum.as_ref()) {
+        Ok(file) => file,
+        Err(refused) => {
+            return Ok(Plan::change("", Default::default(), Work::Refuse { shown, refused }));
+        }
+    };
     let archive = listed(ctx, format, file, &shown, sum.map(|sum| (sum, local)))?;
     decided(ctx, &name, archive, owner)
 }
@@ -268,7 +274,7 @@ fn decided(
     name: &str,
     archive: Archive,
     owner: Owner,
-) -> Result<Plan<Step>, Outcome> {
+) -> Result<Plan<Work>, Outcome> {
     let (clean, clean_parent) = (ctx.flag("clean", false), ctx.flag("clean_parent", false));
     top_level(ctx, name, &archive)?;
     if clean && clean_parent {
@@ -307,23 +313,24 @@ fn decided(
     let stamp = update.then_some(current).filter(|current| known.as_ref() != Some(current));
     if needed {
         let step = Step { archive, owner, extract: true, remove, by_hash, missing, stamp };
-        return Ok(Plan::change(comment, Default::default(), step));
+        return Ok(Plan::change(comment, Default::default(), Work::extract(step)));
     }
     let step = Step { archive, owner, extract: false, remove, by_hash, missing, stamp };
     Ok(present(ctx, name, step))
 }
 
 /// All is there: its owner may still differ.
-fn present(ctx: &Context<'_>, name: &str, step: Step) -> Plan<Step> {
+fn present(ctx: &Context<'_>, name: &str, step: Step) -> Plan<Work> {
     const PRESENT: &str = "All files in archive are already present";
     let found = ownership(ctx, name, &step.archive.contents, step.owner, true);
     if found.changed {
         let comment =
             format!("{PRESENT}. Ownership would be updated on one or more files/directories.");
-        return Plan::change(comment, change("updated ownership", true), step);
+        let work = Work::extract(step);
+        return Plan::change(comment, change("updated ownership", true), work);
     }
     if step.stamp.is_some() && !ctx.test {
-        return Plan::change(PRESENT, Default::default(), step);
+        return Plan::change(PRESENT, Default::default(), Work::extract(step));
     }
     let mut outcome = Outcome::fine(PRESENT);
     found.tell(ctx, &mut outcome);

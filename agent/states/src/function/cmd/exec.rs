@@ -7,24 +7,8 @@ use serde_json::Value;
 use super::result::words;
 use crate::function::args::{list, seconds, text};
 use crate::function::{Context, Lint};
-use crate::host::command::{Exec, home, run};
+use crate::host::command::{Exec, home, run, settled};
 
-/// The locale that Salt gives to a command, unless its environment says otherwise.
-const LOCALE: [&str; 13] = [
-    "LC_CTYPE",
-    "LC_NUMERIC",
-    "LC_TIME",
-    "LC_COLLATE",
-    "LC_MONETARY",
-    "LC_MESSAGES",
-    "LC_PAPER",
-    "LC_NAME",
-    "LC_ADDRESS",
-    "LC_TELEPHONE",
-    "LC_MEASUREMENT",
-    "LC_IDENTIFICATION",
-    "LANGUAGE",
-];
 /// How long a user's login files may take.
 const LOGIN: Duration = Duration::from_secs(10);
 /// Around the environment that a login shell prints, apart from what its files print.
@@ -73,19 +57,7 @@ pub(crate) fn exec(ctx: &Context<'_>, line: &str) -> Result<Exec, String> {
     }
     let mut env = runas.as_ref().map(|user| login(ctx, user, &shell)).unwrap_or_default();
     env.extend(own);
-    if ctx.flag("reset_system_locale", true) {
-        for name in LOCALE {
-            if !env.iter().any(|(key, _)| key == name) {
-                env.insert(0, (name.to_owned(), Some("C".to_owned())));
-            }
-        }
-    }
-    let has = |name: &str| env.iter().any(|(key, _)| key == name);
-    let inherited = [
-        ("LC_ALL".to_owned(), std::env::var("LC_ALL").ok().filter(|_| !has("LC_ALL"))),
-        ("NOTIFY_SOCKET".to_owned(), None),
-    ];
-    let mut env: Vec<_> = inherited.into_iter().chain(env).collect();
+    let mut env = settled(env, ctx.flag("reset_system_locale", true));
     if let Some(first) = ctx.text("prepend_path") {
         let path =
             env.iter().rev().find(|(key, _)| key == "PATH").and_then(|(_, path)| path.clone());

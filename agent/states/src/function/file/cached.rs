@@ -7,6 +7,7 @@ use super::source::{self, Sum};
 use crate::chunk::Chunk;
 use crate::function::{Context, Lint, Plan, StateFunction};
 use crate::hash;
+use crate::host::Host;
 use crate::host::files::{Access, make_folders, remove, replace};
 use crate::http::redacted;
 use crate::outcome::{Changes, Outcome, change};
@@ -161,10 +162,15 @@ fn real(ctx: &Context<'_>, path: &str) -> String {
 
 /// Where the copy is kept.
 fn place(ctx: &Context<'_>) -> String {
-    let name = ctx.name();
+    let env = ctx.text("saltenv").unwrap_or_else(|| crate::tree::BASE.to_owned());
+    place_of(ctx.name(), &env)
+}
+
+/// Where the copy of an address is kept; the address may name another environment.
+pub(crate) fn place_of(name: &str, env: &str) -> String {
     let (address, env) = match name.split_once("?saltenv=") {
-        Some((address, env)) if name.starts_with("salt://") => (address, env.to_owned()),
-        _ => (name, ctx.text("saltenv").unwrap_or_else(|| crate::tree::BASE.to_owned())),
+        Some((address, env)) if name.starts_with("salt://") => (address, env),
+        _ => (name, env),
     };
     let path = address.split_once("://").map_or(address, |(_, path)| path);
     // A login is no part of a name that others can see.
@@ -176,6 +182,14 @@ fn place(ctx: &Context<'_>) -> String {
     } else {
         format!("{FOLDER}/extern/{env}/{below}")
     }
+}
+
+/// Keeps a copy that only root may read.
+pub(crate) fn keep(host: &Host, path: &Path, data: &[u8]) -> std::io::Result<()> {
+    if let Some(folder) = path.parent() {
+        make_folders(folder, Access { mode: Some(0o700), ..Access::default() })?;
+    }
+    replace(host, path, data, Access { mode: Some(0o600), ..Access::default() })
 }
 
 fn digest(path: &Path, algorithm: &str) -> Option<String> {
@@ -224,11 +238,5 @@ fn fetched(ctx: &Context<'_>, path: &Path) -> Result<(), String> {
         |_| format!("Failed to cache {}, check minion log for more information", redacted(name));
     let found = source::find(ctx, &name.into()).map_err(none)?;
     let data = source::plain(ctx, &found)?;
-    let private = Access { mode: Some(0o700), ..Access::default() };
-    let kept = match path.parent() {
-        Some(folder) => make_folders(folder, private),
-        None => Ok(()),
-    };
-    let access = Access { mode: Some(0o600), ..Access::default() };
-    kept.and_then(|()| replace(ctx.host, path, &data, access)).map_err(|error| error.to_string())
+    keep(ctx.host, path, &data).map_err(|error| error.to_string())
 }

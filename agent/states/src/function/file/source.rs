@@ -13,7 +13,7 @@ use crate::function::{Context, Lint};
 use crate::http;
 
 pub(crate) use crate::http::redacted;
-pub(crate) use read::{Fetched, file};
+pub(crate) use read::{Fetched, Refused, file};
 pub(in crate::function::file) use read::{
     fetched_text, plain, render_contents, rendered, texts, texts_failed,
 };

@@ -20,12 +20,21 @@ pub(super) struct Stmt {
     pub(super) kind: StmtKind,
 }
 
+/// `if` or `elif`, and what runs when it holds.
+#[derive(Debug)]
+pub(super) struct Branch {
+    /// Where its test is, if not where the whole statement is.
+    pub(super) line: Option<u32>,
+    pub(super) test: Expr,
+    pub(super) body: Vec<Stmt>,
+}
+
 #[derive(Debug)]
 pub(super) enum StmtKind {
     Text(String),
     Print(Expr),
     For(Arc<For>),
-    If(Vec<(Expr, Vec<Stmt>)>, Vec<Stmt>),
+    If(Vec<Branch>, Vec<Stmt>),
     Set(Target, Expr),
     SetBlock(Target, Vec<(Name, Arguments)>, Vec<Stmt>),
     With(Vec<(Target, Expr)>, Vec<Stmt>),
@@ -48,7 +57,8 @@ pub(super) enum StmtKind {
 pub(super) struct For {
     pub(super) target: Target,
     pub(super) items: Expr,
-    pub(super) test: Option<Expr>,
+    /// Which items count, and where that is said.
+    pub(super) test: Option<(u32, Expr)>,
     pub(super) recursive: bool,
     pub(super) body: Vec<Stmt>,
     pub(super) otherwise: Vec<Stmt>,

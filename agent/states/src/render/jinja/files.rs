@@ -68,14 +68,33 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Runs an imported file; it sees the importer's names only `with context`.
+    /// An imported file; it sees the importer's names only `with context`.
     fn module(&mut self, file: &Expr, context: bool, frame: &Frame) -> Result<Module, Failure> {
         let value = self.eval(file, frame)?;
         let (template, name) = self.find(&value, false)?.ok_or_else(|| missing(&value))?;
+        self.ran(&template, name, context, frame)
+    }
+
+    /// What a file comes to. Without the importer's names that is always the same: it runs once,
+    /// and all that import it share what it made.
+    fn ran(
+        &mut self,
+        template: &Arc<Template>,
+        name: String,
+        context: bool,
+        frame: &Frame,
+    ) -> Result<Module, Failure> {
+        if !context && let Some(known) = self.modules.get(&name) {
+            return Ok(known.clone());
+        }
         let scope = Scope::new(context.then_some(&frame.scope));
         let globals = if context { Arc::clone(&frame.globals) } else { Arc::clone(&self.globals) };
-        let text = self.apart(&template, &scope, &globals)?;
-        Ok(Module { vars: scope.exports(), text, name })
+        let text = self.apart(template, &scope, &globals)?;
+        let module = Module { vars: scope.exports(), text, name };
+        if !context {
+            self.modules.insert(module.name.clone(), module.clone());
+        }
+        Ok(module)
     }
 
     /// Runs a template in a scope of its own.
@@ -103,7 +122,7 @@ impl Run<'_> {
         frame: &Frame,
     ) -> Result<Value, Failure> {
         let value = self.eval(file, frame)?;
-        let (template, _) = self.find(&value, false)?.ok_or_else(|| missing(&value))?;
+        let (template, name) = self.find(&value, false)?.ok_or_else(|| missing(&value))?;
         // What holds no tag is parsed once for all renders.
         let plain = match template.body.as_slice() {
             [] => Some(""),
@@ -116,9 +135,7 @@ impl Run<'_> {
                 return Ok(crate::render::python::from_yaml(&node));
             }
         }
-        let scope = Scope::new(context.then_some(&frame.scope));
-        let globals = if context { Arc::clone(&frame.globals) } else { Arc::clone(&self.globals) };
-        let text = self.apart(&template, &scope, &globals)?;
+        let text = self.ran(&template, name, context, frame)?.text;
         self.filter(filter, Value::from(text), Args::default())
     }
 
@@ -131,14 +148,12 @@ impl Run<'_> {
         out: &mut String,
     ) -> Result<(), Failure> {
         let value = self.eval(file, frame)?;
-        let template = match self.find(&value, true)? {
-            Some((template, _)) => template,
+        let (template, name) = match self.find(&value, true)? {
+            Some(found) => found,
             None if optional => return Ok(()),
             None => return Err(missing(&value)),
         };
-        let scope = Scope::new(context.then_some(&frame.scope));
-        let globals = if context { Arc::clone(&frame.globals) } else { Arc::clone(&self.globals) };
-        let text = self.apart(&template, &scope, &globals)?;
+        let text = self.ran(&template, name, context, frame)?.text;
         if self.parent.is_none() || !frame.top {
             out.push_str(&text);
         }

@@ -31,10 +31,10 @@ enum Opens {
     LineComment,
 }
 
-pub(super) fn tokens(source: &str, options: &Options) -> Result<Vec<(u32, Token)>, Syntax> {
+pub(super) fn tokens(source: &str, options: &Options) -> (Vec<(u32, Token)>, Result<(), Syntax>) {
     let mut lexer = Lexer { source, options, at: 0, counted: 0, line: 1, out: Vec::new() };
-    lexer.run()?;
-    Ok(lexer.out)
+    let ended = lexer.run();
+    (lexer.out, ended)
 }
 
 struct Lexer<'a> {

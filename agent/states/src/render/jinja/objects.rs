@@ -21,6 +21,7 @@ pub(super) struct Macro {
 }
 
 /// An imported template: what it set, and what it printed.
+#[derive(Clone)]
 pub(super) struct Module {
     pub(super) vars: HashMap<Name, Value>,
     pub(super) text: String,

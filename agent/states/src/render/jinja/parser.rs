@@ -16,7 +16,7 @@ pub(super) const CHAIN_MAX: usize = 400;
 
 /// Parses a template that came from `file`.
 pub(super) fn parse(file: &str, source: &str, options: &Options) -> Result<Template, Syntax> {
-    let tokens = lexer::tokens(source, options)?;
+    let (tokens, ended) = lexer::tokens(source, options);
     let last = tokens.last().map_or(1, |(line, _)| *line);
     let mut parser = Parser {
         tokens,
@@ -30,7 +30,12 @@ pub(super) fn parse(file: &str, source: &str, options: &Options) -> Result<Templ
         soft: 0,
         unknown: Vec::new(),
     };
-    let body = parser.statements(&[])?;
+    let body = parser.statements(&[]);
+    // Jinja reads as it parses: what cannot be read counts if it comes to it.
+    if parser.at >= parser.tokens.len() {
+        ended?;
+    }
+    let body = body?;
     if !parser.unknown.is_empty() {
         return Err(parser.unknown.swap_remove(0));
     }

@@ -8,9 +8,9 @@ use std::sync::atomic::AtomicUsize;
 use minijinja::value::Value;
 use minijinja::{Error, State};
 
-use super::ast::{Block, For, Name, Stmt, StmtKind, Target, Template};
+use super::ast::{Block, Branch, For, Name, Stmt, StmtKind, Target, Template};
 use super::failure::Failure;
-use super::objects::{Loop, Macro, Namespace};
+use super::objects::{Loop, Macro, Module, Namespace};
 use super::ops::{self, truth};
 use super::scope::Scope;
 use super::{Engine, Options, args::Args};
@@ -92,6 +92,8 @@ pub(in crate::render) struct Run<'e> {
     pub(super) state: State<'e, 'e>,
     pub(super) globals: Arc<HashMap<Name, Value>>,
     pub(super) loaded: HashMap<String, Arc<Template>>,
+    /// What files came to that were imported without context.
+    pub(super) modules: HashMap<String, Module>,
     pub(super) place: Place,
     pub(super) top: Place,
     /// The file that is rendered, which has no name in Jinja's errors.
@@ -133,6 +135,7 @@ impl<'e> Run<'e> {
             globals: Arc::new(globals),
             main: Name::from(file),
             loaded: HashMap::new(),
+            modules: HashMap::new(),
             top: place.clone(),
             place,
             holders: Vec::new(),
@@ -202,6 +205,33 @@ impl<'e> Run<'e> {
         Ok(())
     }
 
+    fn chosen(
+        &mut self,
+        branches: &[Branch],
+        otherwise: &[Stmt],
+        frame: &Frame,
+        out: &mut String,
+    ) -> Result<Flow, Failure> {
+        for branch in branches {
+            if let Some(line) = branch.line {
+                self.reach(line, frame);
+            }
+            let test = self.eval(&branch.test, frame)?;
+            if truth(&test)? {
+                return self.statements(&branch.body, frame, out);
+            }
+        }
+        self.statements(otherwise, frame, out)
+    }
+
+    /// Notes where the render is, for its errors.
+    fn reach(&mut self, line: u32, frame: &Frame) {
+        self.place.line = line;
+        if frame.block.is_none() {
+            self.top = self.place.clone();
+        }
+    }
+
     pub(super) fn statements(
         &mut self,
         body: &[Stmt],
@@ -209,10 +239,7 @@ impl<'e> Run<'e> {
         out: &mut String,
     ) -> Result<Flow, Failure> {
         for stmt in body {
-            self.place.line = stmt.line;
-            if frame.block.is_none() {
-                self.top = self.place.clone();
-            }
+            self.reach(stmt.line, frame);
             self.step(0)?;
             let flow = self.statement(stmt, frame, out)?;
             if flow != Flow::On {
@@ -233,13 +260,7 @@ impl<'e> Run<'e> {
                 self.emit(out, &text)?;
             }
             StmtKind::If(branches, otherwise) => {
-                for (test, body) in branches {
-                    let test = self.eval(test, frame)?;
-                    if truth(&test)? {
-                        return self.statements(body, frame, out);
-                    }
-                }
-                return self.statements(otherwise, frame, out);
+                return self.chosen(branches, otherwise, frame, out);
             }
             StmtKind::For(parts) => {
                 let items = self.eval(&parts.items, frame)?;
@@ -361,7 +382,8 @@ impl<'e> Run<'e> {
         self.step(items.len() / 8)?;
         let mut inner = frame.inner();
         inner.loops += 1;
-        if let Some(test) = &parts.test {
+        if let Some((line, test)) = &parts.test {
+            self.reach(*line, frame);
             let mut kept = Vec::new();
             for item in items {
                 self.step(1)?;

@@ -12,8 +12,8 @@ use crate::function::Context;
 use crate::function::file::accumulated;
 use crate::http;
 use crate::outcome::Outcome;
+use crate::render::Vars;
 use crate::render::python::{from_json, from_sls};
-use crate::render::{Vars, file_vars};
 
 /// A source as a file: the host's own, or a temporary copy.
 pub(crate) enum Fetched {
@@ -30,44 +30,67 @@ impl Fetched {
     }
 }
 
-/// A source as a file; what is fetched must hash to `sum`, if there is one.
+/// Why there is no copy of a source.
+pub(crate) struct Refused {
+    pub(crate) told: String,
+    /// What was fetched hashes to, if it should hash otherwise.
+    pub(crate) digest: Option<String>,
+}
+
+impl From<String> for Refused {
+    fn from(told: String) -> Refused {
+        Refused { told, digest: None }
+    }
+}
+
+/// A source as a file; a copy must hash to `sum`, if there is one.
 pub(crate) fn file(
     ctx: &Context<'_>,
     source: &Source,
     sum: Option<&Sum>,
-) -> Result<Fetched, String> {
-    let local = |error: std::io::Error| format!("cannot keep a source: {error}");
+) -> Result<Fetched, Refused> {
+    let copy = match source {
+        Source::Local(path) => return Ok(Fetched::Own(ctx.host.followed(path))),
+        Source::Tree { .. } | Source::Remote(_) => copied(ctx, source, sum.is_some())?,
+    };
+    let Some(sum) = sum.filter(|_| !ctx.flag("skip_verify", false)) else {
+        return Ok(Fetched::Copy(copy));
+    };
+    let digest = sum.of(&fs::read(copy.path()).map_err(unkept)?);
+    if digest == sum.digest {
+        return Ok(Fetched::Copy(copy));
+    }
+    let told = format!(
+        "File is cached, but the hash ({digest}) does not match the specified hash ({})",
+        sum.digest
+    );
+    Err(Refused { told, digest: Some(digest) })
+}
+
+fn unkept(error: std::io::Error) -> String {
+    format!("cannot keep a source: {error}")
+}
+
+/// A temporary copy of what is not the host's own.
+fn copied(ctx: &Context<'_>, source: &Source, hashed: bool) -> Result<NamedTempFile, String> {
+    let mut copy = NamedTempFile::new().map_err(unkept)?;
     match source {
-        Source::Local(path) => Ok(Fetched::Own(ctx.host.followed(path))),
-        Source::Tree { .. } => {
-            let copy = NamedTempFile::new().map_err(local)?;
-            fs::write(copy.path(), plain(ctx, source)?).map_err(local)?;
-            Ok(Fetched::Copy(copy))
+        Source::Local(_) | Source::Tree { .. } => {
+            fs::write(copy.path(), plain(ctx, source)?).map_err(unkept)?;
         }
         Source::Remote(url) => {
-            if sum.is_none() && !ctx.flag("skip_verify", false) && !ctx.flag("use_etag", false) {
+            if !hashed && !ctx.flag("skip_verify", false) && !ctx.flag("use_etag", false) {
                 return Err(format!(
                     "Unable to verify upstream hash of source file {}, please set source_hash or \
                      set skip_verify or use_etag to True",
                     redacted(url)
                 ));
             }
-            let mut copy = NamedTempFile::new().map_err(local)?;
             http::get(url, &mut copy, ctx.cancel)
                 .map_err(|error| format!("Failed to cache {}: {error}", redacted(url)))?;
-            match sum {
-                Some(sum) if !sum.matches(copy.path()) && !ctx.flag("skip_verify", false) => {
-                    let data = fs::read(copy.path()).map_err(local)?;
-                    Err(format!(
-                        "File is cached, but the hash ({}) does not match the specified hash ({})",
-                        sum.of(&data),
-                        sum.digest
-                    ))
-                }
-                _ => Ok(Fetched::Copy(copy)),
-            }
         }
     }
+    Ok(copy)
 }
 
 /// The bytes of a source as they are.
@@ -135,7 +158,7 @@ pub(in crate::function::file) fn rendered(
     match engine {
         None => Ok(data),
         Some("jinja") => match String::from_utf8(data) {
-            Ok(text) => render(ctx, file, &text).map(String::into_bytes),
+            Ok(text) => render(ctx, source, file, &text).map(String::into_bytes),
             // What is no text is no template: a folder of files may hold both.
             Err(error) if is_binary(error.as_bytes()) => Ok(error.into_bytes()),
             Err(_) => Err(format!("{file} is not UTF-8")),
@@ -222,21 +245,36 @@ fn given(ctx: &Context<'_>) -> Result<Vars, String> {
 }
 
 /// Renders a template with `defaults`, then `context` over them.
-fn render(ctx: &Context<'_>, file: &str, text: &str) -> Result<String, String> {
-    let mut vars: Vars = file_vars(file);
-    let set = |vars: &mut Vars, key: &str, value: Jinja| {
-        vars.insert(key.to_owned(), value);
-    };
-    set(&mut vars, "name", Jinja::from(ctx.name()));
-    set(&mut vars, "source", Jinja::from(format!("salt://{file}")));
-    for key in ["user", "group", "mode"] {
-        let value = ctx.text(key).map_or_else(|| Jinja::from(()), Jinja::from);
-        set(&mut vars, key, value);
-    }
+fn render(ctx: &Context<'_>, source: &Source, file: &str, text: &str) -> Result<String, String> {
+    let mut vars = if ctx.chunk.fun == "managed" { of_file(ctx, source) } else { Vars::new() };
     vars.extend(given(ctx)?);
     if let Some(gathered) = accumulated::for_template(ctx) {
         vars.insert("accumulator".to_owned(), from_json(&gathered));
     }
     let rendered = ctx.renderer().render(file, text, vars);
     rendered.map_err(|error| error.words())
+}
+
+/// What the template of a managed file is told of the file. Where the template itself is it does
+/// not learn: Salt tells that to an SLS only.
+fn of_file(ctx: &Context<'_>, source: &Source) -> Vars {
+    let text = |value: Option<String>| value.map_or_else(|| Jinja::from(()), Jinja::from);
+    let mode = ctx.text("mode").map(|mode| format!("{:0>4}", mode.trim_start_matches('0')));
+    Vars::from_iter([
+        ("name".to_owned(), Jinja::from(ctx.name())),
+        ("source".to_owned(), Jinja::from(address(ctx, source))),
+        ("user".to_owned(), text(ctx.text("user"))),
+        ("group".to_owned(), text(ctx.text("group"))),
+        ("mode".to_owned(), text(mode)),
+        ("attrs".to_owned(), text(ctx.text("attrs"))),
+    ])
+}
+
+/// The address of a source: as it was given, or the one of several that was found.
+fn address(ctx: &Context<'_>, source: &Source) -> String {
+    match (ctx.value("source"), source) {
+        (Some(Value::String(given)), _) => given.clone(),
+        (_, Source::Tree { path, .. }) => format!("salt://{path}"),
+        (_, Source::Local(path) | Source::Remote(path)) => path.clone(),
+    }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use super::super::Syntax;
-use super::super::ast::{Arguments, Block, Expr, For, Macro, Name, Stmt, StmtKind, Target, Uses};
+use super::super::ast::{
+    Arguments, Block, Branch, Expr, For, Macro, Name, Stmt, StmtKind, Target, Uses,
+};
 use super::super::lexer::Token;
 use super::Parser;
 
@@ -84,7 +86,12 @@ impl Parser {
         let target = self.target(true)?;
         self.expect_word("in")?;
         let items = self.tuple(false)?;
-        let test = if self.take_word("if") { Some(self.expression()?) } else { None };
+        let test = if self.take_word("if") {
+            let line = self.line();
+            Some((line, self.expression()?))
+        } else {
+            None
+        };
         let recursive = self.take_word("recursive");
         self.expect_tag_end()?;
         let before = self.seen.of_loop;
@@ -104,12 +111,15 @@ impl Parser {
 
     fn if_tag(&mut self) -> Result<StmtKind, Syntax> {
         let mut branches = Vec::new();
+        let mut line = None;
         self.soft += 1;
         loop {
             let test = self.tuple(false)?;
             self.expect_tag_end()?;
-            branches.push((test, self.statements(&["elif", "else", "endif"])?));
+            let body = self.statements(&["elif", "else", "endif"])?;
+            branches.push(Branch { line, test, body });
             if self.take_word("elif") {
+                line = Some(self.line());
                 continue;
             }
             let otherwise =

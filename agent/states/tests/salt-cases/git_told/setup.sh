@@ -1,0 +1,4 @@
+set -e
+. "$(dirname "$0")/../git.sh"
+cd "$1"
+upstream

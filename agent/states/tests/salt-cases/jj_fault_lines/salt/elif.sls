@@ -1,0 +1,8 @@
+one: {test.nop: []}
+{%- if false %}
+two: {test.nop: []}
+{%- elif
+   true and
+   nothing.here %}
+{%- else %}
+{%- endif %}

@@ -1,0 +1,3 @@
+seen:
+  test.show_notification:
+    - text: first {{ pillar.first }}, base {{ pillar.base }}, dev {{ pillar.dev }}
