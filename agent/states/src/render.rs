@@ -195,10 +195,11 @@ impl Renderer {
         source: &str,
         vars: Vars,
     ) -> Result<String, RenderError> {
+        let sls = sls_of(&vars);
         let vars = context(&self.scope, self.salt.clone(), vars);
         let rendered = self.engine.render(file, source, vars);
         rendered.map_err(|stopped| {
-            let mut error = explain(&self.scope.tree, (file, source), stopped);
+            let mut error = explain(&self.scope.tree, (file, source), sls.as_deref(), stopped);
             error.reason = advised(&self.scope, error.reason);
             error
         })
@@ -258,21 +259,21 @@ pub(crate) fn render_inside(
     let engine = scope.engine.get().and_then(Weak::upgrade);
     let engine = engine.ok_or_else(|| python::fault("no template is being rendered"))?;
     let salt = env.globals().find(|(name, _)| *name == "salt").map(|(_, salt)| salt);
+    let sls = sls_of(&vars);
     let vars = context(scope, salt.unwrap_or_default(), vars);
     engine.render(name, source, vars).map_err(|stopped| {
-        let error = explain(&scope.tree, (name, source), stopped);
+        let error = explain(&scope.tree, (name, source), sls.as_deref(), stopped);
         python::fault(format!("{}; line {}", advised(scope, error.reason), error.told))
     })
 }
 
 /// The variables that every template sees, but for `salt`.
-fn usual_vars(scope: &Scope) -> [(String, Value); 5] {
+fn usual_vars(scope: &Scope) -> [(String, Value); 4] {
     [
         ("grains".to_owned(), scope.grains.clone()),
         ("pillar".to_owned(), scope.pillar.clone()),
         ("opts".to_owned(), scope.opts.clone()),
         ("saltenv".to_owned(), Value::from(scope.tree.saltenv())),
-        ("env".to_owned(), Value::from(scope.tree.saltenv())),
     ]
 }
 
@@ -288,18 +289,16 @@ pub(crate) fn sls_vars(sls: &str, file: &str) -> Vars {
     vars
 }
 
-/// The variables that tell a template where it is.
-pub(crate) fn file_vars(file: &str) -> Vars {
+/// Those that an import changes.
+fn file_vars(file: &str) -> Vars {
     let folder = file.rsplit_once('/').map_or("", |(folder, _)| folder);
     let shown = if folder.is_empty() { "." } else { folder };
-    let root = shown.split('/').next().unwrap_or(shown);
     let var = |name: &str, value: &str| (name.to_owned(), Value::from(value));
     Vars::from_iter([
         var("tplpath", file),
         var("tplfile", file),
         var("tpldir", shown),
         var("tpldot", &folder.replace('/', ".")),
-        var("tplroot", root),
     ])
 }
 
@@ -313,12 +312,24 @@ pub(crate) fn read_text(tree: &Tree, path: &str) -> Result<Option<String>, minij
     Ok(Some(text))
 }
 
+/// The path that the name of the SLS means whose variables these are.
+fn sls_of(vars: &Vars) -> Option<String> {
+    vars.get("sls").map(|sls| python::text(sls).replace('.', "/"))
+}
+
 /// Salt's words, with the lines around the place, for what was rendered: its name and text.
-fn explain(tree: &Tree, rendered: (&str, &str), stopped: Stopped) -> RenderError {
+fn explain(
+    tree: &Tree,
+    rendered: (&str, &str),
+    sls: Option<&str>,
+    stopped: Stopped,
+) -> RenderError {
     let Stopped { failure, file, line, top: (place, told) } = stopped;
+    // Salt takes any file for the SLS itself whose path ends with its name: `map.jinja` for `a`.
+    let own = place == rendered.0 || sls.is_some_and(|sls| place.ends_with(sls));
     let shown = match read_text(tree, &place) {
         _ if told == 0 => Shown::Nothing,
-        _ if place == rendered.0 => Shown::Own(lines::around(&Options::of(rendered.1).1, told)),
+        _ if own => Shown::Own(lines::around(&Options::of(rendered.1).1, told)),
         Ok(Some(text)) => {
             let path = tree.disk_path(&place).map(|path| path.display().to_string());
             let path = path.as_ref().unwrap_or(&place);

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use minijinja::value::{Enumerator, Kwargs, Object, ObjectRepr, Value, from_args};
-use minijinja::{Error, State};
+use minijinja::{Error, ErrorKind, State};
 
 use super::call::problem;
-use super::known::is_function;
+use super::known::{is_function, may_be_function};
 use super::{Function, Site, TABLES, find};
 use crate::render::Scope;
 use crate::render::python::{fault, list};
@@ -94,6 +94,11 @@ impl Object for Loader {
             }
             (None, "keys") => Ok(list(items(&Value::from_dyn_object(Arc::clone(self))))),
             (None, "has_key") => Ok(Value::from(self.get_value(&first).is_some())),
+            (Some(module), _) if !may_be_function(&format!("{module}.{method}")) => {
+                let words = "'salt.loader.lazy.LoadedMod object' has no attribute";
+                let kind = ErrorKind::UndefinedError;
+                Err(Error::new(kind, format!("{words} '{method}'")))
+            }
             (Some(module), _) => Err(fault(unsupported(&format!("{module}.{method}")))),
             (None, _) => Err(fault(unsupported(method))),
         }

@@ -46,6 +46,9 @@ impl Parser {
             "from" => self.names_tag(),
             "do" => Ok(StmtKind::Do(self.tuple(true)?)),
             "print" => Ok(StmtKind::Print(self.tuple(true)?)),
+            "break" | "continue" if !self.in_loop() => {
+                return self.fail(format!("'{word}' outside loop"));
+            }
             "break" => Ok(StmtKind::Break),
             "continue" => Ok(StmtKind::Continue),
             other => {
@@ -78,6 +81,13 @@ impl Parser {
             | StmtKind::Continue => self.expect_tag_end()?,
         }
         Ok(kind)
+    }
+
+    /// Whether the tag that is open last is in the body of a loop: what is called is in none.
+    fn in_loop(&self) -> bool {
+        let around = self.open.iter().rev().skip(1).map(String::as_str);
+        let mut bounds = around.filter(|tag| ["for", "macro", "call", "block"].contains(tag));
+        bounds.next() == Some("for")
     }
 
     fn for_tag(&mut self) -> Result<StmtKind, Syntax> {
