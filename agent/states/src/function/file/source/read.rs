@@ -8,12 +8,12 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use super::{Source, Sum, entry, find, redacted};
-use crate::function::Context;
 use crate::function::file::accumulated;
+use crate::function::{self, Context};
 use crate::http;
 use crate::outcome::Outcome;
+use crate::render::Vars;
 use crate::render::python::{from_json, from_sls};
-use crate::render::{Vars, file_vars};
 
 /// A source as a file: the host's own, or a temporary copy.
 pub(crate) enum Fetched {
@@ -100,10 +100,23 @@ pub(in crate::function::file) fn fetched_text(
     Ok(String::from_utf8_lossy(&data).into_owned())
 }
 
+/// What a template sees beside `context` and `defaults`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::function) enum Sees {
+    /// The file that it is for.
+    File,
+    /// No more than that.
+    Given,
+}
+
 /// The contents of a source, rendered if `template` is set.
-pub(in crate::function) fn read(ctx: &Context<'_>, source: &Source) -> Result<Vec<u8>, String> {
+pub(in crate::function) fn read(
+    ctx: &Context<'_>,
+    source: &Source,
+    sees: Sees,
+) -> Result<Vec<u8>, String> {
     let data = plain(ctx, source)?;
-    rendered(ctx, source, data, ctx.text("template").as_deref())
+    rendered(ctx, source, data, ctx.text("template").as_deref(), sees)
 }
 
 /// Compares a source with `source_hash`; `Err` tells how it differs.
@@ -130,12 +143,13 @@ pub(in crate::function::file) fn rendered(
     source: &Source,
     data: Vec<u8>,
     engine: Option<&str>,
+    sees: Sees,
 ) -> Result<Vec<u8>, String> {
     let (Source::Tree { path: file, .. } | Source::Local(file) | Source::Remote(file)) = source;
     match engine {
         None => Ok(data),
         Some("jinja") => match String::from_utf8(data) {
-            Ok(text) => render(ctx, file, &text).map(String::into_bytes),
+            Ok(text) => render(ctx, file, &text, sees).map(String::into_bytes),
             // What is no text is no template: a folder of files may hold both.
             Err(error) if is_binary(error.as_bytes()) => Ok(error.into_bytes()),
             Err(_) => Err(format!("{file} is not UTF-8")),
@@ -174,7 +188,7 @@ pub(in crate::function::file) fn texts(ctx: &Context<'_>) -> Result<Option<Vec<S
         };
         let found = find(ctx, source).map_err(|_| missing())?;
         let data = plain(ctx, &found)
-            .and_then(|data| rendered(ctx, &found, data, Some(&engine)))
+            .and_then(|data| rendered(ctx, &found, data, Some(&engine), Sees::Given))
             .map_err(|problem| format!("{}: {problem}", missing()))?;
         let text = String::from_utf8(data).map_err(|_| format!("{shown} is not UTF-8"))?;
         if text.is_empty() {
@@ -222,21 +236,29 @@ fn given(ctx: &Context<'_>) -> Result<Vars, String> {
 }
 
 /// Renders a template with `defaults`, then `context` over them.
-fn render(ctx: &Context<'_>, file: &str, text: &str) -> Result<String, String> {
-    let mut vars: Vars = file_vars(file);
-    let set = |vars: &mut Vars, key: &str, value: Jinja| {
-        vars.insert(key.to_owned(), value);
-    };
-    set(&mut vars, "name", Jinja::from(ctx.name()));
-    set(&mut vars, "source", Jinja::from(format!("salt://{file}")));
-    for key in ["user", "group", "mode"] {
-        let value = ctx.text(key).map_or_else(|| Jinja::from(()), Jinja::from);
-        set(&mut vars, key, value);
-    }
+fn render(ctx: &Context<'_>, file: &str, text: &str, sees: Sees) -> Result<String, String> {
+    let mut vars = if sees == Sees::File { of_file(ctx, file) } else { Vars::new() };
     vars.extend(given(ctx)?);
     if let Some(gathered) = accumulated::for_template(ctx) {
         vars.insert("accumulator".to_owned(), from_json(&gathered));
     }
     let rendered = ctx.renderer().render(file, text, vars);
     rendered.map_err(|error| error.words())
+}
+
+/// What a template is told of the file that it is for: also arguments that mean nothing else.
+fn of_file(ctx: &Context<'_>, file: &str) -> Vars {
+    let mut vars = Vars::new();
+    vars.insert("name".to_owned(), Jinja::from(ctx.name()));
+    vars.insert("source".to_owned(), Jinja::from(format!("salt://{file}")));
+    for key in ["user", "group", "mode", "attrs"] {
+        let value = ctx.text(key).map_or_else(|| Jinja::from(()), Jinja::from);
+        vars.insert(key.to_owned(), value);
+    }
+    if let Some(function) = function::find("file", "managed").filter(|_| ctx.chunk.fun == "managed")
+    {
+        let more = ctx.chunk.args.iter().filter(|(name, _)| !function.knows(name));
+        vars.extend(more.map(|(name, value)| (name.clone(), from_sls(value))));
+    }
+    vars
 }
