@@ -65,7 +65,9 @@ fn fired(ctx: &Context<'_>) -> Outcome {
         .collect();
     let changes = match ctx.value("changes") {
         Some(Value::Object(changes)) => changes.clone(),
-        Some(_) | None => change("Requisites with changes", names),
+        // Among them what `configurable_test_state` is told.
+        Some(_) => return Outcome::malformed(),
+        None => change("Requisites with changes", names),
     };
     let comment = ctx.text("comment").unwrap_or_else(|| "Watch statement fired.".to_owned());
     let result = Some(ctx.flag("result", true));

@@ -18,7 +18,7 @@ use crate::function::{self, Context};
 use crate::host::command::Cancel;
 use crate::host::{Host, umask};
 use crate::outcome::Outcome;
-use crate::report::{Fired, Name, StateReturn};
+use crate::report::{Fired, Name, StateReturn, Told};
 use crate::secret::{Secrets, hidden};
 use crate::session::Session;
 use crate::view::View;
@@ -230,7 +230,7 @@ impl<'a> Caller<'a> {
         let cancel = self.cancel(low);
         let ctx = self.context(low, &cancel, test);
         if let Some(words) = function::not_loaded(self.host, low) {
-            return Outcome { bare: true, ..Outcome::failed(words) };
+            return Outcome { told: Told::Bare, ..Outcome::failed(words) };
         }
         self.scoped(mask, || {
             let outcome = match conditions::check(&ctx) {
@@ -347,7 +347,7 @@ impl StateReturn {
             skip_watch: outcome.skip_watch,
             skip_req: outcome.skip_req,
             parallel: false,
-            bare: outcome.bare,
+            told: outcome.told,
             events: event(low).into_iter().collect(),
         }
     }
