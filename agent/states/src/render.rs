@@ -241,7 +241,7 @@ fn advised(scope: &Scope, reason: String) -> String {
         return reason;
     }
     let Some(name) = scope.take_missing() else { return reason };
-    if crate::module::is_module(name.split('.').next().unwrap_or_default()) {
+    if crate::module::may_be_function(&name) {
         format!("{reason}: {}", crate::module::unsupported(&name))
     } else {
         reason
