@@ -87,9 +87,13 @@ fn show(world: &World, pillar: &Value, stage: Stage, names: &[String]) -> Answer
     }
 }
 
-/// Why no state was selected, if that is all.
+/// Why no state was selected, if that is all; what is behind that is told at once.
 fn nothing(errors: &[Error]) -> Option<&str> {
-    let first = errors.first().filter(|error| error.kind == Kind::Nothing)?;
+    let (first, causes) = errors.split_first()?;
+    if first.kind != Kind::Nothing {
+        return None;
+    }
+    causes.iter().for_each(|error| eprint(&format!("error: {error}\n")));
     Some(&first.reason)
 }
 

@@ -3,7 +3,7 @@
 use super::{eprint, text};
 use crate::args::States;
 use anyhow::Context;
-use muster_states::{Error, Kind, Report};
+use muster_states::{Error, Kind, Report, Told};
 use serde_json::Value;
 use std::io::{IsTerminal, Write};
 
@@ -80,12 +80,12 @@ fn as_salt(report: &Report, single: bool) -> anyhow::Result<Value> {
     let mut value = serde_json::to_value(report)?;
     for (key, state) in value.as_object_mut().into_iter().flatten() {
         let Some(state) = state.as_object_mut() else { continue };
-        if report.states().get(key).is_some_and(|state| state.bare) {
-            for name in ["__sls__", "__id__", "start_time", "duration"] {
-                state.shift_remove(name);
-            }
-        } else if single {
+        let told = report.states().get(key).map(|state| state.told).unwrap_or_default();
+        if told == Told::All && single {
             state.insert("__sls__".to_owned(), Value::Null);
+        }
+        for name in told.without() {
+            state.shift_remove(*name);
         }
     }
     Ok(value)

@@ -151,10 +151,7 @@ impl Selected {
                 let subject = Subject { id: facts.id(), facts, pillar: &view.pillar, nodegroups };
                 let found = top::selected(&view.worlds, &subject, &opts)?;
                 if found.matches.is_empty() {
-                    return Err(vec![nothing(
-                        "No Top file or master_tops data matches found. Please see master log for \
-                         details.",
-                    )]);
+                    return Err(vec![nothing(top::NO_TOP)]);
                 }
                 (found.matches, found.warnings)
             }

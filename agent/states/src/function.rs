@@ -22,6 +22,7 @@ mod pkgrepo;
 mod service;
 mod ssh_auth;
 mod ssh_known_hosts;
+mod strict;
 pub(crate) mod sysctl;
 mod test;
 mod user;
@@ -36,6 +37,7 @@ use crate::host::files::which;
 use crate::host::looking;
 use crate::outcome::Outcome;
 use crate::render::Renderer;
+use crate::requisite;
 use crate::session::Session;
 use crate::tree::Tree;
 use crate::view::View;
@@ -136,6 +138,17 @@ impl Function {
             run: run::<F>,
             watch: F::watch,
         }
+    }
+
+    /// Whether an argument has a meaning, for this function or for any.
+    pub(crate) fn knows(&self, name: &str) -> bool {
+        let lists = [self.takes, self.tolerates, self.refuses, requisite::RUNTIME.as_slice()];
+        requisite::is_keyword(name) || lists.iter().any(|list| list.contains(&name))
+    }
+
+    /// Whether Salt refuses an argument that it does not know.
+    pub(crate) fn is_strict(&self) -> bool {
+        strict::is(self.module, self.name)
     }
 
     /// The same under another name.

@@ -57,7 +57,7 @@ pub use host::command::Cancel;
 pub use journal::{Interrupted, JournalError, interrupted};
 pub use lint::{Lint, lint};
 pub use opts::Opts;
-pub use report::{Fired, Name, Report, StateReturn, Summary};
+pub use report::{Fired, Name, Report, StateReturn, Summary, Told};
 pub use run::{Options, run};
 pub use secret::hidden;
 pub use tree::{BASE, Tree, TreeError};

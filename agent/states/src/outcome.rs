@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::report::Name;
+use crate::report::{Name, Told};
 
 /// What a state changed, or would change: Salt's `changes`.
 pub(crate) type Changes = Map<String, Value>;
@@ -20,8 +20,8 @@ pub(crate) struct Outcome {
     pub(crate) skip_req: bool,
     /// What its return is called, if that is not the state's name.
     pub(crate) name: Option<Box<Name>>,
-    /// No function could be called: there is no more to tell than name, result and comment.
-    pub(crate) bare: bool,
+    /// How much there is to tell of it.
+    pub(crate) told: Told,
     /// What came of it cannot be known: it had begun when the run before this one was interrupted.
     pub(crate) unknown: bool,
 }
@@ -40,6 +40,12 @@ impl Outcome {
     /// Done, with these changes.
     pub(crate) fn changed(comment: impl Into<String>, changes: Changes) -> Outcome {
         Outcome { result: Some(true), comment: comment.into(), changes, ..Outcome::default() }
+    }
+
+    /// What Salt puts in the place of a return whose `changes` are no map.
+    pub(crate) fn malformed() -> Outcome {
+        let words = "An exception occurred in this state: 'Changes' should be a dictionary.";
+        Outcome { told: Told::Least, ..Outcome::failed(words).called("later") }
     }
 
     /// Under another name than the state's.

@@ -216,10 +216,11 @@ impl Renderer {
         source: &str,
         vars: Vars,
     ) -> Result<String, RenderError> {
+        let sls = sls_of(&vars);
         let vars = context(&self.scope, self.salt.clone(), vars);
         let rendered = self.engine.render(file, source, vars);
         rendered.map_err(|stopped| {
-            let mut error = explain(&self.scope.tree, (file, source), stopped);
+            let mut error = explain(&self.scope.tree, (file, source), sls.as_deref(), stopped);
             error.reason = advised(&self.scope, error.reason);
             error
         })
@@ -261,7 +262,7 @@ fn advised(scope: &Scope, reason: String) -> String {
         return reason;
     }
     let Some(name) = scope.take_missing() else { return reason };
-    if crate::module::is_module(name.split('.').next().unwrap_or_default()) {
+    if crate::module::may_be_function(&name) {
         format!("{reason}: {}", crate::module::unsupported(&name))
     } else {
         reason
@@ -279,9 +280,10 @@ pub(crate) fn render_inside(
     let engine = scope.engine.get().and_then(Weak::upgrade);
     let engine = engine.ok_or_else(|| python::fault("no template is being rendered"))?;
     let salt = env.globals().find(|(name, _)| *name == "salt").map(|(_, salt)| salt);
+    let sls = sls_of(&vars);
     let vars = context(scope, salt.unwrap_or_default(), vars);
     engine.render(name, source, vars).map_err(|stopped| {
-        let error = explain(&scope.tree, (name, source), stopped);
+        let error = explain(&scope.tree, (name, source), sls.as_deref(), stopped);
         python::fault(format!("{}; line {}", advised(scope, error.reason), error.told))
     })
 }
@@ -323,12 +325,24 @@ pub(crate) fn read_text(tree: &Tree, path: &str) -> Result<Option<String>, minij
     Ok(Some(text))
 }
 
+/// The path that the name of the SLS means whose variables these are.
+fn sls_of(vars: &Vars) -> Option<String> {
+    vars.get("sls").map(|sls| python::text(sls).replace('.', "/"))
+}
+
 /// Salt's words, with the lines around the place, for what was rendered: its name and text.
-fn explain(tree: &Tree, rendered: (&str, &str), stopped: Stopped) -> RenderError {
+fn explain(
+    tree: &Tree,
+    rendered: (&str, &str),
+    sls: Option<&str>,
+    stopped: Stopped,
+) -> RenderError {
     let Stopped { failure, file, line, top: (place, told) } = stopped;
+    // Salt takes any file for the SLS itself whose path ends with its name: `map.jinja` for `a`.
+    let own = place == rendered.0 || sls.is_some_and(|sls| place.ends_with(sls));
     let shown = match read_text(tree, &place) {
         _ if told == 0 => Shown::Nothing,
-        _ if place == rendered.0 => Shown::Own(lines::around(&Options::of(rendered.1).1, told)),
+        _ if own => Shown::Own(lines::around(&Options::of(rendered.1).1, told)),
         Ok(Some(text)) => {
             let path = tree.disk_path(&place).map(|path| path.display().to_string());
             let path = path.as_ref().unwrap_or(&place);

@@ -43,12 +43,36 @@ pub struct StateReturn {
     /// It asked to run in parallel.
     #[serde(rename = "__parallel__", skip_serializing_if = "is_false", default)]
     pub parallel: bool,
-    /// No state function was called: Salt gives neither ID, SLS nor times.
+    /// How much of it Salt tells.
     #[serde(skip)]
-    pub bare: bool,
+    pub told: Told,
     /// Events that it sent, and the one that its `fire_event` asks for.
     #[serde(skip)]
     pub events: Vec<Fired>,
+}
+
+/// How much Salt tells of a state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Told {
+    /// All.
+    #[default]
+    All,
+    /// Neither ID, SLS nor times: no state function was called.
+    Bare,
+    /// Nor its place in the run: what came of it has not the shape of a return.
+    Least,
+}
+
+impl Told {
+    /// The keys that Salt leaves out.
+    pub fn without(self) -> &'static [&'static str] {
+        const KEYS: [&str; 5] = ["__run_num__", "__sls__", "__id__", "start_time", "duration"];
+        match self {
+            Told::All => &[],
+            Told::Bare => KEYS.split_at(1).1,
+            Told::Least => &KEYS,
+        }
+    }
 }
 
 /// An event of a state's.
@@ -82,7 +106,7 @@ impl StateReturn {
             skip_watch: false,
             skip_req: false,
             parallel: false,
-            bare: true,
+            told: Told::Bare,
             events: Vec::new(),
         }
     }

@@ -72,7 +72,11 @@ pub(crate) fn load(renderer: &Renderer, name: &str, file: &str, more: Vars) -> R
     let root = root.map_err(|error| {
         let lines = if jinja { renderer.source_lines(file, &source, &vars) } else { None };
         let line = source_line(lines.as_deref(), error.line);
-        Error::new(Kind::Render, Some(at(line)), failed(&error.reason))
+        let fault = Error::new(Kind::Render, Some(at(line)), failed(&error.reason));
+        if !json {
+            return fault;
+        }
+        fault.in_full(format!("Rendering SLS {name} failed, render error: {}", error.words))
     })?;
     let (name, saltenv, file) = (name.to_owned(), saltenv.to_owned(), file.to_owned());
     Ok(Sls { name, saltenv, file, place, root })
@@ -165,7 +169,48 @@ pub(crate) fn renderers(source: &str, at: &At) -> Result<(bool, bool), Error> {
     Ok(found)
 }
 
-/// JSON is YAML but for the `#!` line, which is a comment to both.
+/// JSON is YAML too, but for characters that are written as two; the `#!` line is a comment.
 fn parse_json(text: &str) -> Result<Node, yaml::YamlError> {
-    yaml::parse(text)
+    let (first, body) = match text.split_once('\n') {
+        Some((first, body)) if first.starts_with("#!") => (1, body),
+        _ => (0, text),
+    };
+    let checked = serde_json::from_str::<serde::de::IgnoredAny>(body);
+    checked.map_err(|error| {
+        let line = u32::try_from(error.line()).unwrap_or(0) + first;
+        let column = u32::try_from(error.column()).unwrap_or(0);
+        let words = error.to_string();
+        yaml::YamlError { line, column, reason: words.clone(), words }
+    })?;
+    yaml::parse(&joined(text))
+}
+
+/// JSON with each `\\uD83D\\uDE00` as the one character that it means.
+fn joined(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find('\\') {
+        out.push_str(&rest[..at]);
+        rest = &rest[at..];
+        let half = |from: usize| {
+            let digits = rest.get(from..from + 6)?.strip_prefix("\\u")?;
+            u16::from_str_radix(digits, 16).ok()
+        };
+        let pair = half(0).zip(half(6)).map(|(high, low)| [high, low]);
+        let found = pair.and_then(|pair| String::from_utf16(&pair).ok());
+        let len = match found.filter(|found| found.chars().count() == 1) {
+            Some(found) => {
+                out.push_str(&found);
+                12
+            }
+            // The character that is escaped is none that begins an escape.
+            None => {
+                let len = 1 + rest[1..].chars().next().map_or(0, char::len_utf8);
+                out.push_str(&rest[..len]);
+                len
+            }
+        };
+        rest = &rest[len..];
+    }
+    out + rest
 }

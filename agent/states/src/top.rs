@@ -15,6 +15,10 @@ use crate::yaml::Node;
 pub(crate) use matching::pillar_matches;
 pub(crate) use merging::{optional, pillar_targets};
 
+/// Salt's words when no top file says anything.
+pub(crate) const NO_TOP: &str =
+    "No Top file or master_tops data matches found. Please see master log for details.";
+
 /// All that the top files say, by the environment in which each stands.
 pub(crate) type Tops = IndexMap<String, Vec<Sections>>;
 
@@ -49,7 +53,7 @@ pub(crate) fn selected(
     subject: &Subject<'_>,
     opts: &Opts,
 ) -> Result<Selection, Vec<Error>> {
-    let tops = tops(worlds, &environments(worlds, opts), opts)?;
+    let tops = tops(worlds, &environments(worlds, opts), opts).map_err(unread)?;
     let top = merging::merge(tops, opts)?;
     let errors = merging::verify(&top);
     if !errors.is_empty() {
@@ -57,6 +61,14 @@ pub(crate) fn selected(
     }
     let known: Vec<String> = worlds.envs().map(str::to_owned).collect();
     matching::state_matches(&top, subject, opts.saltenv(), &known)
+}
+
+/// What Salt makes of a top file that does not render: there is none. Why comes after that.
+fn unread(mut errors: Vec<Error>) -> Vec<Error> {
+    if errors.iter().any(|error| error.kind == Kind::Render) {
+        errors.insert(0, Error::new(Kind::Nothing, None, NO_TOP));
+    }
+    errors
 }
 
 /// The environments whose top files count, in order.

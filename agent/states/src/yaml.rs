@@ -86,7 +86,7 @@ impl Node {
             Data::Float(_) => "float",
             Data::Str(_) => "str",
             Data::Seq(_) => "list",
-            Data::Map(_) => "dict",
+            Data::Map(_) => "OrderedDict",
         }
     }
 

@@ -97,6 +97,17 @@ fn an_argument_without_effect_is_a_warning() {
 }
 
 #[test]
+fn an_argument_that_ends_a_run_of_salts_is_refused() {
+    let sls = "a:\n  test.configurable_test_state:\n    - nonsense: 1\nb:\n  user.present:\n    - \
+               uid: 5\n    - x: 1\n    - require: [{test: a}]\n    - y: 2\n    - z: 3\n";
+    let expected = [
+        "3: 'nonsense' is an invalid keyword argument for 'test.configurable_test_state'",
+        "7: 'x', 'y' and 'z' are invalid keyword arguments for 'user.present'",
+    ];
+    assert_eq!(faults(sls), expected);
+}
+
+#[test]
 fn who_listens_to_nobody_is_told_before_the_run_fails() {
     let sls = "a:\n  test.nop:\n    - listen: [{test: zz}]\n";
     let compiled = compiled(&[("a.sls", sls)], &Selection::Sls(vec!["a".into()])).unwrap();

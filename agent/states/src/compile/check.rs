@@ -5,7 +5,6 @@ use serde_json::Value;
 use crate::chunk::Chunk;
 use crate::error::{Error, Kind};
 use crate::function::{self, Function};
-use crate::requisite;
 
 /// Warnings, and faults.
 pub(super) fn check(chunks: &[Chunk]) -> (Vec<Error>, Vec<Error>) {
@@ -42,19 +41,15 @@ fn arguments(
     warnings: &mut Vec<Error>,
     faults: &mut Vec<Error>,
 ) {
+    let mut strangers = Vec::new();
     for (name, value) in &chunk.args {
-        let known = |list: &[&str]| list.contains(&name.as_str());
-        if requisite::is_keyword(name)
-            || known(&requisite::RUNTIME)
-            || known(function.takes)
-            || function.takes.contains(&function::ANY)
-            || known(function.tolerates)
-        {
+        let refused = function.refuses.contains(&name.as_str());
+        if !refused && (function.knows(name) || function.takes.contains(&function::ANY)) {
             continue;
         }
         let at = Some(chunk.at_arg(name));
         let function_name = chunk.function();
-        if known(function.refuses) {
+        if refused {
             if !is_unset(value) {
                 let reason = format!(
                     "the argument '{name}' of {function_name} is not supported: remove it from \
@@ -66,22 +61,44 @@ fn arguments(
             }
             continue;
         }
+        if function.is_strict() {
+            strangers.push(name);
+            continue;
+        }
         let reason = format!(
             "'{name}' is an invalid keyword argument for '{function_name}'; it has no effect"
         );
         warnings.push(Error::new(Kind::Shape, at, reason));
     }
-    for name in function.needs {
-        if !chunk.args.contains_key(*name) {
-            let mut reason = format!("Missing parameter {name} for state {}", chunk.function());
-            // One that runs alone is of no SLS.
-            if !chunk.sls.is_empty() {
-                let place = format!(" in state '{}' in SLS '{}'", chunk.id, chunk.sls);
-                reason.push_str(&place);
-            }
-            faults.push(Error::new(Kind::Shape, Some(chunk.at.clone()), reason));
-        }
-    }
+    faults.extend(strange(chunk, &strangers));
+    faults.extend(lacking(chunk, function));
+}
+
+/// Salt's words, though Salt says them only when it comes to the state; of one that runs alone it
+/// says them at once.
+fn lacking(chunk: &Chunk, function: &Function) -> Vec<Error> {
+    let missing = function.needs.iter().filter(|name| !chunk.args.contains_key(**name));
+    let told = missing.map(|name| {
+        let function = chunk.function();
+        format!("Missing parameter {name} for state {function}")
+    });
+    let told: Vec<String> = told.collect();
+    let alone = chunk.sls.is_empty() || told.is_empty();
+    let told = if alone { told } else { vec![told.join("\n") + "\n"] };
+    told.into_iter().map(|reason| Error::shape(&chunk.at, reason)).collect()
+}
+
+/// Salt's words for arguments that a function without `**kwargs` does not know.
+fn strange(chunk: &Chunk, names: &[&String]) -> Option<Error> {
+    let (last, before) = names.split_last()?;
+    let told = if before.is_empty() {
+        format!("'{last}' is an invalid keyword argument")
+    } else {
+        let before: Vec<String> = before.iter().map(|name| format!("'{name}'")).collect();
+        format!("{} and '{last}' are invalid keyword arguments", before.join(", "))
+    };
+    let at = chunk.at_arg(names[0]);
+    Some(Error::shape(&at, format!("{told} for '{}'", chunk.function())))
 }
 
 /// A default that was spelled out asks for nothing.

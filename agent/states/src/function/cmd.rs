@@ -12,6 +12,7 @@ use super::{Context, Function, Lint, Plan, StateFunction};
 use crate::chunk::Chunk;
 use crate::host::command::{CommandError, Exec, Output, leave, run};
 use crate::outcome::{Changes, Outcome, change};
+use crate::render::Vars;
 
 pub(crate) use exec::exec;
 
@@ -198,7 +199,7 @@ fn rendered(ctx: &Context<'_>, line: &str) -> Result<String, String> {
         return Ok(line.to_owned());
     }
     let file = ctx.chunk.at.file.to_string();
-    let rendered = ctx.renderer().render(&file, line, Default::default());
+    let rendered = ctx.renderer().render(&file, line, Vars::new());
     rendered.map_err(|error| format!("Failed to execute cmd with error: {error}"))
 }
 

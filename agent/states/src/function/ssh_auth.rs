@@ -117,7 +117,7 @@ fn key(ctx: &Context<'_>, name: &str) -> Key {
 /// The keys of the file that `source` names: `None` if there is no such file.
 fn sourced(ctx: &Context<'_>, source: &str) -> Result<Option<Set>, String> {
     let Ok(found) = source::find(ctx, &Value::from(source)) else { return Ok(None) };
-    let data = source::read(ctx, &found)?;
+    let data = source::read(ctx, &found, source::Sees::File)?;
     let set = Set::parse(&String::from_utf8_lossy(&data));
     if set.is_empty() {
         return Err(format!("No keys detected in {source}. Is file properly formatted?"));

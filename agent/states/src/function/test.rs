@@ -23,6 +23,14 @@ pub(super) const ALL: &[Function] = &[
     Function::of::<pillar::CheckPillar>(),
 ];
 
+/// The comment that a state is given; of a list, Salt joins the lines.
+fn told(ctx: &Context<'_>) -> Option<String> {
+    match ctx.value("comment") {
+        Some(Value::Array(lines)) => Some(lines.iter().map(text).collect::<Vec<_>>().join("\n")),
+        _ => ctx.text("comment"),
+    }
+}
+
 fn pretended() -> Changes {
     change("testing", json!({"old": "Unchanged", "new": "Something pretended to change"}))
 }
@@ -65,9 +73,11 @@ fn fired(ctx: &Context<'_>) -> Outcome {
         .collect();
     let changes = match ctx.value("changes") {
         Some(Value::Object(changes)) => changes.clone(),
-        Some(_) | None => change("Requisites with changes", names),
+        // Among them what `configurable_test_state` is told.
+        Some(_) => return Outcome::malformed(),
+        None => change("Requisites with changes", names),
     };
-    let comment = ctx.text("comment").unwrap_or_else(|| "Watch statement fired.".to_owned());
+    let comment = told(ctx).unwrap_or_else(|| "Watch statement fired.".to_owned());
     let result = Some(ctx.flag("result", true));
     Outcome { result, ..Outcome::changed(comment, changes) }
 }
@@ -81,7 +91,7 @@ impl StateFunction for SucceedWithoutChanges {
     type Step = ();
 
     fn check(ctx: &Context<'_>) -> Plan<()> {
-        Plan::fine(ctx.text("comment").unwrap_or_else(|| "Success!".to_owned()))
+        Plan::fine(told(ctx).unwrap_or_else(|| "Success!".to_owned()))
     }
 
     fn apply(_: &Context<'_>, (): ()) -> Outcome {
@@ -107,7 +117,7 @@ impl StateFunction for SucceedWithChanges {
     }
 
     fn apply(ctx: &Context<'_>, (): ()) -> Outcome {
-        let comment = ctx.text("comment").unwrap_or_else(|| "Success!".to_owned());
+        let comment = told(ctx).unwrap_or_else(|| "Success!".to_owned());
         Outcome::changed(comment, pretended())
     }
 
@@ -128,7 +138,7 @@ impl StateFunction for FailWithoutChanges {
         if ctx.test {
             return Plan::failed("If we weren't testing, this would be a failure!");
         }
-        Plan::failed(ctx.text("comment").unwrap_or_else(|| "Failure!".to_owned()))
+        Plan::failed(told(ctx).unwrap_or_else(|| "Failure!".to_owned()))
     }
 
     fn apply(_: &Context<'_>, (): ()) -> Outcome {
@@ -154,7 +164,7 @@ impl StateFunction for FailWithChanges {
     }
 
     fn apply(ctx: &Context<'_>, (): ()) -> Outcome {
-        let comment = ctx.text("comment").unwrap_or_else(|| "Failure!".to_owned());
+        let comment = told(ctx).unwrap_or_else(|| "Failure!".to_owned());
         Outcome { result: Some(false), ..Outcome::changed(comment, pretended()) }
     }
 
@@ -184,16 +194,16 @@ impl StateFunction for ConfigurableTestState {
             Ok(result) => result,
             Err(problem) => return Plan::failed(problem),
         };
-        let comment = ctx.text("comment").unwrap_or_default();
+        let comment = told(ctx).unwrap_or_default();
         let real = Outcome { result: Some(result), ..Outcome::changed(comment.clone(), changes) };
         let failing = ctx.value("result").is_some_and(|value| *value == Value::Bool(false));
-        let told = if failing && ctx.flag("allow_test_mode_failure", false) {
+        let foretold = if failing && ctx.flag("allow_test_mode_failure", false) {
             Some(false)
         } else {
             none.then_some(true)
         };
         let comment = if comment.is_empty() { "This is a test".to_owned() } else { comment };
-        let foreseen = Outcome { result: told, comment, ..real.clone() };
+        let foreseen = Outcome { result: foretold, comment, ..real.clone() };
         Plan::Change { foreseen, step: real }
     }
 

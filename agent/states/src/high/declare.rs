@@ -155,12 +155,17 @@ impl Reader<'_> {
                 self.text_id(id);
                 let mut parts = short.split('.').map(str::to_owned);
                 let (state, fun) = (parts.next(), parts.next());
-                let args = vec![Arg::Fun(fun.unwrap_or_default())];
+                let fun = fun.unwrap_or_default();
+                self.check_function(&text, line, &fun);
+                let args = vec![Arg::Fun(fun)];
                 self.empty_body(line, IndexMap::from([(state.unwrap_or_default(), args)]))
             }
             _ => {
                 let reason = format!("ID {text} in SLS {} is not a dictionary", self.sls.name);
-                return self.fault(line, reason);
+                self.fault(line, reason);
+                let value = repr::shown(value);
+                let reason = format!("The type {text} in {value} is not formatted as a dictionary");
+                return self.malformed(line, reason);
             }
         };
         self.high.bodies.insert(text, body);

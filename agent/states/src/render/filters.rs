@@ -12,6 +12,7 @@ mod numbers;
 mod pretty;
 mod select;
 mod sequences;
+mod signatures;
 mod tests;
 mod text;
 mod words;
@@ -47,6 +48,9 @@ const PASSING: [&str; 14] = [
     "compress",
 ];
 
+/// Filters that look at the type alone: what is undefined has another one.
+const DENYING: [&str; 3] = ["to_bool", "is_list", "is_hex"];
+
 /// Whether there is a filter of this name.
 pub(super) fn has(name: &str) -> bool {
     ["default", "d"].contains(&name) || select::has(name) || host::has(name) || find(name).is_some()
@@ -72,6 +76,7 @@ pub(super) fn apply(
     value: Value,
     args: Args,
 ) -> Result<Value, Failure> {
+    signatures::check(name, &args)?;
     if name == "default" || name == "d" {
         let boolean = args.flag(1, "boolean", false);
         let wanted = undefined::is(&value) || (boolean && !value.is_true());
@@ -87,6 +92,9 @@ pub(super) fn apply(
     if undefined::is(&value) {
         if PASSING.contains(&name) {
             return Ok(value);
+        }
+        if DENYING.contains(&name) {
+            return Ok(Value::from(false));
         }
         undefined::refuse(&value)?;
         return apply(run, name, Value::from(""), args);

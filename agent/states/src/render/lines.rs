@@ -65,6 +65,9 @@ const AROUND: usize = 5;
 pub(super) fn around(source: &str, line: u32) -> String {
     let lines: Vec<&str> = source.lines().collect();
     let at = usize::try_from(line).unwrap_or(1).saturating_sub(1);
+    if at >= lines.len() {
+        return source.to_owned();
+    }
     let (start, end) = (at.saturating_sub(AROUND), (at + AROUND + 1).min(lines.len()));
     let mut out: Vec<String> = lines[start.min(end)..end]
         .iter()

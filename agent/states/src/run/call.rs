@@ -18,7 +18,7 @@ use crate::function::{self, Context};
 use crate::host::command::Cancel;
 use crate::host::{Host, umask};
 use crate::outcome::Outcome;
-use crate::report::{Fired, Name, StateReturn};
+use crate::report::{Fired, Name, StateReturn, Told};
 use crate::secret::{Secrets, hidden};
 use crate::session::Session;
 use crate::view::View;
@@ -75,11 +75,16 @@ impl Runner<'_, '_> {
         let retry =
             Retry::of(low).filter(|_| !dry && (apart || !low.args.contains_key("parallel")));
         let how = if watch { How::Watch } else { How::Run };
+        // What is told of tries is no secret: the comments in it are masked before.
+        let secret = truth_of(low, "no_log");
         let mut told = String::new();
         let mut attempt = 1;
         let (mut outcome, num) = loop {
             let clock = Instant::now();
             let mut outcome = self.caller.once(low, test, how);
+            if secret {
+                outcome.comment = masked(outcome.comment);
+            }
             let num = if dry { self.run_num } else { self.next_num() };
             millis += millis_since(clock);
             let Some(retry) = &retry else { break (outcome, num) };
@@ -108,7 +113,9 @@ impl Runner<'_, '_> {
         }
         self.caller.secrets().mask_outcome(&mut outcome);
         self.ends(low, entry.as_ref(), &outcome);
+        let comment = secret.then(|| outcome.comment.clone());
         let mut state = self.caller.returned(low, outcome, num);
+        state.comment = comment.unwrap_or(state.comment);
         state.start_time = started;
         state.duration = millis;
         state.parallel = apart && !dry && !state.skip_watch;
@@ -230,7 +237,7 @@ impl<'a> Caller<'a> {
         let cancel = self.cancel(low);
         let ctx = self.context(low, &cancel, test);
         if let Some(words) = function::not_loaded(self.host, low) {
-            return Outcome { bare: true, ..Outcome::failed(words) };
+            return Outcome { told: Told::Bare, ..Outcome::failed(words) };
         }
         self.scoped(mask, || {
             let outcome = match conditions::check(&ctx) {
@@ -312,6 +319,10 @@ pub(super) fn truth_of(low: &Chunk, key: &str) -> bool {
     low.args.get(key).is_some_and(truth)
 }
 
+fn masked(comment: String) -> String {
+    text(&hidden(&Value::from(comment)))
+}
+
 impl StateReturn {
     /// What came of a state, before its times are set.
     fn new(low: &Chunk, outcome: Outcome, run_num: u64) -> StateReturn {
@@ -324,8 +335,7 @@ impl StateReturn {
                     Name::Many(shown.collect())
                 }
             };
-            let comment = Value::from(std::mem::take(&mut state.comment));
-            state.comment = text(&hidden(&comment));
+            state.comment = masked(std::mem::take(&mut state.comment));
             state.changes.values_mut().for_each(|value| *value = hidden(value));
         }
         state
@@ -347,7 +357,7 @@ impl StateReturn {
             skip_watch: outcome.skip_watch,
             skip_req: outcome.skip_req,
             parallel: false,
-            bare: outcome.bare,
+            told: outcome.told,
             events: event(low).into_iter().collect(),
         }
     }

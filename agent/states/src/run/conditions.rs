@@ -71,6 +71,12 @@ fn entries(value: &Value) -> Vec<Value> {
     }
 }
 
+/// What there is to judge; of nothing at all Salt has nothing to say, and fails over that.
+fn some(value: &Value) -> Result<Vec<Value>, String> {
+    let entries = entries(value);
+    if entries.is_empty() { Err("KeyError: 'comment'".to_owned()) } else { Ok(entries) }
+}
+
 /// What one entry gives: the code of a command, or the truth of a function's result.
 enum Gave {
     Code(i32),
@@ -81,7 +87,7 @@ enum Gave {
 fn onlyif(ctx: &Context<'_>, value: &Value) -> Result<Said, String> {
     const BAD: &str = "onlyif execution failed, bad type passed";
     let mut said = Said::run("");
-    for entry in entries(value) {
+    for entry in some(value)? {
         let gave = match &entry {
             Value::String(line) => Gave::Code(command(ctx, line, 100)?),
             Value::Object(map) if !map.contains_key("fun") => {
@@ -105,7 +111,7 @@ fn onlyif(ctx: &Context<'_>, value: &Value) -> Result<Said, String> {
 /// Skips only if all hold.
 fn unless(ctx: &Context<'_>, value: &Value) -> Result<Said, String> {
     let mut said = Said::run("");
-    for entry in entries(value) {
+    for entry in some(value)? {
         let gave = match &entry {
             Value::String(line) => Gave::Code(command(ctx, line, 0)?),
             Value::Object(map) if !map.contains_key("fun") => {

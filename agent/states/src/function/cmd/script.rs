@@ -161,7 +161,7 @@ fn apply(ctx: &Context<'_>, name: &str) -> (Outcome, Option<i32>) {
         let outcome = Outcome { result: Some(false), ..Outcome::changed(comment, changes) };
         return (if stateful(ctx) { result::reinterpreted(outcome) } else { outcome }, Some(1));
     };
-    let ready = source::read(ctx, &found).and_then(|data| {
+    let ready = source::read(ctx, &found, source::Sees::Given).and_then(|data| {
         let given = match ctx.value("args") {
             Some(given) => Some(given.clone()),
             None => name.split_once(' ').map(|(_, rest)| Value::from(rest)),

@@ -50,7 +50,7 @@ impl StateFunction for File {
             Ok(found) => found,
             Err(problem) => return Plan::failed(problem),
         };
-        let read = source::read(ctx, &found).and_then(|data| {
+        let read = source::read(ctx, &found, source::Sees::File).and_then(|data| {
             source::verify(ctx, &data)?;
             String::from_utf8(data).map_err(|_| format!("{} is not UTF-8", ctx.name()))
         });

@@ -12,7 +12,7 @@ use std::fs::Metadata;
 use serde_json::Value;
 
 use super::perms::Perms;
-use super::source::{self, Source};
+use super::source::{self, Sees, Source};
 use super::{WINDOWS, not_absolute};
 use crate::chunk::Chunk;
 use crate::function::{Context, Lint, Plan, StateFunction};
@@ -206,7 +206,7 @@ fn sourced(ctx: &Context<'_>, found: &Source, hash: Option<&str>) -> Result<Cont
         }
     }
     let engine = ctx.value("template").and_then(Value::as_str);
-    let data = source::rendered(ctx, found, data, engine)
+    let data = source::rendered(ctx, found, data, engine, Sees::File)
         .map_err(|problem| format!("Unable to manage file: {problem}"))?;
     Ok(Contents::Sourced(Ok(data)))
 }

@@ -14,10 +14,10 @@ use crate::http;
 
 pub(crate) use crate::http::redacted;
 pub(crate) use read::{Fetched, Refused, file};
+pub(in crate::function) use read::{Sees, read, verify};
 pub(in crate::function::file) use read::{
     fetched_text, plain, render_contents, rendered, texts, texts_failed,
 };
-pub(in crate::function) use read::{read, verify};
 pub(crate) use sum::{Sum, sum};
 
 /// A source that was found.

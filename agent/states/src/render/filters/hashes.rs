@@ -35,7 +35,7 @@ pub(super) fn find(name: &str) -> Option<Filter> {
         },
         "base64_encode" => |value, _| Ok(Value::from(STANDARD.encode(bytes(value)?))),
         "base64_decode" => base64_decode,
-        "uuid" => |value, _| Ok(Value::from(uuid(&text(value)))),
+        "uuid" => |value, _| bytes(value).map(|_| Value::from(uuid(&text(value)))),
         "random_hash" | "rand_str" => |value, args| {
             let size = value.as_i64().and_then(|size| u64::try_from(size).ok());
             let size = size.ok_or_else(|| fault("a size is a whole number"))?;
@@ -64,7 +64,8 @@ pub(super) fn random() -> u64 {
     RandomState::new().hash_one(0_u8)
 }
 
-fn bytes(value: &Value) -> Result<Vec<u8>, Error> {
+/// The bytes of a text, or bytes; Salt's words for what is neither.
+pub(super) fn bytes(value: &Value) -> Result<Vec<u8>, Error> {
     match (value.as_str(), value.as_bytes()) {
         (Some(text), _) => Ok(text.as_bytes().to_vec()),
         (None, Some(bytes)) => Ok(bytes.to_vec()),

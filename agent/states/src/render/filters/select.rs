@@ -40,8 +40,13 @@ pub(super) fn apply(
     }
 }
 
+/// The items of a value; what is false in itself has none, whatever it is.
+fn each(value: &Value) -> Result<Vec<Value>, Failure> {
+    if value.is_true() { Ok(ops::iterate(value)?) } else { Ok(Vec::new()) }
+}
+
 fn map(run: &mut Run<'_>, value: &Value, mut args: Args) -> Result<Value, Failure> {
-    let all = ops::iterate(value)?;
+    let all = each(value)?;
     let mut out = Vec::with_capacity(all.len());
     if args.plain.is_empty() {
         let Some(attribute) = args.named("attribute") else {
@@ -78,7 +83,7 @@ fn picked(
     };
     let test = (!args.plain.is_empty()).then(|| args.plain.remove(0));
     let mut out = Vec::new();
-    for item in ops::iterate(value)? {
+    for item in each(value)? {
         run.step(1)?;
         let tested = match &attribute {
             Some(attribute) => path(&item, attribute)?,

@@ -111,13 +111,18 @@ fn sort(value: &Value, args: &Args) -> Result<Value, Error> {
     let exact = args.flag(1, "case_sensitive", false);
     let attribute = args.get(2, "attribute").filter(|attribute| !attribute.is_none());
     let mut keyed = Vec::new();
-    for item in ops::iterate(value)? {
+    let all = ops::iterate(value)?;
+    let alone = all.len() == 1;
+    for item in all {
         let key = match attribute.as_ref().map(text) {
             // Several attributes with commas: by the first, then by the next.
             Some(names) => {
                 let keys = names.split(',').map(|name| {
                     let found = path(&item, &Value::from(name))?;
-                    undefined::refuse(&found)?;
+                    // Nothing is compared with a single one.
+                    if !alone {
+                        undefined::refuse(&found)?;
+                    }
                     Ok(folded(&found, exact))
                 });
                 list(keys.collect::<Result<_, Error>>()?)
@@ -190,7 +195,7 @@ fn slice(value: &Value, args: &Args) -> Result<Value, Error> {
     for at in 0..slices {
         let (row, next) = rest.split_at(size + usize::from(at < more));
         let mut row = row.to_vec();
-        if let Some(fill) = fill.as_ref().filter(|_| at >= more && more > 0) {
+        if let Some(fill) = fill.as_ref().filter(|_| at >= more) {
             row.push(fill.clone());
         }
         out.push(list(row));

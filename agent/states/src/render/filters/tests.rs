@@ -34,14 +34,14 @@ pub(in crate::render) fn find(name: &str) -> Option<Test> {
         "escaped" => |value, _| Ok(value.is_safe()),
         "filter" => |value, _| Ok(value.as_str().is_some_and(super::has)),
         "test" => |value, _| Ok(value.as_str().is_some_and(|name| find(name).is_some())),
-        "odd" => |value, _| Ok(whole(value)?.rem_euclid(2) == 1),
-        "even" => |value, _| Ok(whole(value)?.rem_euclid(2) == 0),
+        "odd" => |value, _| Ok(whole(value)?.is_some_and(|number| number.rem_euclid(2) == 1)),
+        "even" => |value, _| Ok(whole(value)?.is_some_and(|number| number.rem_euclid(2) == 0)),
         "divisibleby" => |value, args| {
             let by = whole(&args.must(0, "num")?)?;
-            if by == 0 {
+            if by == Some(0) {
                 return Err(fault("integer modulo by zero"));
             }
-            Ok(whole(value)? % by == 0)
+            Ok(whole(value)?.zip(by).is_some_and(|(number, by)| number % by == 0))
         },
         "lower" => |value, _| {
             let text = crate::render::python::text(value);
@@ -90,16 +90,17 @@ fn is_container(value: &Value) -> bool {
     )
 }
 
-fn whole(value: &Value) -> Result<i128, Error> {
+/// A number without a fraction; `None` is one with.
+fn whole(value: &Value) -> Result<Option<i128>, Error> {
     undefined::refuse(value)?;
     match ops::number(value) {
-        Some(ops::Number::Int(number)) => Ok(number),
+        Some(ops::Number::Int(number)) => Ok(Some(number)),
         Some(ops::Number::Float(number)) if number.fract() == 0.0 && number.abs() < 1e15 =>
         {
             #[allow(clippy::cast_possible_truncation, reason = "a whole number of this size fits")]
-            Ok(number as i128)
+            Ok(Some(number as i128))
         }
-        Some(ops::Number::Float(_)) => Ok(0),
+        Some(ops::Number::Float(_)) => Ok(None),
         None => Err(fault("not all arguments converted during string formatting")),
     }
 }

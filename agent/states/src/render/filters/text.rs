@@ -19,10 +19,14 @@ pub(super) fn find(name: &str) -> Option<Filter> {
         "regex_match" => |value, args| groups(value, args, true),
         "regex_escape" => |value, _| Ok(Value::from(regex_escape(own(value)?))),
         "path_join" => |value, args| {
-            let parts = std::iter::once(value).chain(&args.plain).map(text);
-            Ok(Value::from(path_join(&parts.collect::<Vec<_>>())))
+            let parts = std::iter::once(value).chain(&args.plain);
+            let parts = parts.map(|part| super::hashes::bytes(part).map(|_| text(part)));
+            Ok(Value::from(path_join(&parts.collect::<Result<Vec<_>, Error>>()?)))
         },
-        "quote" => |value, _| Ok(Value::from(shell_quote(own(value)?))),
+        // What is empty is quoted whatever it is.
+        "quote" => {
+            |value, _| Ok(Value::from(shell_quote(if value.is_true() { own(value)? } else { "" })))
+        }
         "contains_whitespace" => {
             |value, _| Ok(Value::from(own(value)?.contains(char::is_whitespace)))
         }

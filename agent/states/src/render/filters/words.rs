@@ -127,6 +127,10 @@ fn indent(value: &Value, args: &Args) -> Result<Value, Error> {
 
 /// `truncate(length=255, killwords=False, end='...', leeway=5)`.
 fn truncate(value: &Value, args: &Args) -> Result<Value, Error> {
+    if value.len().is_none() {
+        let kind = ops::type_name(value);
+        return Err(fault(format!("object of type '{kind}' has no len()")));
+    }
     let all = text(value);
     let length = usize::try_from(args.int(0, "length", 255)?).unwrap_or(0);
     let kill = args.flag(1, "killwords", false);
@@ -147,8 +151,15 @@ fn truncate(value: &Value, args: &Args) -> Result<Value, Error> {
     Ok(Value::from(format!("{cut}{end}")))
 }
 
+fn lacking(value: &Value, method: &str) -> Error {
+    fault(format!("'{}' object has no attribute '{method}'", ops::type_name(value)))
+}
+
 /// `wordwrap(width=79, break_long_words=True, wrapstring=None, break_on_hyphens=True)`.
 fn wordwrap(value: &Value, args: &Args) -> Result<Value, Error> {
+    if value.as_str().is_none() {
+        return Err(lacking(value, "splitlines"));
+    }
     let width = usize::try_from(args.int(0, "width", 79)?).unwrap_or(0);
     if width == 0 {
         return Err(fault("invalid width 0 (must be > 0)"));
@@ -298,6 +309,9 @@ fn urlencode(value: &Value, _: &Args) -> Result<Value, Error> {
 }
 
 fn xmlattr(value: &Value, args: &Args) -> Result<Value, Error> {
+    if value.kind() != ValueKind::Map {
+        return Err(lacking(value, "items"));
+    }
     let mut out = Vec::new();
     for (key, item) in pairs(value) {
         if item.is_none() || undefined::is(&item) {

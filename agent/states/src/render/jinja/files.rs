@@ -190,11 +190,12 @@ impl Run<'_> {
             return Err(Failure::other("the template brings in more than 2000 files"));
         }
         self.step(100)?;
-        let global = |run: &Self, name: &str| run.globals.get(name).map(text).unwrap_or_default();
         let relative = matches!(name.split('/').next(), Some("." | ".."));
-        let beside = global(self, "tpldir");
+        // What is no SLS stands nowhere, until it brings something in.
+        let beside = self.globals.get("tpldir").map(text);
         let path = if relative {
-            let Some(path) = normal(&format!("{beside}/{name}")) else { return Ok(None) };
+            let path = beside.as_ref().and_then(|beside| normal(&format!("{beside}/{name}")));
+            let Some(path) = path else { return Ok(None) };
             path
         } else {
             let plain = name.strip_prefix("salt://").unwrap_or(name);
@@ -210,6 +211,7 @@ impl Run<'_> {
         });
         let Some(template) = found? else { return Ok(None) };
         let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let beside = beside.unwrap_or_default();
         let folder = if relative { beside.as_str() } else { folder };
         let shown = if folder.is_empty() { "." } else { folder };
         let told = if relative { name } else { path.as_str() };

@@ -33,7 +33,8 @@ pub(in crate::render) fn percent(format: &str, values: &Value) -> Result<String,
         rest = percent.one(&rest[at + 1..], &mut out)?;
     }
     push(&mut out, rest)?;
-    let mapping = values.kind() == ValueKind::Map;
+    // A list counts as a mapping, too: it can be asked for an item.
+    let mapping = !is_tuple(values) && matches!(values.kind(), ValueKind::Map | ValueKind::Seq);
     if percent.next < percent.many.len() && !percent.named && !mapping {
         return Err(fault("not all arguments converted during string formatting"));
     }

@@ -274,10 +274,19 @@ impl<'a> Lexer<'a> {
                 self.at += op.len();
             } else {
                 let line = self.line();
-                let reason = format!("unexpected char {} at {}", quoted(c), self.at);
-                return Err(Syntax { line, reason });
+                return Err(Syntax { line, reason: self.unexpected(c) });
             }
         }
+    }
+
+    /// Jinja's words for a character that begins nothing.
+    fn unexpected(&self, c: char) -> String {
+        let shown = match c {
+            '\'' => "\"'\"".to_owned(),
+            '\\' => "'\\\\'".to_owned(),
+            c => format!("'{c}'"),
+        };
+        format!("unexpected char {shown} at {}", self.source[..self.at].chars().count())
     }
 
     fn close(&mut self, close: &str, token: &Token) -> bool {
@@ -353,6 +362,7 @@ impl<'a> Lexer<'a> {
         }
         let mut len = digits(rest, char::is_ascii_digit);
         let mut float = false;
+        let zeros = digits(rest, |c| *c == '0');
         let after_dot = !self.source[..self.at].ends_with('.');
         if after_dot && rest[len..].starts_with('.') && starts_digit(&rest[len + 1..]) {
             len += 1 + digits(&rest[len + 1..], char::is_ascii_digit);
@@ -364,6 +374,10 @@ impl<'a> Lexer<'a> {
                 len += 1 + sign + digits(&rest[len + 1 + sign..], char::is_ascii_digit);
                 float = true;
             }
+        }
+        // What follows a leading zero is another number.
+        if !float && rest.starts_with('0') {
+            len = zeros;
         }
         let clean = rest[..len].replace('_', "");
         let token = if float {
@@ -393,12 +407,8 @@ impl<'a> Lexer<'a> {
                 return Ok(());
             }
         }
-        self.fail(format!("unexpected char {} at {}", quoted(quote), self.at))
+        self.fail(self.unexpected(quote))
     }
-}
-
-fn quoted(c: char) -> String {
-    if c == '\'' { "\"'\"".to_owned() } else { format!("'{c}'") }
 }
 
 fn starts_digit(text: &str) -> bool {

@@ -363,7 +363,10 @@ fn ordered(left: &Value, right: &Value, op: &str, depth: usize) -> Result<Option
 /// Python's `in`.
 pub(in crate::render) fn contains(all: &Value, item: &Value) -> Result<bool, Error> {
     undefined::refuse(all)?;
-    undefined::refuse(item)?;
+    // With what an empty list holds, nothing is compared.
+    if !(is_list(all) && items(all).is_empty()) {
+        undefined::refuse(item)?;
+    }
     if let Some(text) = all.as_str() {
         return match item.as_str() {
             Some(part) => Ok(text.contains(part)),

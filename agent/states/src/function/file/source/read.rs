@@ -8,8 +8,8 @@ use serde_json::Value;
 use tempfile::NamedTempFile;
 
 use super::{Source, Sum, entry, find, redacted};
-use crate::function::Context;
 use crate::function::file::accumulated;
+use crate::function::{self, Context};
 use crate::http;
 use crate::outcome::Outcome;
 use crate::render::Vars;
@@ -123,10 +123,23 @@ pub(in crate::function::file) fn fetched_text(
     Ok(String::from_utf8_lossy(&data).into_owned())
 }
 
+/// What a template sees beside `context` and `defaults`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::function) enum Sees {
+    /// The file that it is for.
+    File,
+    /// No more than that.
+    Given,
+}
+
 /// The contents of a source, rendered if `template` is set.
-pub(in crate::function) fn read(ctx: &Context<'_>, source: &Source) -> Result<Vec<u8>, String> {
+pub(in crate::function) fn read(
+    ctx: &Context<'_>,
+    source: &Source,
+    sees: Sees,
+) -> Result<Vec<u8>, String> {
     let data = plain(ctx, source)?;
-    rendered(ctx, source, data, ctx.text("template").as_deref())
+    rendered(ctx, source, data, ctx.text("template").as_deref(), sees)
 }
 
 /// Compares a source with `source_hash`; `Err` tells how it differs.
@@ -153,12 +166,13 @@ pub(in crate::function::file) fn rendered(
     source: &Source,
     data: Vec<u8>,
     engine: Option<&str>,
+    sees: Sees,
 ) -> Result<Vec<u8>, String> {
     let (Source::Tree { path: file, .. } | Source::Local(file) | Source::Remote(file)) = source;
     match engine {
         None => Ok(data),
         Some("jinja") => match String::from_utf8(data) {
-            Ok(text) => render(ctx, source, file, &text).map(String::into_bytes),
+            Ok(text) => render(ctx, source, &text, sees).map(String::into_bytes),
             // What is no text is no template: a folder of files may hold both.
             Err(error) if is_binary(error.as_bytes()) => Ok(error.into_bytes()),
             Err(_) => Err(format!("{file} is not UTF-8")),
@@ -197,7 +211,7 @@ pub(in crate::function::file) fn texts(ctx: &Context<'_>) -> Result<Option<Vec<S
         };
         let found = find(ctx, source).map_err(|_| missing())?;
         let data = plain(ctx, &found)
-            .and_then(|data| rendered(ctx, &found, data, Some(&engine)))
+            .and_then(|data| rendered(ctx, &found, data, Some(&engine), Sees::Given))
             .map_err(|problem| format!("{}: {problem}", missing()))?;
         let text = String::from_utf8(data).map_err(|_| format!("{shown} is not UTF-8"))?;
         if text.is_empty() {
@@ -245,8 +259,9 @@ fn given(ctx: &Context<'_>) -> Result<Vars, String> {
 }
 
 /// Renders a template with `defaults`, then `context` over them.
-fn render(ctx: &Context<'_>, source: &Source, file: &str, text: &str) -> Result<String, String> {
-    let mut vars = if ctx.chunk.fun == "managed" { of_file(ctx, source) } else { Vars::new() };
+fn render(ctx: &Context<'_>, source: &Source, text: &str, sees: Sees) -> Result<String, String> {
+    let (Source::Tree { path: file, .. } | Source::Local(file) | Source::Remote(file)) = source;
+    let mut vars = if sees == Sees::File { of_file(ctx, source) } else { Vars::new() };
     vars.extend(given(ctx)?);
     if let Some(gathered) = accumulated::for_template(ctx) {
         vars.insert("accumulator".to_owned(), from_json(&gathered));
@@ -255,19 +270,25 @@ fn render(ctx: &Context<'_>, source: &Source, file: &str, text: &str) -> Result<
     rendered.map_err(|error| error.words())
 }
 
-/// What the template of a managed file is told of the file. Where the template itself is it does
-/// not learn: Salt tells that to an SLS only.
+/// What a template is told of the file that it is for: also arguments that mean nothing else. Where
+/// the template itself is it does not learn: Salt tells that to an SLS only.
 fn of_file(ctx: &Context<'_>, source: &Source) -> Vars {
     let text = |value: Option<String>| value.map_or_else(|| Jinja::from(()), Jinja::from);
     let mode = ctx.text("mode").map(|mode| format!("{:0>4}", mode.trim_start_matches('0')));
-    Vars::from_iter([
+    let mut vars = Vars::from_iter([
         ("name".to_owned(), Jinja::from(ctx.name())),
         ("source".to_owned(), Jinja::from(address(ctx, source))),
         ("user".to_owned(), text(ctx.text("user"))),
         ("group".to_owned(), text(ctx.text("group"))),
         ("mode".to_owned(), text(mode)),
         ("attrs".to_owned(), text(ctx.text("attrs"))),
-    ])
+    ]);
+    if let Some(function) = function::find("file", "managed").filter(|_| ctx.chunk.fun == "managed")
+    {
+        let more = ctx.chunk.args.iter().filter(|(name, _)| !function.knows(name));
+        vars.extend(more.map(|(name, value)| (name.clone(), from_sls(value))));
+    }
+    vars
 }
 
 /// The address of a source: as it was given, or the one of several that was found.

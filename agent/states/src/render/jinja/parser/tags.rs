@@ -48,8 +48,8 @@ impl Parser {
             "from" => self.names_tag(),
             "do" => Ok(StmtKind::Do(self.tuple(true)?)),
             "print" => Ok(StmtKind::Print(self.tuple(true)?)),
-            "break" => Ok(StmtKind::Break),
-            "continue" => Ok(StmtKind::Continue),
+            "break" => self.loop_tag(&word, StmtKind::Break),
+            "continue" => self.loop_tag(&word, StmtKind::Continue),
             other => {
                 self.at -= 1;
                 self.open.pop();
@@ -80,6 +80,16 @@ impl Parser {
             | StmtKind::Continue => self.expect_tag_end()?,
         }
         Ok(kind)
+    }
+
+    /// What stands in the body of a loop only: what is called is in none.
+    fn loop_tag(&self, word: &str, kind: StmtKind) -> Result<StmtKind, Syntax> {
+        let around = self.open.iter().rev().skip(1).map(String::as_str);
+        let mut bounds = around.filter(|tag| ["for", "macro", "call", "block"].contains(tag));
+        if bounds.next() == Some("for") {
+            return Ok(kind);
+        }
+        self.fail(format!("'{word}' outside loop"))
     }
 
     fn for_tag(&mut self) -> Result<StmtKind, Syntax> {

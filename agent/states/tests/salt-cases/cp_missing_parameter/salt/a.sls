@@ -1,0 +1,5 @@
+link:
+  file.symlink:
+    - name: @R@/link
+gathered:
+  file.accumulated: []

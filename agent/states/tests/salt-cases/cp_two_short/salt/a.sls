@@ -1,0 +1,3 @@
+x:
+  cmd.run
+  test.nop

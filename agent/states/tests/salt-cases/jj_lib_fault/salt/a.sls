@@ -1,0 +1,4 @@
+{% from 'lib.jinja' import m %}
+x:
+  test.nop:
+    - name: {{ m(1) }}
