@@ -57,7 +57,6 @@ def render(template, files):
         context = {
             "opts": opts,
             "saltenv": "base",
-            "env": "base",
             # Salt hands these out of its options, whose parts copy themselves when they change.
             "grains": DictProxy(GRAINS, whole, "grains"),
             "pillar": DictProxy(PILLAR, whole, "pillar"),

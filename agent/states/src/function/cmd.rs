@@ -14,6 +14,7 @@ use crate::host::command::{CommandError, Exec, Output, leave, run};
 use crate::outcome::{Changes, Outcome, change};
 
 pub(crate) use exec::exec;
+pub(super) use result::words;
 
 /// This module's functions. `cmd.call` and `cmd.wait_call` take a Python function: not here.
 pub(super) const ALL: &[Function] = &[
