@@ -173,7 +173,10 @@ impl Case {
             let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
             match name.as_str() {
                 "pillar" => command.args(["--pillar", &text]),
-                "exclude" => command.args(["--exclude", &text]),
+                "exclude" => {
+                    let names = value.as_array().unwrap().iter().map(|name| name.as_str().unwrap());
+                    command.args(["--exclude", &names.collect::<Vec<_>>().join(",")])
+                }
                 "saltenv" | "pillarenv" => {
                     opts.insert(name.clone(), value.clone());
                     &mut command

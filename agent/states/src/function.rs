@@ -97,6 +97,11 @@ pub(crate) trait StateFunction {
         Vec::new()
     }
 
+    /// Faults that Salt, too, meets only at the state, which fails there: told of, and run.
+    fn doubt(_chunk: &Chunk) -> Vec<Lint> {
+        Vec::new()
+    }
+
     /// Reads the host and tells what is to be done.
     fn check(ctx: &Context<'_>) -> Plan<Self::Step>;
 
@@ -119,6 +124,7 @@ pub(crate) struct Function {
     pub(crate) tolerates: &'static [&'static str],
     pub(crate) refuses: &'static [&'static str],
     pub(crate) lint: fn(&Chunk) -> Vec<Lint>,
+    pub(crate) doubt: fn(&Chunk) -> Vec<Lint>,
     watches: bool,
     run: fn(&Context<'_>) -> Outcome,
     watch: fn(&Context<'_>) -> Outcome,
@@ -134,6 +140,7 @@ impl Function {
             tolerates: F::TOLERATES,
             refuses: F::REFUSES,
             lint: F::lint,
+            doubt: F::doubt,
             watches: F::WATCHES,
             run: run::<F>,
             watch: F::watch,
@@ -174,6 +181,16 @@ impl Function {
 }
 
 fn run<F: StateFunction>(ctx: &Context<'_>) -> Outcome {
+    if F::MODULE == "file" && ctx.name().starts_with('~') {
+        let name = crate::module::expanded(ctx.name());
+        let chunk = Chunk { name: name.clone(), ..ctx.chunk.clone() };
+        let outcome = run_named::<F>(&Context { chunk: &chunk, ..*ctx });
+        return if outcome.name.is_none() { outcome.called(name) } else { outcome };
+    }
+    run_named::<F>(ctx)
+}
+
+fn run_named<F: StateFunction>(ctx: &Context<'_>) -> Outcome {
     if F::MODULE == "file" && ctx.name().is_empty() && file::NAMED.contains(&F::NAME) {
         return Outcome::failed(format!("Must provide name to file.{}", F::NAME));
     }

@@ -41,6 +41,7 @@ use minijinja::{Environment, Error};
 
 use crate::render::Scope;
 pub(crate) use call::{Call, Signature, is_invalid, is_salts};
+pub(crate) use file::expanded;
 pub(crate) use known::{is_module, may_be_function};
 pub(crate) use loader::{salt, unsupported};
 pub(crate) use tidy::words;

@@ -30,6 +30,7 @@ import tempfile
 import time
 
 PACKAGES = sysconfig.get_path("purelib")
+LIBRARY = sysconfig.get_path("stdlib")
 MACHINE = pathlib.Path(__file__).resolve().parent / "salt_cases" / "machine"
 EMPTY = ["/home", "/var/spool", "/mnt", "/srv", "/opt"]
 RUNS = [("expected.test", True), ("expected", False), ("expected2", False)]
@@ -145,7 +146,8 @@ def normal(value, root):
     if isinstance(value, str):
         value = value.replace(str(root), "@R@").replace(PACKAGES, "@SALT@")
         # Modules that Salt loads itself lie where links lead.
-        return value.replace(os.path.realpath(PACKAGES), "@SALT@")
+        value = value.replace(os.path.realpath(PACKAGES), "@SALT@")
+        return value.replace(LIBRARY, "@PYTHON@")
     return value
 
 

@@ -41,7 +41,7 @@ def render(minion, template):
     import salt.utils.templates
 
     context = {
-        "opts": minion.opts, "saltenv": "base", "env": "base", "grains": minion.opts["grains"],
+        "opts": minion.opts, "saltenv": "base", "grains": minion.opts["grains"],
         "pillar": minion.opts["pillar"], "salt": minion.functions, "sls": "a",
     }
     import salt.utils.secret

@@ -15,9 +15,11 @@ pub(super) fn check(chunks: &[Chunk]) -> (Vec<Error>, Vec<Error>) {
             None => faults.push(unknown(chunk)),
             Some(function) => {
                 arguments(chunk, function, &mut warnings, &mut faults);
-                faults.extend((function.lint)(chunk).into_iter().map(|(name, reason)| {
-                    Error::new(Kind::Unsupported, Some(chunk.at_arg(name)), reason)
-                }));
+                let told = |kind: Kind| {
+                    move |(name, reason)| Error::new(kind, Some(chunk.at_arg(name)), reason)
+                };
+                faults.extend((function.lint)(chunk).into_iter().map(told(Kind::Unsupported)));
+                warnings.extend((function.doubt)(chunk).into_iter().map(told(Kind::Shape)));
             }
         }
         runtime(chunk, &mut warnings, &mut faults);

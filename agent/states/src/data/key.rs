@@ -140,6 +140,20 @@ pub(crate) fn sorted(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
     pairs
 }
 
+/// Whether Python could sort the keys of every map in a value.
+pub(crate) fn sortable(value: &Value) -> bool {
+    match value {
+        Value::Object(map) => {
+            let keys: Vec<_> = map.keys().collect();
+            let comparable = keys.iter().all(|key| is_text(key))
+                || keys.windows(2).all(|two| compare(two[0], two[1]).is_some());
+            comparable && map.values().all(sortable)
+        }
+        Value::Array(items) => items.iter().all(sortable),
+        _ => true,
+    }
+}
+
 /// An argument of a state: keys are texts, but for those that templates and files see.
 pub(crate) fn of_argument(name: &str, value: &mut Value) {
     if !KEPT.contains(&name) {

@@ -15,6 +15,7 @@ use crate::outcome::{Changes, Outcome, change};
 use crate::render::Vars;
 
 pub(crate) use exec::exec;
+pub(super) use result::words;
 
 /// This module's functions. `cmd.call` and `cmd.wait_call` take a Python function: not here.
 pub(super) const ALL: &[Function] = &[

@@ -7,6 +7,7 @@ mod blockreplace;
 mod cached;
 mod comment;
 mod copy;
+mod decode;
 pub(super) mod diff;
 mod directory;
 mod exists;
@@ -42,6 +43,7 @@ use cached::{Cached, NotCached};
 pub(crate) use cached::{keep, place_of};
 use comment::{Comment, Uncomment};
 use copy::Copy;
+use decode::Decode;
 pub(in crate::function) use directory::Directory;
 use exists::{Exists, Missing};
 use hardlink::Hardlink;
@@ -81,6 +83,7 @@ pub(super) const ALL: &[Function] = &[
     Function::of::<Missing>(),
     Function::of::<Touch>(),
     Function::of::<Copy>(),
+    Function::of::<Decode>(),
     Function::of::<Rename>(),
     Function::of::<Hardlink>(),
     Function::of::<Mknod>(),

@@ -116,18 +116,24 @@ impl StateFunction for Absent {
 
 /// What the state asks of a group.
 struct Wanted {
+    /// A gid of 0 is none to Salt, but where it looks whether that is taken.
     gid: Option<u32>,
+    taken: Option<u32>,
     members: Option<Vec<String>>,
+    /// The members as the state writes them.
+    listed: Value,
     add: Option<Vec<String>>,
     del: Option<Vec<String>>,
 }
 
 impl Wanted {
     fn of(ctx: &Context<'_>) -> Wanted {
+        let number = ctx.value("gid").and_then(Value::as_u64);
         Wanted {
-            // A gid of 0 is none to Salt.
             gid: ctx.text("gid").and_then(|gid| gid.parse().ok()).filter(|gid| *gid != 0),
+            taken: number.and_then(|gid| gid.try_into().ok()),
             members: names(ctx, "members"),
+            listed: ctx.value("members").cloned().unwrap_or_default(),
             add: names(ctx, "addusers"),
             del: names(ctx, "delusers"),
         }
@@ -160,7 +166,7 @@ impl Wanted {
             match members.is_empty() {
                 _ if same => {}
                 true => told("delusers", Value::from(own.members.clone())),
-                false => told("members", Value::from(members.clone())),
+                false => told("members", self.listed.clone()),
             }
         }
         let is = |name: &&String| own.members.contains(name);
@@ -178,9 +184,10 @@ impl Wanted {
     }
 }
 
+/// Names of users; a text is, to Python, a list of its signs.
 fn names(ctx: &Context<'_>, key: &str) -> Option<Vec<String>> {
     match ctx.value(key)? {
-        Value::String(list) => Some(list.split(',').map(|name| name.trim().to_owned()).collect()),
+        Value::String(text) => Some(text.chars().map(String::from).collect()),
         _ => Some(ctx.list(key)),
     }
 }
@@ -194,7 +201,7 @@ fn info(group: &Group) -> Changes {
 
 fn make(ctx: &Context<'_>, wanted: &Wanted) -> Outcome {
     let (name, accounts) = (ctx.name(), ctx.host.accounts());
-    if let Some(gid) = wanted.gid
+    if let Some(gid) = wanted.taken
         && !ctx.flag("non_unique", false)
         && let Some(other) = accounts.groups.iter().find(|group| group.gid == gid)
     {
@@ -244,8 +251,9 @@ fn alter(ctx: &Context<'_>, wanted: &Wanted, changes: &Changes, comment: String)
             group.gid = gid;
         }
     }
-    if let Some(members) = list("members").filter(|members| all_known(&accounts, members)) {
-        group.members = members;
+    let members = wanted.members.as_ref().filter(|_| changes.contains_key("members"));
+    if let Some(members) = members.filter(|members| all_known(&accounts, members)) {
+        group.members.clone_from(members);
     }
     for name in list("addusers").into_iter().flatten() {
         if accounts.user(&name).is_some() {

@@ -89,11 +89,8 @@ fn set(ctx: &Context<'_>, query: &Query) -> Result<Option<Changed>, String> {
         return Err("argument port can not be used in conjunction with argument hash_known_hosts"
             .to_owned());
     }
-    if key.is_some() && enc.is_none() {
-        return Err("Required argument \"enc\" if using \"key\" argument.".to_owned());
-    }
     let stored = query.stored(ctx)?;
-    let kind = |entry: &&Entry| enc.as_ref().is_none_or(|enc| entry.enc == *enc);
+    let kind = |entry: &&Entry| enc.is_none() || entry.enc == enc;
     let keys: Vec<&str> = stored.iter().filter(kind).map(|entry| entry.key.as_str()).collect();
     let seen = |fingerprint: &String| {
         stored.iter().any(|entry| entry.fingerprint.as_ref() == Some(fingerprint))
@@ -105,15 +102,15 @@ fn set(ctx: &Context<'_>, query: &Query) -> Result<Option<Changed>, String> {
     if !update && !compare {
         return Ok(None);
     }
-    let mut new = match (&key, &enc) {
-        (Some(key), Some(enc)) => vec![Entry {
+    let mut new = match &key {
+        Some(key) => vec![Entry {
             hostname: ctx.name().to_owned(),
             enc: enc.clone(),
             key: key.clone(),
             fingerprint: None,
             port: None,
         }],
-        (Some(_) | None, _) => {
+        None => {
             let found = query.scanned(ctx, hash)?;
             if found.is_empty() {
                 return Err("Unable to receive remote host keys".to_owned());

@@ -102,7 +102,7 @@ fn path(call: &Call<'_>) -> String {
 }
 
 /// A path with the home folder in place of `~`.
-fn expanded(path: &str) -> String {
+pub(crate) fn expanded(path: &str) -> String {
     match path.strip_prefix('~') {
         Some(rest) if rest.is_empty() || rest.starts_with('/') => {
             let home = std::env::var("HOME").unwrap_or_else(|_| "/root".to_owned());

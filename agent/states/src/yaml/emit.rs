@@ -39,12 +39,16 @@ pub(crate) struct Style {
     pub(crate) ascii: bool,
     /// Columns after which a line is folded at the next space.
     pub(crate) width: usize,
+    /// Columns of a level.
+    pub(crate) indent: i32,
+    /// Whether the document begins with `---`.
+    pub(crate) start: bool,
 }
 
 impl Style {
     /// As Salt's trees are written, on one line or not.
     pub(crate) fn of(flow: Option<bool>) -> Style {
-        Style { flow, indent_lists: false, ascii: false, width: WIDTH }
+        Style { flow, indent_lists: false, ascii: false, width: WIDTH, indent: 2, start: false }
     }
 }
 
@@ -118,6 +122,10 @@ pub(crate) fn dump(item: &Item, style: Style) -> String {
         open_ended: false,
         style,
     };
+    if style.start {
+        writer.write_indent();
+        writer.indicator("---", true, false, false);
+    }
     writer.node(item, Place::Root);
     if writer.column > 0 {
         writer.line_break();
@@ -184,9 +192,9 @@ impl Writer {
     fn deeper(&mut self, flow: bool, indentless: bool) -> i32 {
         let before = self.indent;
         if self.indent < 0 {
-            self.indent = if flow { 2 } else { 0 };
+            self.indent = if flow { self.style.indent } else { 0 };
         } else if !indentless {
-            self.indent += 2;
+            self.indent += self.style.indent;
         }
         before
     }

@@ -289,12 +289,12 @@ fn unzipped(
     let output = run_command(ctx.host, &exec, ctx.cancel)
         .map_err(|error| Outcome::failed(error.to_string()))?;
     if output.code != 0 {
-        return Err(Outcome::failed(output.stdout));
+        return Err(Outcome::failed(output.stdout.trim_end()));
     }
     if password.is_some() && !shown {
         return Ok(zip_names(ctx, &archive.contents.names));
     }
-    let lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
+    let lines: Vec<String> = output.stdout.trim_end().lines().map(str::to_owned).collect();
     Ok(zip_names(ctx, &lines))
 }
 

@@ -84,7 +84,7 @@ fn read(stdout: &str) -> Read {
 
 /// Splits at spaces as a shell does: quotes kept whole and dropped, backslashes taken off.
 /// `None` if a quote is not closed.
-pub(super) fn words(line: &str) -> Option<Vec<String>> {
+pub(in crate::function) fn words(line: &str) -> Option<Vec<String>> {
     let mut out = Vec::new();
     let mut word: Option<String> = None;
     let mut quote: Option<char> = None;

@@ -25,7 +25,7 @@ impl StateFunction for Present {
         let tab = Tab::parse(&text);
         let status = match tab.env.iter().find(|(own, _)| own == name) {
             None => Status::New,
-            Some((_, own)) if *own == value => Status::Present,
+            Some((_, own)) if *own == value && !is_number(ctx) => Status::Present,
             Some(_) => Status::Updated,
         };
         foreseen(status, &format!("Cron env {name}"), ())
@@ -41,7 +41,7 @@ fn set(ctx: &Context<'_>) -> Result<Status, String> {
     let value = ctx.text("value").unwrap_or_default();
     let mut tab = Tab::parse(&spool::read(ctx, &user)?);
     let at = tab.env.iter().position(|(own, _)| own == name);
-    if at.is_some_and(|at| tab.env[at].1 == value) {
+    if at.is_some_and(|at| tab.env[at].1 == value && !is_number(ctx)) {
         return Ok(Status::Present);
     }
     if let Some(at) = at {
@@ -50,6 +50,11 @@ fn set(ctx: &Context<'_>) -> Result<Status, String> {
     tab.env.push((name.to_owned(), value));
     spool::write(ctx, &user, &tab.render())?;
     Ok(if at.is_some() { Status::Updated } else { Status::New })
+}
+
+/// A number is never the text that stands in the crontab.
+fn is_number(ctx: &Context<'_>) -> bool {
+    ctx.value("value").is_some_and(|value| !value.is_string())
 }
 
 pub(in crate::function) struct Absent;

@@ -18,6 +18,8 @@ struct Wanted {
     comment: Option<String>,
     commented: bool,
     identifier: Option<String>,
+    /// A number or a flag is never the text that stands in the crontab.
+    unlike: bool,
 }
 
 impl Wanted {
@@ -27,9 +29,13 @@ impl Wanted {
         Wanted {
             fields: FIELDS.map(field),
             special: ctx.text("special"),
-            comment: ctx.text("comment").map(|comment| comment.trim_end().to_owned()),
+            comment: ctx.text("comment"),
             commented: ctx.value("commented").is_some_and(|value| value == true),
             identifier: identifier(ctx, &cmd),
+            unlike: matches!(
+                ctx.value("identifier"),
+                Some(serde_json::Value::Number(_) | serde_json::Value::Bool(true))
+            ),
             cmd,
         }
     }
@@ -47,6 +53,7 @@ impl Wanted {
             || own.commented != self.commented
             || own.cmd != self.cmd
             || self.identifier != own.identifier
+            || self.unlike
     }
 
     /// The job to write: what stands at `random` keeps the time that it has.

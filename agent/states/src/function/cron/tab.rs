@@ -66,7 +66,6 @@ impl Tab {
             } else if line.starts_with('@') {
                 // A time without a command.
             } else if let Some((name, value)) = variable(line) {
-                let value = if value == "\"\"" { "" } else { value };
                 tab.env.push((name.to_owned(), value.to_owned()));
             } else if let Some((when, cmd)) = fields(line) {
                 let (identifier, comment) = (identifier.take(), comment.take());

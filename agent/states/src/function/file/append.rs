@@ -35,6 +35,10 @@ impl StateFunction for Append {
         source::lint(chunk)
     }
 
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
+        source::doubt(chunk)
+    }
+
     fn check(ctx: &Context<'_>) -> Plan<Edit> {
         appended(ctx).unwrap_or_else(|problem| Plan::Done(source::texts_failed(problem)))
     }
@@ -64,6 +68,10 @@ impl StateFunction for Prepend {
 
     fn lint(chunk: &Chunk) -> Vec<Lint> {
         source::lint(chunk)
+    }
+
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
+        source::doubt(chunk)
     }
 
     fn check(ctx: &Context<'_>) -> Plan<Edit> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::accumulated;
 use super::diff;
 use super::source;
-use super::text::{self, Edit, decoded, encoded, universal_lines};
+use super::text::{self, Edit, Link, decoded, encoded, universal_lines};
 use crate::chunk::Chunk;
 use crate::function::{Context, Lint, Plan, StateFunction};
 use crate::outcome::{Outcome, change};
@@ -41,6 +41,10 @@ impl StateFunction for BlockReplace {
         source::lint(chunk)
     }
 
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
+        source::doubt(chunk)
+    }
+
     fn check(ctx: &Context<'_>) -> Plan<Edit> {
         if let Err(problem) = source::exclusive(ctx).and_then(|()| text::present(ctx)) {
             return Plan::failed(problem);
@@ -73,7 +77,8 @@ fn planned(ctx: &Context<'_>, old: &[u8], new: Vec<u8>) -> Plan<Edit> {
     let changes = change("diff", shown);
     let foreseen = Outcome::foreseen("Changes would be made", changes.clone());
     let done = Outcome::changed("Changes were made", changes);
-    Edit::plan(foreseen, new, text::backup(ctx, ".bak"), done)
+    let plan = Edit::plan(foreseen, new, text::backup(ctx, ".bak"), done);
+    Edit::with_link(plan, Link::Replaced)
 }
 
 /// What belongs between the markers: `content`, what was accumulated for it, sources.
@@ -118,11 +123,16 @@ fn place(ctx: &Context<'_>) -> Result<Place, String> {
 /// The file as it is and as it should be.
 fn blocked(ctx: &Context<'_>, content: &str) -> Result<(Vec<u8>, Vec<u8>), String> {
     let place = place(ctx)?;
-    let data = text::read(ctx)?;
+    let name = ctx.name();
+    let folder = ctx.host.stat(name).is_some_and(|meta| meta.is_dir());
+    let data = if folder { Vec::new() } else { text::read(ctx)? };
     if let Some(kind) = no_text(ctx) {
         let newline = ctx.value("append_newline").is_some();
         let what = if newline { "split" } else { "endswith" };
         return Err(format!("'{kind}' object has no attribute '{what}'"));
+    }
+    if folder {
+        return Err(format!("Failed to read from {name}: [Errno 21] Is a directory: '{name}'"));
     }
     text::utf8(&data)?;
     let (old, utf8) = decoded(&data);
@@ -158,7 +168,7 @@ fn no_text(ctx: &Context<'_>) -> Option<&'static str> {
         Value::Number(number) if number.is_f64() => "float",
         Value::Number(_) => "int",
         Value::Array(_) => "list",
-        Value::Object(_) => "OrderedDict",
+        Value::Object(_) => "collections.OrderedDict",
     })
 }
 

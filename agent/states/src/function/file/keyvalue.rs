@@ -4,7 +4,7 @@ use std::io;
 
 use serde_json::{Map, Value};
 
-use super::text::{self, Edit, decoded, encoded};
+use super::text::{self, Edit, decoded, encoded, universal_lines};
 use crate::function::args::text as shown;
 use crate::function::{Context, Plan, StateFunction};
 use crate::outcome::{Outcome, change};
@@ -55,12 +55,13 @@ impl StateFunction for KeyValue {
             Err(problem) => return Plan::failed(problem),
         };
         let mut edited = Edited::of(ctx, pairs);
-        // Python's text mode: line ends of all kinds become `\n`.
-        let old = old.replace("\r\n", "\n").replace('\r', "\n");
         if edited.separator.is_empty() && !old.is_empty() {
             return Plan::failed("empty separator");
         }
-        old.split_inclusive('\n').for_each(|line| edited.line(line));
+        if ctx.value("uncomment").is_some_and(|signs| !signs.is_string()) && !old.is_empty() {
+            return Plan::failed("lstrip arg must be None or str");
+        }
+        universal_lines(&old).into_iter().for_each(|line| edited.line(line));
         edited.not_found(missing || ctx.flag("append_if_not_found", false));
         if edited.changed == 0 && edited.pruned.is_empty() {
             return Plan::fine("");
@@ -69,7 +70,15 @@ impl StateFunction for KeyValue {
     }
 
     fn apply(ctx: &Context<'_>, edit: Edit) -> Outcome {
-        edit.apply(ctx)
+        let (name, foreseen) = (ctx.name(), edit.changes().clone());
+        let done = edit.apply(ctx);
+        // Salt tells of what it could not write.
+        match done.result {
+            Some(false) => {
+                Outcome { changes: foreseen, ..Outcome::failed(format!("{name} not writable")) }
+            }
+            Some(true) | None => done,
+        }
     }
 }
 

@@ -4,7 +4,7 @@ mod edit;
 
 use super::diff;
 use super::managed;
-use super::text::{self, Edit, decoded, encoded, python_lines};
+use super::text::{self, Edit, decoded, encoded, python_lines, universal_lines};
 use crate::chunk::Chunk;
 use crate::function::{Context, Lint, Plan, StateFunction};
 use crate::outcome::{Outcome, change};
@@ -40,7 +40,7 @@ impl StateFunction for Line {
     ];
     type Step = Step;
 
-    fn lint(chunk: &Chunk) -> Vec<Lint> {
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
         let mode = chunk.args.get("mode").map(crate::function::args::text);
         match mode.map(|mode| Mode::of(&mode)) {
             Some(Err(problem)) => vec![("mode", problem)],
@@ -129,8 +129,6 @@ fn planned(ctx: &Context<'_>) -> Result<Plan<Edit>, String> {
     let data = std::fs::read(ctx.host.followed(name)).map_err(|error| error.to_string())?;
     text::utf8(&data)?;
     let (old, utf8) = decoded(&data);
-    // Python's text mode: line ends of all kinds become `\n`.
-    let old = old.replace("\r\n", "\n").replace('\r', "\n");
     let wanted = Wanted {
         mode: mode(ctx)?,
         content: ctx.text("content").unwrap_or_default(),
@@ -140,7 +138,7 @@ fn planned(ctx: &Context<'_>) -> Result<Plan<Edit>, String> {
         after: ctx.text("after"),
         indent: ctx.flag("indent", true),
     };
-    let lines: Vec<String> = old.split_inclusive('\n').map(str::to_owned).collect();
+    let lines: Vec<String> = universal_lines(&old).into_iter().map(str::to_owned).collect();
     let new = wanted.edited(lines)?;
     if new.concat() == old {
         return Ok(Plan::fine(UNCHANGED));

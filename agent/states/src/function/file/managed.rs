@@ -16,24 +16,26 @@ use super::source::{self, Sees, Source};
 use super::{WINDOWS, not_absolute};
 use crate::chunk::Chunk;
 use crate::function::{Context, Lint, Plan, StateFunction};
-use crate::outcome::Outcome;
+use crate::outcome::{Changes, Outcome};
 
 pub(super) use encoding::{encoded, lint as lint_encoding};
 pub(super) use plan::planned;
-pub(super) use write::{REFUSED, lint_backup};
+pub(super) use write::{REFUSED, doubt_backup};
 
 pub(in crate::function) struct Managed;
 
 /// What is to be written.
 pub(in crate::function) struct Step {
     perms: Perms,
+    /// What is asked of owner and mode that cannot be had.
+    unmet: Changes,
     contents: Contents,
 }
 
 impl Step {
     /// These contents, whatever the state says of them.
-    pub(super) fn of(perms: Perms, contents: Vec<u8>) -> Step {
-        Step { perms, contents: Contents::Given(contents) }
+    pub(super) fn of((perms, unmet): (Perms, Changes), contents: Vec<u8>) -> Step {
+        Step { perms, unmet, contents: Contents::Given(contents) }
     }
 }
 
@@ -98,7 +100,12 @@ impl StateFunction for Managed {
     fn lint(chunk: &Chunk) -> Vec<Lint> {
         let mut out = source::lint(chunk);
         out.extend(lint_encoding(chunk));
-        out.extend(lint_backup(chunk));
+        out
+    }
+
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
+        let mut out = source::doubt(chunk);
+        out.extend(doubt_backup(chunk));
         out
     }
 
@@ -123,11 +130,12 @@ impl StateFunction for Managed {
 fn prepared(ctx: &Context<'_>, meta: Option<&Metadata>) -> Result<Option<Step>, String> {
     let name = ctx.name();
     let keep = ctx.text("mode").is_some_and(|mode| mode.eq_ignore_ascii_case("keep"));
+    source::texts_only(ctx)?;
     let given = contents::given(ctx, keep)?;
     if !ctx.flag("create", true) && !meta.is_some_and(Metadata::is_file) {
         return Ok(None);
     }
-    let mut perms = Perms::of(ctx, "mode")?;
+    let (mut perms, unmet) = Perms::with_unmet(ctx, false)?;
     if name.is_empty() {
         return Err("Destination file name is required".to_owned());
     }
@@ -143,7 +151,8 @@ fn prepared(ctx: &Context<'_>, meta: Option<&Metadata>) -> Result<Option<Step>, 
             return Err(format!("{title} must be formed as a dict"));
         }
     }
-    let contents = match (given, ctx.value("source")) {
+    let source = ctx.value("source").filter(|source| crate::function::args::truth(source));
+    let contents = match (given, source) {
         (Some(data), _) => Contents::Given(encoded(ctx, data)?),
         (None, None) => Contents::None,
         (None, Some(_)) if !ctx.flag("replace", true) && meta.is_some() => Contents::None,
@@ -160,7 +169,7 @@ fn prepared(ctx: &Context<'_>, meta: Option<&Metadata>) -> Result<Option<Step>, 
             sourced(ctx, &found, hash.filter(|hash| !hash.is_empty()).as_deref())?
         }
     };
-    Ok(Some(Step { perms, contents }))
+    Ok(Some(Step { perms, unmet, contents }))
 }
 
 /// Salt's prefix of what went wrong with a source; a dry run has none.
@@ -206,8 +215,13 @@ fn sourced(ctx: &Context<'_>, found: &Source, hash: Option<&str>) -> Result<Cont
         }
     }
     let engine = ctx.value("template").and_then(Value::as_str);
-    let data = source::rendered(ctx, found, data, engine, Sees::File)
-        .map_err(|problem| format!("Unable to manage file: {problem}"))?;
+    let unknown = engine.map(source::no_engine);
+    let data = source::rendered(ctx, found, data, engine, Sees::File).map_err(|problem| {
+        match unknown.as_ref() == Some(&problem) {
+            true => unable(ctx, problem),
+            false => format!("Unable to manage file: {problem}"),
+        }
+    })?;
     Ok(Contents::Sourced(Ok(data)))
 }
 

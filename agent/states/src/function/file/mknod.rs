@@ -60,7 +60,7 @@ impl StateFunction for Mknod {
     const NEEDS: &'static [&'static str] = &["ntype"];
     type Step = (Kind, Perms);
 
-    fn lint(chunk: &Chunk) -> Vec<Lint> {
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
         let ntype = chunk.args.get("ntype").map(crate::function::args::text);
         match ntype.filter(|ntype| kind(ntype).is_none()) {
             Some(ntype) => vec![("ntype", unknown(&ntype))],

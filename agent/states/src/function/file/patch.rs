@@ -65,6 +65,10 @@ impl StateFunction for Patch {
         source::lint(chunk)
     }
 
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
+        source::doubt(chunk)
+    }
+
     fn check(ctx: &Context<'_>) -> Plan<Step> {
         let options = match prepared(ctx) {
             Ok(options) => options,

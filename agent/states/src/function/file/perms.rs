@@ -86,6 +86,34 @@ impl Perms {
         if problem.is_empty() || ctx.test { Ok(perms) } else { Err(problem) }
     }
 
+    /// Reads them as far as they can be had; the rest is what a state fails with once all else is
+    /// done: a mode that is none, and, where nobody looked before, names that do not exist.
+    pub(super) fn with_unmet(ctx: &Context<'_>, names: bool) -> Result<(Perms, Changes), String> {
+        let mut chunk = ctx.chunk.clone();
+        let mut unmet = Changes::new();
+        let accounts = ctx.host.accounts();
+        let unknown = |key: &str, name: &String| match key {
+            "user" => accounts.uid(name).is_none(),
+            _ => accounts.gid(name).is_none(),
+        };
+        for key in ["user", "group"].into_iter().filter(|_| names && !ctx.test) {
+            let name = ctx.text(key).filter(|name| !name.is_empty());
+            if let Some(name) = name.filter(|name| unknown(key, name)) {
+                chunk.args.remove(key);
+                unmet.insert(key.to_owned(), Value::from(name));
+            }
+        }
+        let mode = ctx.text("mode").unwrap_or_default();
+        if mode.is_empty() && ctx.value("mode").is_some() {
+            chunk.args.insert("mode".to_owned(), Value::from(0));
+        } else if ctx.mode("mode").is_err() {
+            let digits = mode.trim_start_matches(['0', 'O', 'o']);
+            chunk.args.remove("mode");
+            unmet.insert("mode".to_owned(), Value::from(format!("{digits:0>4}")));
+        }
+        Ok((Perms::of(&Context { chunk: &chunk, ..*ctx }, "mode")?, unmet))
+    }
+
     /// A name as a report shows it: a number stays one.
     pub(super) fn shown(name: &str) -> Value {
         name.parse::<u32>().map_or_else(|_| Value::from(name), Value::from)

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::directory::{Directory, Keep, remove_others};
-use super::managed::{Managed, lint_backup};
+use super::managed::{Managed, doubt_backup};
 use super::perms::Perms;
 use super::symlink::Symlink;
 use super::{WINDOWS, not_absolute, source};
@@ -65,8 +65,12 @@ impl StateFunction for Recurse {
     type Step = Step;
 
     fn lint(chunk: &Chunk) -> Vec<Lint> {
-        let mut out = source::lint(chunk);
-        out.extend(lint_backup(chunk));
+        source::lint(chunk)
+    }
+
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
+        let mut out = source::doubt(chunk);
+        out.extend(doubt_backup(chunk));
         out
     }
 

@@ -54,7 +54,9 @@ impl StateFunction for Rename {
                 Outcome::changed(comment, change(name, source))
             }
             Err(error) => {
-                Outcome::failed(format!("Failed to move \"{source}\" to \"{name}\": {error}"))
+                // Salt's words name no reason.
+                tracing::warn!(source, name, %error, "cannot move a file");
+                Outcome::failed(format!("Failed to move \"{source}\" to \"{name}\""))
             }
         }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::text::{self, Edit, universal_lines};
+use super::text::{self, Edit, Link, universal_lines};
 use super::{diff, flags};
 use crate::chunk::Chunk;
 use crate::function::args::truth;
@@ -43,11 +43,13 @@ impl StateFunction for Replace {
     const TOLERATES: &'static [&'static str] = &["bufsize"];
     type Step = Edit;
 
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
+        let flags = flags::of(chunk.args.get("flags"), MULTI_LINE);
+        flags.err().map(|problem| ("flags", problem)).into_iter().collect()
+    }
+
     fn lint(chunk: &Chunk) -> Vec<Lint> {
         let mut out = Vec::new();
-        if let Err(problem) = flags::of(chunk.args.get("flags"), MULTI_LINE) {
-            out.push(("flags", problem));
-        }
         if let Some(encoding) = chunk.args.get("encoding").and_then(Value::as_str)
             && !is_utf8(encoding)
         {
@@ -75,7 +77,8 @@ impl StateFunction for Replace {
                 let changes = change("diff", if show { Value::from(diff) } else { true.into() });
                 let foreseen = Outcome::foreseen("Changes would have been made", changes.clone());
                 let done = Outcome::changed("Changes were made", changes);
-                Edit::plan(foreseen, new, text::backup(ctx, ".bak"), done)
+                let plan = Edit::plan(foreseen, new, text::backup(ctx, ".bak"), done);
+                Edit::with_link(plan, Link::Paired)
             }
         }
     }

@@ -8,7 +8,7 @@ mod toml;
 
 use serde_json::Value;
 
-use super::diff::HIDDEN;
+use super::diff::{self, HIDDEN};
 use super::managed::{self, Managed};
 use super::perms::Perms;
 use crate::chunk::Chunk;
@@ -57,6 +57,10 @@ impl StateFunction for Serialize {
         let mut out = format::lint(chunk);
         out.extend(managed::lint_encoding(chunk));
         out
+    }
+
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
+        format::doubt(chunk)
     }
 
     fn check(ctx: &Context<'_>) -> Plan<Step> {
@@ -115,11 +119,10 @@ fn data(ctx: &Context<'_>) -> Result<Found, String> {
     if ctx.flag("merge_if_exists", false) && there {
         let text = std::fs::read(ctx.host.followed(name)).map_err(|error| error.to_string())?;
         let text = String::from_utf8(text).map_err(|_| format!("{name} is not UTF-8"))?;
-        let old = format
-            .read(&text)
-            .map_err(|error| format!("Failed to deserialize existing data: {error}"))?;
+        let read = Format::unread_option(ctx.chunk).map_or_else(|| format.read(&text), Err);
+        let old = read.map_err(|error| format!("Failed to deserialize existing data: {error}"))?;
         if !old.is_null() {
-            let new = merge::merged(&old, &dataset);
+            let new = merge::merged(&old, &dataset)?;
             if new == old {
                 return Ok(Found::Done(format!("The file {name} is in the correct state")));
             }
@@ -129,13 +132,16 @@ fn data(ctx: &Context<'_>) -> Result<Found, String> {
             dataset = new;
         }
     }
+    if let Some(problem) = format.unknown_option(ctx.chunk) {
+        return Err(problem);
+    }
     let contents = format!("{}\n", format.write(&dataset, &options)?);
     Ok(Found::Data { contents, merged })
 }
 
 fn planned(ctx: &Context<'_>, contents: String, merged: Option<Value>) -> Plan<Step> {
     let name = ctx.name();
-    let perms = match Perms::of(ctx, "mode") {
+    let perms = match Perms::with_unmet(ctx, true) {
         Ok(perms) => perms,
         Err(problem) => return Plan::failed(problem),
     };
@@ -143,9 +149,13 @@ fn planned(ctx: &Context<'_>, contents: String, merged: Option<Value>) -> Plan<S
         Ok(contents) => contents,
         Err(problem) => return Plan::failed(problem),
     };
+    let whole = diff::between(b"", &contents, ctx.flag("show_changes", true));
     let meta = ctx.host.stat(name);
     match managed::planned(ctx, managed::Step::of(perms, contents), meta.as_ref()) {
         Plan::Done(mut outcome) => {
+            if outcome.result.is_none() {
+                outcome.comment = format!("Dataset will be serialized and stored into {name}");
+            }
             told(&mut outcome.changes, merged);
             Plan::Done(outcome)
         }
@@ -154,7 +164,11 @@ fn planned(ctx: &Context<'_>, contents: String, merged: Option<Value>) -> Plan<S
             if !ctx.flag("show_changes", true) {
                 foreseen.changes.insert("diff".to_owned(), HIDDEN.into());
             }
-            let changes = foreseen.changes.clone();
+            // What was refused is told with all of it, also of a new file.
+            let mut changes = foreseen.changes.clone();
+            if changes.remove("newfile").is_some() {
+                changes.insert("diff".to_owned(), whole.into());
+            }
             told(&mut foreseen.changes, merged.clone());
             Plan::Change { foreseen, step: Step { managed: step, foreseen: changes, merged } }
         }

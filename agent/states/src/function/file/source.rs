@@ -62,8 +62,7 @@ pub(crate) fn lint(chunk: &Chunk) -> Vec<Lint> {
             out.push((key, told));
         }
     }
-    let engine = chunk.args.get("template").filter(|engine| truth(engine) && *engine != "jinja");
-    if let Some(engine) = engine.map(text) {
+    if let Some(engine) = other_engine(chunk).filter(|engine| ENGINES.contains(&engine.as_str())) {
         let told = format!("the template engine '{engine}' is not supported: use jinja");
         out.push(("template", told));
     }
@@ -74,6 +73,26 @@ pub(crate) fn lint(chunk: &Chunk) -> Vec<Lint> {
         out.push(("verify_ssl", told));
     }
     out
+}
+
+/// A template engine that there is not, which Salt tells where it comes to use it.
+pub(in crate::function::file) fn doubt(chunk: &Chunk) -> Vec<Lint> {
+    let engine = other_engine(chunk).filter(|engine| !ENGINES.contains(&engine.as_str()));
+    let told = |engine: String| ("template", no_engine(&engine));
+    engine.map(told).into_iter().collect()
+}
+
+/// Salt's template engines beside Jinja.
+const ENGINES: [&str; 5] = ["cheetah", "genshi", "mako", "py", "wempy"];
+
+/// Salt's words for a template engine that it does not know.
+pub(in crate::function::file) fn no_engine(engine: &str) -> String {
+    format!("Specified template format {engine} is not supported")
+}
+
+fn other_engine(chunk: &Chunk) -> Option<String> {
+    let engine = chunk.args.get("template").filter(|engine| truth(engine));
+    engine.map(text).filter(|engine| engine != "jinja")
 }
 
 fn is_local(source: &str) -> bool {
@@ -98,7 +117,7 @@ pub(crate) fn find_with_hash(
     ctx: &Context<'_>,
     source: &Value,
 ) -> Result<(Source, Option<String>), String> {
-    let shared = ctx.text("source_hash");
+    let shared = ctx.value("source_hash").filter(|hash| truth(hash)).map(text);
     let items = match source {
         Value::Array(items) => items,
         other => return Ok((one(ctx, &entry(other))?, shared)),
@@ -141,8 +160,21 @@ fn one(ctx: &Context<'_>, source: &str) -> Result<Source, String> {
     }
 }
 
+/// What Salt 3008 ends with where a list of sources has one with a hash of its own.
+pub(in crate::function::file) fn texts_only(ctx: &Context<'_>) -> Result<(), String> {
+    let items = ctx.value("source").and_then(Value::as_array);
+    match items.into_iter().flatten().find(|item| !item.is_string()) {
+        None => Ok(()),
+        Some(item) => Err(format!(
+            "the source '{}' is no text: name its hash in source_hash",
+            redacted(&entry(item))
+        )),
+    }
+}
+
 /// Salt's refusal of arguments that say the same twice.
 pub(super) fn exclusive(ctx: &Context<'_>) -> Result<(), String> {
+    texts_only(ctx)?;
     let set = |key: &str| ctx.value(key).is_some_and(truth);
     for (one, many) in [("source", "sources"), ("source_hash", "source_hashes")] {
         if set(one) && set(many) {

@@ -15,7 +15,19 @@ pub(in crate::function) struct Edit {
     data: Vec<u8>,
     /// What the old file's copy ends with, if one is kept.
     backup: Option<String>,
+    link: Link,
     done: Outcome,
+}
+
+/// What comes of a link to the text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// It stays; the text's copy is beside the text.
+    Stays,
+    /// It stays, and beside it comes one to the text's copy.
+    Paired,
+    /// The new text takes its place; the copy is beside that.
+    Replaced,
 }
 
 impl Edit {
@@ -26,12 +38,27 @@ impl Edit {
         backup: Option<String>,
         done: Outcome,
     ) -> Plan<Edit> {
-        Plan::Change { foreseen, step: Edit { data, backup, done } }
+        Plan::Change { foreseen, step: Edit { data, backup, link: Link::Stays, done } }
+    }
+
+    /// The same with another end for links.
+    pub(super) fn with_link(plan: Plan<Edit>, link: Link) -> Plan<Edit> {
+        match plan {
+            Plan::Change { foreseen, step } => {
+                Plan::Change { foreseen, step: Edit { link, ..step } }
+            }
+            done @ Plan::Done(_) => done,
+        }
+    }
+
+    /// What is told of it.
+    pub(super) fn changes(&self) -> &Changes {
+        &self.done.changes
     }
 
     /// Writes it.
     pub(super) fn apply(self, ctx: &Context<'_>) -> Outcome {
-        match save(ctx, &self.data, self.backup.as_deref()) {
+        match save(ctx, &self.data, self.backup.as_deref(), self.link) {
             Ok(()) => self.done,
             Err(error) => Outcome::failed(format!("Failed to write {}: {error}", ctx.name())),
         }
@@ -39,13 +66,18 @@ impl Edit {
 }
 
 /// Writes a text back: its owner, mode and attributes stay; a copy of the old one is kept if asked.
-pub(super) fn save(ctx: &Context<'_>, data: &[u8], backup: Option<&str>) -> io::Result<()> {
+fn save(ctx: &Context<'_>, data: &[u8], backup: Option<&str>, link: Link) -> io::Result<()> {
     let name = ctx.name();
-    let place = ctx.host.followed(name);
+    let place = match link {
+        Link::Stays | Link::Paired => ctx.host.followed(name),
+        Link::Replaced => ctx.host.path(name),
+    };
     let access = ctx.host.stat(name).map_or_else(Access::default, |meta| Access::of(&meta));
     if let Some(ending) = backup {
         copy_beside(ctx.host, &place, ending)?;
-        link_backup(ctx, ending)?;
+        if link == Link::Paired {
+            link_backup(ctx, ending)?;
+        }
     }
     replace_keeping(ctx.host, &place, data, Access::default(), access)
 }

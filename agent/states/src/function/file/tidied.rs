@@ -36,7 +36,7 @@ impl StateFunction for Tidied {
     ];
     type Step = Vec<String>;
 
-    fn lint(chunk: &Chunk) -> Vec<Lint> {
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
         let wrong = |key: &'static str| {
             let given = chunk.args.get(key).map(crate::function::args::list).unwrap_or_default();
             compiled(&given).err().map(|problem| (key, problem))

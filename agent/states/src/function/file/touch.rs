@@ -18,7 +18,7 @@ impl StateFunction for Touch {
     const TAKES: &'static [&'static str] = &["atime", "mtime", "makedirs"];
     type Step = ();
 
-    fn lint(chunk: &Chunk) -> Vec<Lint> {
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
         let wrong = |key: &&&'static str| {
             let value = chunk.args.get(**key).filter(|value| !value.is_null());
             value.is_some_and(|value| seconds(&crate::function::args::text(value)).is_none())
@@ -48,6 +48,10 @@ impl StateFunction for Touch {
         let there = ctx.host.stat(name);
         if let Err(error) = touch(ctx, there.is_some()) {
             return Outcome::failed(format!("Failed to touch {name}: {error}"));
+        }
+        // The file is there by then.
+        if !Touch::doubt(ctx.chunk).is_empty() {
+            return Outcome::failed("atime and mtime must be integers");
         }
         match there {
             None => Outcome::changed(format!("Created empty file {name}"), change("new", name)),

@@ -19,11 +19,12 @@ impl StateFunction for Manage {
     type Step = ();
 
     fn check(ctx: &Context<'_>) -> Plan<()> {
-        if ctx.test { Plan::Done(manage(ctx)) } else { go() }
+        if ctx.test { Plan::Done(manage(ctx).called("")) } else { go() }
     }
 
+    /// Salt's return has no name.
     fn apply(ctx: &Context<'_>, (): ()) -> Outcome {
-        manage(ctx)
+        manage(ctx).called("")
     }
 }
 

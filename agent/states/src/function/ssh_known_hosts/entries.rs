@@ -23,7 +23,8 @@ const ATTEMPTS: u32 = 5;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::function) struct Entry {
     pub(super) hostname: String,
-    pub(super) enc: String,
+    /// `None` for a key that a state gave without it, which dry runs alone refuse.
+    pub(super) enc: Option<String>,
     pub(super) key: String,
     /// `None` for a key that a state gave.
     pub(super) fingerprint: Option<String>,
@@ -151,7 +152,7 @@ impl Query {
                 (0..digest.len()).step_by(2).filter_map(|at| digest.get(at..at + 2)).collect();
             Some(Entry {
                 hostname: hostname.to_owned(),
-                enc: enc.to_owned(),
+                enc: Some(enc.to_owned()),
                 key: key.to_owned(),
                 fingerprint: Some(pairs.join(":")),
                 port: None,
@@ -183,6 +184,7 @@ impl Query {
         }
         for Entry { hostname, enc, key, port, .. } in new {
             *port = self.port.filter(|port| *port != PORT && !hash && !hostname.contains(':'));
+            let enc = enc.as_deref().unwrap_or("None");
             match port {
                 Some(port) => text.push_str(&format!("[{hostname}]:{port} {enc} {key}\n")),
                 None => text.push_str(&format!("{hostname} {enc} {key}\n")),

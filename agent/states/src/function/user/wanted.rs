@@ -38,7 +38,11 @@ impl Wanted {
         }
         let accounts = ctx.host.accounts();
         let known = |name: &String| accounts.group(name).is_some();
-        let asked = ctx.value("groups").map(|_| ctx.list("groups"));
+        // A text is, to Python, a list of its signs.
+        let asked = ctx.value("groups").map(|groups| match groups {
+            Value::String(text) => text.chars().map(String::from).collect(),
+            _ => ctx.list("groups"),
+        });
         let listed = asked.clone().unwrap_or_default();
         let (there, missing): (Vec<_>, Vec<_>) = listed.into_iter().partition(known);
         if !missing.is_empty() && !ctx.test {
@@ -65,16 +69,23 @@ impl Wanted {
             changes.insert(key.to_owned(), value);
         };
         let mut refused = Vec::new();
-        if let Some(uid) = number(ctx, "uid").filter(|uid| *uid != 0 && *uid != i64::from(user.uid))
-        {
+        // A text is no number: it is never the user's.
+        let text_uid = ctx.value("uid").is_some_and(Value::is_string);
+        let own = |uid: &i64| *uid == i64::from(user.uid) && !text_uid;
+        if let Some(uid) = number(ctx, "uid").filter(|uid| *uid != 0 && !own(uid)) {
             told("uid", Value::from(uid));
             if !allowed && !ctx.flag("allow_uid_change", false) {
                 refused.push(not_permitted("uid", user.uid, &uid.to_string()));
             }
         }
         let gid = gid(ctx, &accounts);
+        // A text is a group's name, also if it is a number.
+        let number = |gid: &Value| match gid {
+            Value::String(name) => accounts.group(name).map(|group| group.gid),
+            other => accounts.gid(&text(other)),
+        };
         if let Some(gid) = &gid
-            && accounts.gid(&text(gid)) != Some(user.gid)
+            && number(gid) != Some(user.gid)
         {
             told("gid", gid.clone());
             if !allowed && !ctx.flag("allow_gid_change", false) {

@@ -107,7 +107,9 @@ pub(super) fn differences(ctx: &Context<'_>, name: &str, wanted: &Wanted) -> io:
     if !wanted.children_only {
         // With `recurse`, only what it names counts here; Salt sets the rest with other changes.
         let looked = wanted.below.as_ref().map_or(&wanted.dir, |(dirs, _)| dirs);
-        let found = looked.differences(ctx.host, &meta);
+        // A link to the folder has an owner of its own.
+        let own = ctx.host.lstat(name).filter(|_| !wanted.follow).unwrap_or(meta);
+        let found = looked.differences(ctx.host, &own);
         if !found.is_empty() {
             changes.insert(name.to_owned(), Value::Object(found));
         }

@@ -44,7 +44,8 @@ impl Wanted {
         let mut lines = self.set(lines)?;
         for at in 0..lines.len().saturating_sub(1) {
             if end_of(&lines[at]).is_empty() {
-                let like = if at > 1 { at - 1 } else { usize::from(at == 0) };
+                // Python's `at and at - 1 or 1`: the second line is like itself.
+                let like = if at > 1 { at - 1 } else { 1 };
                 let line = with_end(&lines[like], &lines[at]);
                 lines[at] = line;
             }

@@ -42,13 +42,18 @@ pub(super) fn given(ctx: &Context<'_>, keep_mode: bool) -> Result<Option<Vec<u8>
              managed file to be empty."
         ));
     }
+    if value.as_array().is_some_and(Vec::is_empty) {
+        return Err("Contents specified by contents/contents_pillar/contents_grains is not a \
+                    string or list of strings, and is not binary data. SLS is likely malformed."
+            .to_owned());
+    }
     let lines = joined(&value, ctx.flag("contents_newline", true));
     match ctx.text("template") {
         None => Ok(Some(lines.into_bytes())),
         Some(engine) if engine == "jinja" => {
             source::render_contents(ctx, &lines).map(|text| Some(text.into_bytes()))
         }
-        Some(engine) => Err(format!("Specified template format {engine} is not supported")),
+        Some(engine) => Err(source::no_engine(&engine)),
     }
 }
 

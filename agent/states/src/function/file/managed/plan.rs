@@ -22,7 +22,7 @@ pub(in crate::function::file) fn planned(
     let follow = ctx.flag("follow_symlinks", true);
     let replacing = ctx.flag("replace", true) && !matches!(step.contents, Contents::None);
     let Some(meta) = meta else {
-        return new(ctx, step);
+        return if ctx.host.lstat(name).is_some() { dangling(ctx, &step) } else { new(ctx, step) };
     };
     let mut changes = Changes::new();
     let mut quiet = false;
@@ -44,6 +44,7 @@ pub(in crate::function::file) fn planned(
     }
     changes.extend(step.perms.differences(ctx.host, meta));
     changes.extend(marks::differences(ctx));
+    changes.extend(step.unmet.clone());
     let kept = Step { contents: if replacing { step.contents } else { Contents::None }, ..step };
     let fine = changes.is_empty();
     match (fine, replacing) {
@@ -76,6 +77,32 @@ fn new(ctx: &Context<'_>, step: Step) -> Plan<Step> {
     }
     let foreseen = Outcome::foreseen(to_be_changed(name), changes);
     Plan::Change { foreseen, step }
+}
+
+/// A link that leads nowhere is, to Salt, a file that is there and cannot be read.
+fn dangling(ctx: &Context<'_>, step: &Step) -> Plan<Step> {
+    const MISSING: &str = "No such file or directory";
+    let name = ctx.name();
+    match &step.contents {
+        Contents::Sourced(_) if ctx.test => Plan::failed(format!("[Errno 2] {MISSING}: '{name}'")),
+        Contents::Sourced(_) => Plan::failed(format!(
+            "Unable to manage file: [Errno 2] {MISSING}: '{}'",
+            ctx.host.followed(name).display()
+        )),
+        Contents::Given(_) if ctx.test => {
+            let changes = change("diff", format!("Failed to read {name}: {MISSING}"));
+            Plan::Done(Outcome::foreseen(to_be_changed(name), changes))
+        }
+        Contents::Given(_) if !ctx.flag("follow_symlinks", true) => {
+            Plan::failed(format!("Unable to manage file: {MISSING}: '{name}'"))
+        }
+        Contents::None if ctx.test => {
+            Plan::fine(format!("The file {name} is in the correct state"))
+        }
+        Contents::Given(_) | Contents::None => {
+            Plan::fine(format!("File {name} is in the correct state"))
+        }
+    }
 }
 
 fn to_be_changed(name: &str) -> String {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::{Contents, Step, ignored, marks};
 use crate::chunk::Chunk;
 use crate::function::args::{show_mode, text, truth};
+use crate::function::cmd::words;
 use crate::function::file::perms::{Perms, searchable};
 use crate::function::file::{diff, parent};
 use crate::function::{Context, Lint};
@@ -22,12 +23,15 @@ pub(in crate::function::file) const REFUSED: &str = "check_cmd execution failed"
 /// Where `backup: minion` keeps what was there.
 const BACKUPS: &str = "/var/cache/muster/file_backup";
 
-/// A kind of backup that this engine does not have.
-pub(in crate::function::file) fn lint_backup(chunk: &Chunk) -> Vec<Lint> {
+/// The kinds of backup that keep a copy here.
+const KEEPING: [&str; 2] = ["minion", "both"];
+
+/// A kind of backup that there is not: nothing is kept then, in Salt neither.
+pub(in crate::function::file) fn doubt_backup(chunk: &Chunk) -> Vec<Lint> {
     let given = chunk.args.get("backup").filter(|value| truth(value)).map(text);
-    match given.filter(|kind| !["minion", "both", "True"].contains(&kind.as_str())) {
+    match given.filter(|kind| !KEEPING.contains(&kind.as_str())) {
         Some(kind) => {
-            let told = format!("the backup '{kind}' is not supported: use 'minion'");
+            let told = format!("the backup '{kind}' keeps nothing: use 'minion'");
             vec![("backup", told)]
         }
         None => Vec::new(),
@@ -54,23 +58,45 @@ pub(super) fn written(ctx: &Context<'_>, step: Step) -> Outcome {
     {
         return outcome;
     }
+    // A mode that cannot be had leaves a new file as private as Salt makes it.
+    let mut perms = step.perms;
+    let new = ctx.host.stat(name).is_none();
+    perms.mode = perms.mode.or((new && step.unmet.contains_key("mode")).then_some(PRIVATE));
     let done = match ctx.host.stat(name) {
-        Some(meta) => update(ctx, &step.perms, data, &meta, sourced),
-        None => create(ctx, &step.perms, data, sourced),
+        Some(meta) => update(ctx, &perms, data, &meta, sourced),
+        None => create(ctx, &perms, data, sourced),
     };
     let mut outcome = match done {
         Ok(outcome) => outcome,
         Err(error) => return Outcome::failed(format!("Unable to manage file: {error}")),
     };
     if outcome.result == Some(true) {
-        let (changes, problems) = marks::set(ctx);
+        let (changes, mut problems) = marks::set(ctx);
+        problems.extend(unmet(&step.unmet));
+        // Of an old file that changed Salt tells only that.
+        let updated = !new && outcome.changes.contains_key("diff") && !step.unmet.is_empty();
         outcome.changes.extend(changes);
         if !problems.is_empty() {
             outcome.result = Some(false);
-            outcome.comment = problems.join("; ");
+            if !updated {
+                outcome.comment = problems.join("; ");
+            }
         }
     }
     outcome
+}
+
+/// What is told of an owner or a mode that cannot be had.
+fn unmet(wanted: &Changes) -> Vec<String> {
+    let names = [("user", "User does not exist\n"), ("group", "Group does not exist\n")];
+    let unknown: String =
+        names.iter().filter(|(key, _)| wanted.contains_key(*key)).map(|(_, told)| *told).collect();
+    let failed = |(key, value)| format!("Failed to change {key} to {}", text(value));
+    Some(unknown)
+        .filter(|told| !told.is_empty())
+        .into_iter()
+        .chain(wanted.iter().map(failed))
+        .collect()
 }
 
 /// Runs `check_cmd` on the new contents before anything is touched.
@@ -87,8 +113,10 @@ fn accepted(ctx: &Context<'_>, data: &[u8]) -> Result<(), Outcome> {
         .tempfile_in(folder)
         .map_err(fail)?;
     io::Write::write_all(&mut temp, data).map_err(fail)?;
+    // Salt starts it without a shell.
     let line = format!("{command} {}", temp.path().display());
-    let output = run(ctx.host, &Exec::shell("/bin/sh", &line), ctx.cancel)
+    let argv = words(&line).ok_or_else(|| Outcome::failed("No closing quotation"))?;
+    let output = run(ctx.host, &Exec { argv, ..Exec::default() }, ctx.cancel)
         .map_err(|error| Outcome::failed(error.to_string()))?;
     if output.code == 0 {
         return Ok(());
@@ -142,7 +170,7 @@ fn update(
 
 /// Keeps a copy of what was there, if `backup` asks for it.
 fn keep(ctx: &Context<'_>, place: &std::path::Path) -> io::Result<()> {
-    if !ctx.value("backup").is_some_and(truth) {
+    if !ctx.text("backup").is_some_and(|kind| KEEPING.contains(&kind.as_str())) {
         return Ok(());
     }
     let name = ctx.name();
@@ -163,7 +191,8 @@ fn create(
     sourced: bool,
 ) -> io::Result<Outcome> {
     let name = ctx.name();
-    if !ctx.host.stat(parent(name)).is_some_and(|meta| meta.is_dir()) {
+    let folder = name.strip_suffix('/').unwrap_or_else(|| parent(name));
+    if !ctx.host.stat(folder).is_some_and(|meta| meta.is_dir()) {
         if !ctx.flag("makedirs", false) {
             return Ok(Outcome::failed("Parent directory not present"));
         }

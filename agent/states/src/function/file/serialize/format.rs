@@ -47,15 +47,18 @@ impl Options {
     }
 }
 
-/// Options as a map, also where they are a list of maps of one.
+/// Options of a list of maps, or of words; what is no list Salt leaves out.
 fn given(chunk: &Chunk, key: &str) -> Map<String, Value> {
-    match chunk.args.get(key) {
-        Some(Value::Object(map)) => map.clone(),
-        Some(Value::Array(items)) => {
-            items.iter().filter_map(Value::as_object).flat_map(Map::clone).collect()
+    let mut out = Map::new();
+    for item in chunk.args.get(key).and_then(Value::as_array).into_iter().flatten() {
+        match item {
+            Value::Object(map) => out.extend(map.clone()),
+            other => {
+                out.insert(text(other), Value::Null);
+            }
         }
-        _ => Map::new(),
     }
+    out
 }
 
 impl Format {
@@ -71,25 +74,83 @@ impl Format {
             "configparser" => Format::Ini,
             _ => {
                 return Err(format!(
-                    "the serializer '{name}' is not supported: use yaml, json, toml or \
-                     configparser"
+                    "The {name} serializer could not be found. It either does not exist or its \
+                     prerequisites are not installed."
                 ));
             }
         })
     }
 
+    /// The options that have an effect here, or need none.
     fn options(self) -> &'static [&'static str] {
         match self {
-            Format::Yaml => &["default_flow_style", "sort_keys", "allow_unicode"],
-            Format::Json => &["indent", "separators", "sort_keys", "ensure_ascii"],
+            Format::Yaml => &[
+                "default_flow_style",
+                "sort_keys",
+                "allow_unicode",
+                "indent",
+                "width",
+                "explicit_start",
+                // What would stand at the end is cut off.
+                "explicit_end",
+            ],
+            Format::Json => &[
+                "indent",
+                "separators",
+                "sort_keys",
+                "ensure_ascii",
+                "skipkeys",
+                "check_circular",
+                "allow_nan",
+            ],
             Format::Toml => &[],
             Format::Ini => &["allow_no_value"],
         }
     }
 
+    /// Python's further options, which this engine does not have.
+    fn other_options(self) -> &'static [&'static str] {
+        match self {
+            Format::Yaml => {
+                &["default_style", "canonical", "line_break", "encoding", "version", "tags"]
+            }
+            Format::Json => &["cls", "default"],
+            Format::Toml => &["encoder"],
+            Format::Ini => &[
+                "defaults",
+                "dict_type",
+                "delimiters",
+                "comment_prefixes",
+                "inline_comment_prefixes",
+                "strict",
+                "empty_lines_in_values",
+                "default_section",
+                "interpolation",
+                "converters",
+            ],
+        }
+    }
+
+    /// An option that there is not: the writer is called with it, and fails.
+    pub(super) fn unknown_option(self, chunk: &Chunk) -> Option<String> {
+        let known =
+            |name: &str| self.options().contains(&name) || self.other_options().contains(&name);
+        let name = given(chunk, "serializer_opts").keys().find(|name| !known(name)).cloned()?;
+        Some(format!("the serializer got an unexpected keyword argument '{name}'"))
+    }
+
+    /// The same of the reader.
+    pub(super) fn unread_option(chunk: &Chunk) -> Option<String> {
+        let name = given(chunk, "deserializer_opts").keys().next().cloned()?;
+        Some(format!("load() got an unexpected keyword argument '{name}'"))
+    }
+
     pub(super) fn write(self, data: &Value, options: &Options) -> Result<String, String> {
         match self {
             Format::Yaml => Ok(yaml_text(data, options)),
+            Format::Json if options.flag("sort_keys", true) && !key::sortable(data) => {
+                Err("'<' not supported between keys of these types".to_owned())
+            }
             Format::Json => Ok(json::write(data, options)),
             Format::Toml => toml::write(&key::plain(data.clone())),
             Format::Ini => ini::write(&key::plain(data.clone()), options),
@@ -110,21 +171,38 @@ impl Format {
 
 fn yaml_text(data: &Value, options: &Options) -> String {
     let data = if options.flag("sort_keys", true) { sorted(data) } else { data.clone() };
-    let mut style = Style::of(Some(options.flag("default_flow_style", false)));
-    style.ascii = !options.unicode;
-    emit::styled(&data, style)
+    let style = Style::of(Some(options.flag("default_flow_style", false)));
+    let number = |key: &str| options.get(key).and_then(Value::as_i64);
+    // As libyaml takes them: what is out of range is as if it were not said.
+    let indent = number("indent").and_then(|indent| i32::try_from(indent).ok());
+    let indent = indent.filter(|indent| (2..10).contains(indent)).unwrap_or(style.indent);
+    let width = match number("width") {
+        Some(width) if width < 0 => usize::MAX,
+        Some(width) if width > i64::from(indent) * 2 => {
+            usize::try_from(width).unwrap_or(style.width)
+        }
+        Some(_) | None => style.width,
+    };
+    let start = options.flag("explicit_start", false);
+    emit::styled(&data, Style { ascii: !options.unicode, indent, width, start, ..style })
 }
 
-/// Formats and options that this engine does not have.
+/// What Salt has and this engine does not.
 pub(super) fn lint(chunk: &Chunk) -> Vec<Lint> {
-    let key = if chunk.args.contains_key("serializer") { "serializer" } else { "formatter" };
-    let format = match Format::of(chunk) {
-        Ok(format) => format,
-        Err(problem) => return vec![(key, problem)],
+    let Ok(format) = Format::of(chunk) else {
+        let key = serializer_key(chunk);
+        let name = chunk.args.get(key).map(text).unwrap_or_default().to_lowercase();
+        if !OTHERS.contains(&name.as_str()) {
+            return Vec::new();
+        }
+        let told = format!(
+            "the serializer '{name}' is not supported: use yaml, json, toml or configparser"
+        );
+        return vec![(key, told)];
     };
     let mut out = Vec::new();
     for name in given(chunk, "serializer_opts").keys() {
-        if !format.options().contains(&name.as_str()) {
+        if format.other_options().contains(&name.as_str()) {
             let told = format!(
                 "the option '{name}' of serializer_opts is not supported: those that are: {}",
                 format.options().join(", ")
@@ -132,13 +210,34 @@ pub(super) fn lint(chunk: &Chunk) -> Vec<Lint> {
             out.push(("serializer_opts", told));
         }
     }
-    if let Some(name) = given(chunk, "deserializer_opts").keys().next() {
+    let merges = chunk.args.get("merge_if_exists").is_some_and(truth);
+    let names = given(chunk, "deserializer_opts");
+    let other = names.keys().find(|_| merges && matches!(format, Format::Json | Format::Ini));
+    if let Some(name) = other {
         let told = format!("the option '{name}' of deserializer_opts is not supported: remove it");
         out.push(("deserializer_opts", told));
     }
-    if format == Format::Toml && chunk.args.get("merge_if_exists").is_some_and(truth) {
+    if format == Format::Toml && merges {
         let told = "merging into a TOML file is not supported: give the whole dataset".to_owned();
         out.push(("merge_if_exists", told));
     }
     out
+}
+
+/// Salt's serializers that are loaded where it is installed, beside those of this engine.
+const OTHERS: [&str; 2] = ["msgpack", "yamlex"];
+
+/// What Salt finds wrong where it comes to the state.
+pub(super) fn doubt(chunk: &Chunk) -> Vec<Lint> {
+    match Format::of(chunk) {
+        Err(problem) => vec![(serializer_key(chunk), problem)],
+        Ok(format) => {
+            let problem = format.unknown_option(chunk);
+            problem.map(|problem| ("serializer_opts", problem)).into_iter().collect()
+        }
+    }
+}
+
+fn serializer_key(chunk: &Chunk) -> &'static str {
+    if chunk.args.contains_key("serializer") { "serializer" } else { "formatter" }
 }

@@ -6,21 +6,19 @@ use serde_json::{Map, Value, json};
 const NOTHING: &str = "<_null_>";
 
 /// The old data with the new merged into it, map by map; lists are replaced.
-pub(super) fn merged(old: &Value, new: &Value) -> Value {
-    match (old, new) {
-        (Value::Object(old), Value::Object(new)) => {
-            let mut out = old.clone();
-            for (key, value) in new {
-                let value = match old.get(key) {
-                    Some(own @ Value::Object(_)) if value.is_object() => merged(own, value),
-                    _ => value.clone(),
-                };
-                out.insert(key.clone(), value);
-            }
-            Value::Object(out)
-        }
-        (_, new) => new.clone(),
+pub(super) fn merged(old: &Value, new: &Value) -> Result<Value, String> {
+    let (Value::Object(old), Value::Object(new)) = (old, new) else {
+        return Err("Cannot update using non-dict types in dictupdate.update()".to_owned());
+    };
+    let mut out = old.clone();
+    for (key, value) in new {
+        let value = match old.get(key) {
+            Some(own @ Value::Object(_)) if value.is_object() => merged(own, value)?,
+            _ => value.clone(),
+        };
+        out.insert(key.clone(), value);
     }
+    Ok(Value::Object(out))
 }
 
 /// `{key: {new: .., old: ..}}`, nested as the data is.
@@ -59,7 +57,7 @@ mod tests {
     #[test]
     fn data_is_merged_and_its_differences_are_told() {
         let old = json!({"a": {"b": 1, "c": 2}, "l": [1]});
-        let new = merged(&old, &json!({"a": {"b": 2}, "l": [2], "n": 1}));
+        let new = merged(&old, &json!({"a": {"b": 2}, "l": [2], "n": 1})).unwrap();
         assert_eq!(new, json!({"a": {"b": 2, "c": 2}, "l": [2], "n": 1}));
         let expected = json!({
             "a": {"b": {"new": 2, "old": 1}},
@@ -67,5 +65,6 @@ mod tests {
             "n": {"new": 1, "old": NOTHING}
         });
         assert_eq!(differences(&old, &new), expected);
+        assert!(merged(&old, &json!([1])).is_err());
     }
 }

@@ -1,0 +1,1 @@
+deep: {data: AAEC/w==}
