@@ -79,6 +79,8 @@ fn facts_and_pillar_are_read_anew_where_a_state_asks_for_it() {
         "data:\n  file.managed:\n    - name: /srv/pillar/p.sls\n    - contents: 'x: new'\n"
             .to_owned(),
         shown("before"),
+        // After a few states that do nothing one is looked at ahead of its turn.
+        (0..4).map(|at| format!("idle{at}: test.nop\n")).collect(),
         "facts:\n  test.nop:\n    - reload_grains: true\n".to_owned(),
         shown("facts_new"),
         "pillar:\n  test.nop:\n    - reload_pillar: true\n".to_owned(),

@@ -153,6 +153,7 @@ impl Runner<'_, '_> {
         let mut state = self.caller.returned(low, outcome, num);
         state.start_time = started;
         state.duration = millis;
+        self.caller.reload(low);
         Some(state)
     }
 }

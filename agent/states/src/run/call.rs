@@ -119,7 +119,10 @@ impl Runner<'_, '_> {
         state.start_time = started;
         state.duration = millis;
         state.parallel = apart && !dry && !state.skip_watch;
-        self.caller.reload(low);
+        // As in Salt, what is asked for a `prereq` reads nothing anew.
+        if !dry {
+            self.caller.reload(low);
+        }
         state
     }
 
