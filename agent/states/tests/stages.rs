@@ -99,10 +99,14 @@ fn an_argument_without_effect_is_a_warning() {
 #[test]
 fn an_argument_that_ends_a_run_of_salts_is_refused() {
     let sls = "a:\n  test.configurable_test_state:\n    - nonsense: 1\nb:\n  user.present:\n    - \
-               uid: 5\n    - x: 1\n    - require: [{test: a}]\n    - y: 2\n    - z: 3\n";
+               uid: 5\n    - x: 1\n    - require: [{test: a}]\n    - y: 2\n    - z: 3\nc:\n  \
+               event.wait:\n    - data: {}\n    - x: 1\nd:\n  file.decode:\n    - name: /x\n    \
+               - encoded_data: ''\n    - mode: 1\n";
     let expected = [
         "3: 'nonsense' is an invalid keyword argument for 'test.configurable_test_state'",
         "7: 'x', 'y' and 'z' are invalid keyword arguments for 'user.present'",
+        "14: 'x' is an invalid keyword argument for 'event.wait'",
+        "19: 'mode' is an invalid keyword argument for 'file.decode'",
     ];
     assert_eq!(faults(sls), expected);
 }
@@ -137,7 +141,7 @@ fn what_cannot_be_run_is_refused_with_its_line_and_what_to_do() {
     );
     check("pkg.installed:\n    - pkgs: [a, --x]", "3: '--x' is not the name of a package");
     check("cmd.run:\n    - unless:\n      - fun: a.b", "3: the function 'a.b' of unless");
-    check("test.show_notification: []", "1: Missing parameter text");
+    check("file.symlink: []", "1: Missing parameter target");
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, Hasher, RandomState};
 
 use serde_json::{Value, json};
 
-use super::args::text;
+use super::args::{text, truth};
 use super::{Context, Function, Plan, StateFunction};
 use crate::outcome::{Changes, Outcome, change};
 use crate::requisite::Kind;
@@ -237,11 +237,13 @@ impl StateFunction for ShowNotification {
     const MODULE: &'static str = "test";
     const NAME: &'static str = "show_notification";
     const TAKES: &'static [&'static str] = &["text"];
-    const NEEDS: &'static [&'static str] = &["text"];
     type Step = ();
 
     fn check(ctx: &Context<'_>) -> Plan<()> {
-        Plan::fine(ctx.text("text").unwrap_or_default())
+        match ctx.value("text").filter(|given| truth(given)) {
+            Some(given) => Plan::fine(text(given)),
+            None => Plan::failed("Missing required argument text."),
+        }
     }
 
     fn apply(_: &Context<'_>, (): ()) -> Outcome {
