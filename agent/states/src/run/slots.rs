@@ -64,13 +64,13 @@ fn one(ctx: &Context<'_>, arg: &mut Value) -> Result<(), String> {
 /// What a slot comes to.
 fn value(ctx: &Context<'_>, slot: &str) -> Result<Value, String> {
     let Some(call) = slot.strip_prefix(SLOT).and_then(|rest| rest.strip_prefix("salt:")) else {
-        tracing::warn!(slot, "a malformed slot: it starts with '__slot__:salt:'");
+        warn(ctx, slot, "it does not start with '__slot__:salt:'");
         return Ok(slot.into());
     };
     let parsed = parsed(call)?;
     let found = parsed.and_then(|parsed| Some((module::find(&parsed.name)?, parsed)));
     let Some((function, Parsed { args, kwargs, .. })) = found else {
-        tracing::warn!(slot, "a malformed slot, or a function that is not there");
+        warn(ctx, slot, "it is malformed, or its function is not there");
         return Ok(slot.into());
     };
     let args = args.into_iter().map(Into::into).collect();
@@ -86,10 +86,15 @@ fn value(ctx: &Context<'_>, slot: &str) -> Result<Value, String> {
     }
     match (&mut value, append) {
         (Value::String(value), Some(append)) => value.push_str(unquoted(append.trim())),
-        (_, Some(_)) => tracing::warn!(slot, "nothing is appended to what is no text"),
+        (_, Some(_)) => warn(ctx, slot, "nothing is appended to what is no text"),
         (_, None) => {}
     }
     Ok(value)
+}
+
+fn warn(ctx: &Context<'_>, slot: &str, problem: &str) {
+    let masked = ctx.view().secrets.masked(slot);
+    tracing::warn!(slot = masked.as_deref().unwrap_or(slot), problem, "a slot of a state");
 }
 
 fn unquoted(text: &str) -> &str {
