@@ -162,7 +162,6 @@ fn to_float(order: i64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-
     use proptest::prelude::*;
     use serde_json::{Map, json};
 

@@ -59,7 +59,7 @@ impl Cancel {
 }
 
 /// The parts of a locale that Salt gives to a command, unless its environment says otherwise.
-pub(crate) const LOCALE: [&str; 13] = [
+const LOCALE: [&str; 13] = [
     "LC_CTYPE",
     "LC_NUMERIC",
     "LC_TIME",
@@ -74,6 +74,7 @@ pub(crate) const LOCALE: [&str; 13] = [
     "LC_IDENTIFICATION",
     "LANGUAGE",
 ];
+
 /// What to run.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Exec {
