@@ -45,14 +45,9 @@ fn apply_with(
     run(&compiled, &host, options, progress).unwrap()
 }
 
-#[test]
-fn a_cancelled_run_kills_its_command_and_tells_what_did_not_run() {
+/// Runs states until one of them has made the file `begun`; how long it took.
+fn cancelled_when_begun(sls: &str) -> (Report, Duration) {
     let dir = tempfile::tempdir().unwrap();
-    let sls = "one: {test.nop: []}\n\
-               apart: {cmd.run: [{name: sleep 601}, {parallel: true}]}\n\
-               two: {cmd.run: [{name: touch begun; sleep 600 & sleep 600}]}\n\
-               three: {test.succeed_with_changes: []}\n\
-               four: {test.nop: [{listen: [{test: three}]}]}\n";
     let options = Options::default();
     let cancel = options.cancel.clone();
     let begin = Instant::now();
@@ -65,7 +60,18 @@ fn a_cancelled_run_kills_its_command_and_tells_what_did_not_run() {
     });
     let report = apply(sls, &json!({}), dir.path(), &options, &mut |_, _| {});
     waits.join().unwrap();
-    assert!(begin.elapsed() < Duration::from_secs(60));
+    (report, begin.elapsed())
+}
+
+#[test]
+fn a_cancelled_run_kills_its_command_and_tells_what_did_not_run() {
+    let sls = "one: {test.nop: []}\n\
+               apart: {cmd.run: [{name: sleep 601}, {parallel: true}]}\n\
+               two: {cmd.run: [{name: touch begun; sleep 600 & sleep 600}]}\n\
+               three: {test.succeed_with_changes: []}\n\
+               four: {test.nop: [{listen: [{test: three}]}]}\n";
+    let (report, took) = cancelled_when_begun(sls);
+    assert!(took < Duration::from_secs(60));
     let told: Vec<(&str, Option<bool>, bool)> = report
         .states()
         .values()
@@ -93,6 +99,48 @@ fn a_state_that_takes_too_long_is_ended_unless_it_has_a_timeout() {
     let states: Vec<&StateReturn> = report.states().values().collect();
     assert!(states[0].comment.contains("longer than"), "{}", states[0].comment);
     assert_eq!((states[0].result, states[1].result), (Some(false), Some(true)));
+}
+
+#[test]
+fn what_a_state_calls_by_name_ends_with_the_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let sls = "command: {module.run: [{cmd.run: [{cmd: sleep 600}]}]}\n\
+               wait: {module.run: [{test.sleep: [{length: 600}]}]}\n\
+               next: {test.nop: []}\n";
+    let limit = Some(Duration::from_millis(100));
+    let options = Options { state_timeout: limit, ..Options::default() };
+    let report = apply(sls, &json!({}), dir.path(), &options, &mut |_, _| {});
+    let states: Vec<&StateReturn> = report.states().values().collect();
+    for state in &states[..2] {
+        assert!(state.comment.contains("longer than"), "{}", state.comment);
+    }
+    assert_eq!(
+        states.iter().map(|state| state.result).collect::<Vec<_>>(),
+        [Some(false), Some(false), Some(true)]
+    );
+}
+
+#[test]
+fn a_cancelled_run_kills_what_its_functions_and_templates_started() {
+    let command = "touch begun; sleep 50";
+    let slot = format!("x: '__slot__:salt:cmd.run(\"{command}\", python_shell=True)'");
+    let module = format!("cmd.run: [{{cmd: {command}}}, {{python_shell: true}}]");
+    let template = format!("{{{{ salt['cmd.run']('{command}', python_shell=True) }}}}");
+    for sls in [
+        format!("a:\n  test.nop:\n    - {slot}\n"),
+        format!("a:\n  module.run:\n    - {module}\n"),
+        format!(
+            "a:\n  file.managed:\n    - name: /x\n    - template: jinja\n    - contents: \
+             \"{{% raw %}}{template}{{% endraw %}}\"\n"
+        ),
+    ] {
+        let (report, took) = cancelled_when_begun(&sls);
+        let state = report.states().values().next().unwrap();
+        // Their commands would end by themselves, and well.
+        assert_eq!(state.result, Some(false), "{sls}{}", state.comment);
+        assert!(state.comment.contains("was cancelled"), "{sls}{}", state.comment);
+        assert!(took < Duration::from_secs(40), "{sls}");
+    }
 }
 
 /// A secret and a name in whatever a run tells.

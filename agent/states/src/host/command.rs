@@ -1,6 +1,7 @@
 //! Running one command on a host: a shell line or an argument list, with a limit on time and
 //! output, in a process group of its own so that nothing of it stays behind.
 
+use std::cell::RefCell;
 use std::io::{self, Read};
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
@@ -27,7 +28,38 @@ pub struct Cancel {
     limit: Option<(Instant, Duration)>,
 }
 
+thread_local! {
+    /// What ends the work in hand.
+    static IN_FORCE: RefCell<Cancel> = RefCell::default();
+}
+
 impl Cancel {
+    /// Does a state's work: whatever it calls on this thread ends with it.
+    pub(crate) fn over<T>(&self, work: impl FnOnce() -> T) -> T {
+        let before = IN_FORCE.replace(self.clone());
+        let done = work();
+        IN_FORCE.set(before);
+        done
+    }
+
+    /// What ends the work in hand, for functions that templates and states call by name.
+    pub(crate) fn in_force() -> Cancel {
+        IN_FORCE.with_borrow(Clone::clone)
+    }
+
+    /// Waits so long, unless the run or the state ends before.
+    pub(crate) fn wait(&self, length: Duration) -> Result<(), CommandError> {
+        let begin = Instant::now();
+        loop {
+            self.check()?;
+            let left = length.saturating_sub(begin.elapsed());
+            if left.is_zero() {
+                return Ok(());
+            }
+            std::thread::sleep(POLL.min(left));
+        }
+    }
+
     /// Asks the run to stop.
     pub fn cancel(&self) {
         self.asked.store(true, Ordering::SeqCst);

@@ -72,7 +72,7 @@ fn place(call: &Call<'_>) -> String {
 fn fetched(call: &Call<'_>, path: &str) -> Result<Option<Vec<u8>>, Error> {
     if path.starts_with("http://") || path.starts_with("https://") {
         let mut data = Vec::new();
-        return match http::get(path, &mut data, &Cancel::default()) {
+        return match http::get(path, &mut data, &Cancel::in_force()) {
             Ok(()) => Ok(Some(data)),
             Err(error) => Err(call.fail(format!("Error: {error} reading {}", redacted(path)))),
         };

@@ -89,7 +89,8 @@ fn said<S: AsRef<str>>(call: &Call<'_>, argv: &[S]) -> Result<String, Error> {
         timeout: Some(TIMEOUT_DEFAULT),
         ..Exec::default()
     };
-    let ran = run(host, &exec, &Cancel::default()).map_err(|error| call.fail(error.to_string()))?;
+    let ran =
+        run(host, &exec, &Cancel::in_force()).map_err(|error| call.fail(error.to_string()))?;
     if ran.code == 0 && !ran.timed_out {
         return Ok(ran.stdout.trim_end().to_owned());
     }

@@ -59,14 +59,19 @@ fn shown(call: &Call<'_>, value: Value) -> Value {
 }
 
 fn masked(value: &Value) -> Value {
+    leaves(value, &|leaf| if leaf.is_true() { Value::from(MASK) } else { leaf.clone() })
+}
+
+/// The same data with other values at its ends.
+fn leaves(value: &Value, other: &dyn Fn(&Value) -> Value) -> Value {
     if is_map(value) {
         let pairs = pairs(value).into_iter();
-        return dict(pairs.map(|(key, item)| (key, masked(&item))).collect());
+        return dict(pairs.map(|(key, item)| (key, leaves(&item, other))).collect());
     }
     if is_list(value) {
-        return list(items(value).iter().map(masked).collect());
+        return list(items(value).iter().map(|item| leaves(item, other)).collect());
     }
-    if value.is_true() { Value::from(MASK) } else { value.clone() }
+    other(value)
 }
 
 pub(super) fn delimiter(call: &Call<'_>) -> String {
@@ -171,14 +176,7 @@ fn keys(call: &Call<'_>) -> Result<Value, Error> {
 
 /// The shape of the data, with Python's names of types for values.
 fn obfuscated(value: &Value) -> Value {
-    if is_map(value) {
-        let pairs = pairs(value).into_iter();
-        return dict(pairs.map(|(key, item)| (key, obfuscated(&item))).collect());
-    }
-    if is_list(value) {
-        return list(items(value).iter().map(obfuscated).collect());
-    }
-    Value::from(format!("<{}>", type_name(value)))
+    leaves(value, &|leaf| Value::from(format!("<{}>", type_name(leaf))))
 }
 
 /// A list of texts from one text, or from a list.

@@ -65,7 +65,7 @@ pub(super) fn command(call: &Call<'_>, argv: &[&str]) -> Result<Output, Error> {
     is_machine(call)?;
     let argv = argv.iter().map(|word| (*word).to_owned()).collect();
     let exec = Exec { argv, timeout: Some(TIMEOUT), ..Exec::default() };
-    run(&call.scope.host, &exec, &Cancel::default()).map_err(|error| call.fail(error.to_string()))
+    run(&call.scope.host, &exec, &Cancel::in_force()).map_err(|error| call.fail(error.to_string()))
 }
 
 fn is_machine(call: &Call<'_>) -> Result<(), Error> {
@@ -84,7 +84,7 @@ fn systemd<T>(
     work: impl FnOnce(&Systemd<'_>) -> Result<T, String>,
 ) -> Result<T, Error> {
     is_machine(call)?;
-    let cancel = Cancel::default();
+    let cancel = Cancel::in_force();
     work(&Systemd { host: &call.scope.host, cancel: &cancel }).map_err(|words| call.fail(words))
 }
 
@@ -187,7 +187,7 @@ fn act(call: &Call<'_>, verb: Verb) -> Result<Value, Error> {
 fn mask(call: &Call<'_>) -> Result<Value, Error> {
     let (name, runtime) = (call.text("name"), call.flag("runtime", false));
     is_machine(call)?;
-    let cancel = Cancel::default();
+    let cancel = Cancel::in_force();
     let systemd = Systemd { host: &call.scope.host, cancel: &cancel };
     match systemd.act(Verb::Mask { runtime }, &name, false) {
         Ok(()) => Ok(Value::from(true)),

@@ -7,6 +7,7 @@ use minijinja::value::{Tuple, Value};
 
 use super::known::functions;
 use super::{Call, Function, TABLES, acts, find, reads};
+use crate::host::command::Cancel;
 use crate::render::python::{dict, items, list, pairs, repr, text};
 use crate::render::type_name;
 use crate::target::glob;
@@ -48,8 +49,8 @@ pub(super) const ALL: &[Function] = &[
     reads("test.try", "module return_try_exception= **kwargs", attempt),
     acts("test.sleep", "length", |call| {
         let seconds = call.number("length")?.and_then(|seconds| u64::try_from(seconds).ok());
-        std::thread::sleep(Duration::from_secs(seconds.unwrap_or(0)));
-        Ok(Value::from(true))
+        let waited = Cancel::in_force().wait(Duration::from_secs(seconds.unwrap_or(0)));
+        waited.map(|()| Value::from(true)).map_err(|error| call.fail(error.to_string()))
     }),
     reads("test.rand_sleep", "max=", |_| Ok(Value::from(true))),
     reads("log.debug", LOG, log),

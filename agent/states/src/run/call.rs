@@ -242,7 +242,7 @@ impl<'a> Caller<'a> {
         if let Some(words) = function::not_loaded(self.host, low) {
             return Outcome { told: Told::Bare, ..Outcome::failed(words) };
         }
-        self.scoped(mask, || {
+        self.scoped(mask, &cancel, || {
             let outcome = match conditions::check(&ctx) {
                 Verdict::Fail(comment) => return Outcome::failed(comment),
                 Verdict::Skip(comment) => Outcome { skip_watch: true, ..Outcome::fine(comment) },
@@ -256,9 +256,9 @@ impl<'a> Caller<'a> {
         })
     }
 
-    /// Does a state's work under its mask; what it changes is kept.
-    fn scoped<T>(&self, mask: Option<u32>, work: impl FnOnce() -> T) -> T {
-        umask::with(mask, || backup::with(self.recorder, work))
+    /// Does a state's work under its mask, until it is cancelled; what it changes is kept.
+    fn scoped<T>(&self, mask: Option<u32>, cancel: &Cancel, work: impl FnOnce() -> T) -> T {
+        umask::with(mask, || cancel.over(|| backup::with(self.recorder, work)))
     }
 
     /// Calls a state on a thread of its own: its conditions were judged, Salt leaves its
@@ -269,7 +269,7 @@ impl<'a> Caller<'a> {
         let mask = low.args.get("umask").map(text).and_then(|digits| mode(&digits));
         let cancel = self.cancel(low);
         let ctx = self.context(low, &cancel, false);
-        let mut outcome = self.scoped(mask, || called(&ctx, how));
+        let mut outcome = self.scoped(mask, &cancel, || called(&ctx, how));
         let mut attempts = 1;
         if let Some(retry) = Retry::of(low) {
             while attempts <= retry.attempts && outcome.result != Some(retry.until) {
@@ -277,7 +277,7 @@ impl<'a> Caller<'a> {
                     break;
                 }
                 let before = std::mem::take(&mut outcome.comment);
-                outcome = self.scoped(mask, || called(&ctx, how));
+                outcome = self.scoped(mask, &cancel, || called(&ctx, how));
                 let told = match outcome.comment.is_empty() {
                     true => String::new(),
                     false => Retry::told(attempts, &outcome),

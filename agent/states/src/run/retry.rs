@@ -1,6 +1,6 @@
 //! `retry`: a state that did not end as wanted is run again.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -11,8 +11,6 @@ use crate::render::python::{from_json, text};
 
 /// Attempts that a state may ask for.
 const ATTEMPTS_MAX: u64 = 1000;
-/// How often a wait looks whether the run was cancelled.
-const POLL: Duration = Duration::from_millis(100);
 
 /// Salt's `retry`: how often, how long between, until which result.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -53,15 +51,7 @@ impl Retry {
     /// Waits before the next attempt and tells how long; none if the run was cancelled meanwhile.
     pub(super) fn wait(&self, cancel: &Cancel) -> Option<Duration> {
         let length = Duration::from_secs(self.interval) + random_part(self.splay);
-        let begin = Instant::now();
-        while !cancel.is_cancelled() {
-            let left = length.saturating_sub(begin.elapsed());
-            if left.is_zero() {
-                return Some(length);
-            }
-            std::thread::sleep(POLL.min(left));
-        }
-        None
+        cancel.wait(length).ok().map(|()| length)
     }
 
     /// What a dry run says of it.

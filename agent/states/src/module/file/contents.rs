@@ -152,7 +152,7 @@ pub(super) fn grep(call: &Call<'_>) -> Result<Value, Error> {
     }
     argv.extend(found.iter().map(|path| call.scope.host.path(path).to_string_lossy().into_owned()));
     let exec = Exec { argv, timeout: Some(cmd::TIMEOUT_DEFAULT), ..Exec::default() };
-    let output = run(&call.scope.host, &exec, &Cancel::default());
+    let output = run(&call.scope.host, &exec, &Cancel::in_force());
     let mut output = output.map_err(|error| call.fail(error.to_string()))?;
     output.stdout.truncate(output.stdout.trim_end().len());
     output.stderr.truncate(output.stderr.trim_end().len());
