@@ -76,9 +76,16 @@ impl Reload for World {
 
     fn pillar(&self, facts: &Facts) -> Option<Value> {
         match tree(&self.pillar_roots) {
-            Ok(tree) => Some(self.pillar_of(&tree, facts).0),
+            Ok(tree) => {
+                let (pillar, errors) = self.pillar_of(&tree, facts);
+                for error in errors {
+                    tracing::warn!(%error, "the pillar that was read anew is at fault");
+                }
+                Some(pillar)
+            }
             Err(error) => {
-                tracing::warn!(%error, "the pillar stays as it was");
+                let error = crate::chain(&error);
+                tracing::warn!(error, "the pillar stays as it was");
                 None
             }
         }

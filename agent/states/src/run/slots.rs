@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::chunk::Chunk;
 use crate::data::traverse;
 use crate::function::Context;
+use crate::host::looking;
 use crate::module;
 use crate::render::python::to_json;
 use crate::requisite;
@@ -22,6 +23,10 @@ pub(super) fn filled<'a>(ctx: &Context<'a>) -> Result<Cow<'a, Chunk>, String> {
     let own = |name: &str| !requisite::is_keyword(name) && !requisite::RUNTIME.contains(&name);
     if !low.name.starts_with(SLOT) && !low.args.iter().any(|(name, arg)| own(name) && holds(arg)) {
         return Ok(Cow::Borrowed(low));
+    }
+    // A slot calls its function when its state is called, and then alone.
+    if looking::refuses() {
+        return Err(String::new());
     }
     let mut low = low.clone();
     if low.name.starts_with(SLOT) {
@@ -93,8 +98,9 @@ fn value(ctx: &Context<'_>, slot: &str) -> Result<Value, String> {
 }
 
 fn warn(ctx: &Context<'_>, slot: &str, problem: &str) {
-    let masked = ctx.view().secrets.masked(slot);
-    tracing::warn!(slot = masked.as_deref().unwrap_or(slot), problem, "a slot of a state");
+    let masked = |text: &str| ctx.view().secrets.masked(text).unwrap_or_else(|| text.to_owned());
+    let (state, slot) = (masked(&ctx.chunk.tag()), masked(slot));
+    tracing::warn!(state, slot, problem, "a slot of a state");
 }
 
 fn unquoted(text: &str) -> &str {
