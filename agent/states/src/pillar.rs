@@ -346,6 +346,14 @@ mod tests {
     }
 
     #[test]
+    fn a_command_that_a_pillar_cannot_start_is_told_without_its_arguments() {
+        let sls = "x: {{ salt['cmd.run']('/no/such --password=s3cret') }}\n";
+        let told = pillar(&[("top.sls", "base: {'*': [p]}"), ("p.sls", sls)], "w").unwrap_err();
+        let told = told[0].to_string();
+        assert!(told.contains("cannot start /no/such") && !told.contains("s3cret"), "{told}");
+    }
+
+    #[test]
     fn a_pillar_at_fault_is_what_the_rest_of_it_gives() {
         let top = "base:\n  '*': [p, q, r]\n";
         let files = [

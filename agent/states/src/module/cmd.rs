@@ -81,8 +81,11 @@ fn execute(call: &Call<'_>, shell: Option<bool>, redirect: bool) -> Result<Outpu
     }
     let exec = exec(call, shell, redirect)?;
     let host = &call.scope.host;
-    let mut output =
-        run(host, &exec, &Cancel::in_force()).map_err(|error| call.fail(told(&error, &exec)))?;
+    let ran = run(host, &exec, &Cancel::in_force());
+    let mut output = ran.map_err(|error| {
+        // No secrets are known yet that a pillar's command line could be masked of.
+        call.fail(if call.scope.of_pillar { error.to_string() } else { told(&error, &exec) })
+    })?;
     if output.timed_out {
         let timeout = exec.timeout.unwrap_or_default().as_secs_f64();
         // Salt tells the command as it ran it: the words of one without a shell.
