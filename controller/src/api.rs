@@ -184,7 +184,11 @@ impl Api {
         let subject = subject::event(Source::Security, &token(user.as_str()), &token(kind));
         let event = Event::new(Token::random(random()), UnixMillis::now(), alarm);
         if let Err(error) = self.bus.publish_event(subject, &event).await {
-            tracing::error!(%user, %error, "a security event could not be stored");
+            tracing::error!(
+                %user,
+                error = crate::chain(&error),
+                "a security event could not be stored"
+            );
         }
     }
 

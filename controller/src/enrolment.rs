@@ -92,7 +92,13 @@ impl Enrolment {
         let bootstrap = (worker.bootstrap.public_key.clone(), worker.bootstrap.expires);
         match launcher.ties.revoke(vec![bootstrap]).await {
             Ok(()) => tracing::warn!(%agent, "asks too often; its bootstrap credential is void"),
-            Err(error) => tracing::error!(%agent, %error, "a flood could not be cut off"),
+            Err(error) => {
+                tracing::error!(
+                    %agent,
+                    error = crate::chain(&error),
+                    "a flood could not be cut off"
+                )
+            }
         }
         if worker.keys.is_none() {
             let reason = "its bootstrap credential asked too often".to_owned();
@@ -230,7 +236,11 @@ impl Enrolment {
     async fn suspect(&self, agent: &AgentId) -> Denied {
         let reason = "its id was claimed with two pairs of keys".to_owned();
         if let Err(error) = self.registry.happen_to(agent, &Input::Suspect(reason)).await {
-            tracing::error!(%agent, %error, "a suspect worker could not be failed; terminate it");
+            tracing::error!(
+                %agent,
+                error = crate::chain(&error),
+                "a suspect worker could not be failed; terminate it"
+            );
         }
         Denied::Alarming("this id is bound to other keys".to_owned())
     }
@@ -306,7 +316,12 @@ impl Enrolment {
         let event = Event::new(Token::random(random()), self.registry.now(), &alarm);
         let subject = subject::event(Source::Security, &id, &kind);
         if let Err(error) = self.teller.tell(subject, event).await {
-            tracing::error!(%agent, %error, what, "a security event could not be stored");
+            tracing::error!(
+                %agent,
+                error = crate::chain(&error),
+                what,
+                "a security event could not be stored"
+            );
         }
     }
 
@@ -315,7 +330,7 @@ impl Enrolment {
         let signed = match self.keys.signer().sign(agent.as_str(), &answer) {
             Ok(signed) => signed,
             Err(error) => {
-                tracing::error!(%error, "an answer could not be signed");
+                tracing::error!(error = crate::chain(&error), "an answer could not be signed");
                 return;
             }
         };

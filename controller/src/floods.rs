@@ -142,7 +142,13 @@ impl Floods {
         match self.jetstream.cut(self.of.stream(), &self.of.all_of(agent), KEEP).await {
             Ok(cut) if tell => self.tell(agent, cut).await,
             Ok(cut) => tracing::debug!(agent_id = %agent, cut, "it floods still"),
-            Err(error) => tracing::warn!(agent_id = %agent, %error, "a flood is not cut"),
+            Err(error) => {
+                tracing::warn!(
+                    agent_id = %agent,
+                    error = crate::chain(&error),
+                    "a flood is not cut"
+                )
+            }
         }
     }
 
@@ -166,7 +172,11 @@ impl Floods {
         let to = subject::event(Source::Security, &token(agent.worker().as_str()), &token("flood"));
         let event = Event { id: Token::random(random()), at: UnixMillis::now(), data };
         if let Err(error) = self.bus.publish_event(to, &event).await {
-            tracing::warn!(agent_id = %agent, %error, "the event of a flood was not stored");
+            tracing::warn!(
+                agent_id = %agent,
+                error = crate::chain(&error),
+                "the event of a flood was not stored"
+            );
         }
     }
 }

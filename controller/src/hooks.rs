@@ -172,7 +172,7 @@ impl Hooks {
         let event = Event::new(Token::random(random()), UnixMillis::now(), &data);
         let subject = failed_subject(&view.name);
         if let Err(error) = self.teller.tell(subject.clone(), event).await {
-            tracing::warn!(%error, subject, "event was not stored");
+            tracing::warn!(error = crate::chain(&error), subject, "event was not stored");
         }
     }
 }

@@ -87,7 +87,10 @@ impl Https {
                     match acceptor(&keys) {
                         Ok(acceptor) => self.acceptor = Acceptor(acceptor),
                         Err(error) => {
-                            tracing::error!(%error, "the HTTPS port keeps its old certificate");
+                            tracing::error!(
+                                error = format!("{error:#}"),
+                                "the HTTPS port keeps its old certificate"
+                            );
                         }
                     }
                     continue;

@@ -42,7 +42,11 @@ impl Inspector {
             match self.launcher.list(cloud).await {
                 Ok(servers) => {
                     if let Err(error) = self.compare(cloud, &servers).await {
-                        tracing::warn!(cloud = cloud.name, %error, "nothing is concluded");
+                        tracing::warn!(
+                            cloud = cloud.name,
+                            error = crate::chain(&error),
+                            "nothing is concluded"
+                        );
                     }
                 }
                 Err(error) => {

@@ -156,7 +156,11 @@ impl Jobs {
         let subject = subject::event(Source::Api, &job.call, &kind);
         let event = Event::new(Token::random(random()), UnixMillis::now(), result);
         if let Err(error) = self.bus.publish_event(subject, &event).await {
-            tracing::warn!(agent_id = %job.agent, %error, "a command's result was not stored");
+            tracing::warn!(
+                agent_id = %job.agent,
+                error = crate::chain(&error),
+                "a command's result was not stored"
+            );
         }
     }
 

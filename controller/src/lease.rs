@@ -129,7 +129,10 @@ impl Contender {
         let mut seen = Seen::default();
         while !cancel.is_cancelled() {
             if let Err(error) = self.beat(&mut seen).await {
-                tracing::warn!(error = %error, "the lease could not be read or written");
+                tracing::warn!(
+                    error = crate::chain(&error),
+                    "the lease could not be read or written"
+                );
             }
             tokio::select! {
                 () = tokio::time::sleep(BEAT) => {}

@@ -189,7 +189,7 @@ impl Keeper<'_> {
         let data = Told { target: self.target.name(), failures: self.failures, error };
         let event = Event::new(Token::random(random()), UnixMillis::now(), &data);
         if let Err(error) = self.teller.tell(subject.clone(), event).await {
-            tracing::warn!(%error, subject, "event was not stored");
+            tracing::warn!(error = crate::chain(&error), subject, "event was not stored");
         }
     }
 }

@@ -116,7 +116,11 @@ impl Reconciler {
             match self.plan(&pool).await {
                 Ok(pause) => resumes = resumes.min(pause),
                 Err(error) => {
-                    tracing::warn!(%pool, %error, "a pool could not be planned, trying again");
+                    tracing::warn!(
+                        %pool,
+                        error = crate::chain(&error),
+                        "a pool could not be planned, trying again"
+                    );
                 }
             }
         }

@@ -144,7 +144,7 @@ impl Registry {
     pub fn take(&self, entry: &Entry) {
         match self.read::<Worker>("worker", entry) {
             Ok(worker) => self.hold(&worker, entry.revision),
-            Err(error) => tracing::error!(%error, "a document is ignored"),
+            Err(error) => tracing::error!(error = crate::chain(&error), "a document is ignored"),
         }
     }
 
@@ -397,7 +397,7 @@ impl Registry {
                 Ok(()) => return,
                 Err(error) if error.is_retryable() => {}
                 Err(error) => {
-                    tracing::warn!(%error, subject, "event was not stored");
+                    tracing::warn!(error = crate::chain(&error), subject, "event was not stored");
                     return;
                 }
             }

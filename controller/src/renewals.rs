@@ -102,7 +102,12 @@ impl Renewals {
         };
         let signed = match self.keys.signer().sign(agent.as_str(), &command) {
             Ok(signed) => signed,
-            Err(error) => return tracing::error!(%error, "a command could not be signed"),
+            Err(error) => {
+                return tracing::error!(
+                    error = crate::chain(&error),
+                    "a command could not be signed"
+                );
+            }
         };
         let subject = subject::command(&agent, command.verb.name());
         let reply = self.bus.request(subject, &signed, REPLY_TIMEOUT).await;

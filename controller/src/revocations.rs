@@ -300,7 +300,10 @@ impl Revocations {
             }
             match self.open(&entry) {
                 Ok(list) => *held = Held { list, revision: entry.revision },
-                Err(error) => tracing::error!(%error, "the list of revocations is not taken over"),
+                Err(error) => tracing::error!(
+                    error = crate::chain(&error),
+                    "the list of revocations is not taken over"
+                ),
             }
         }
     }

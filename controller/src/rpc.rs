@@ -100,7 +100,9 @@ impl Rpc {
 }
 
 fn marked(incoming: Incoming<Call>) -> Option<Call> {
-    incoming.map_err(|error| tracing::warn!(%error, "a call was dropped")).ok()
+    incoming
+        .map_err(|error| tracing::warn!(error = crate::chain(&error), "a call was dropped"))
+        .ok()
 }
 
 async fn agent_call(enrolment: &Enrolment, call: Call) {

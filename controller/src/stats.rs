@@ -258,7 +258,11 @@ async fn tell_double(bus: &Bus, agent: &AgentId) {
     let event = Event::new(Token::random(random()), UnixMillis::now(), &alarm);
     let subject = subject::event(Source::Security, &token(agent.as_str()), &token("double"));
     if let Err(error) = bus.publish_event(subject, &event).await {
-        tracing::error!(agent_id = %agent, %error, "a security event could not be stored");
+        tracing::error!(
+            agent_id = %agent,
+            error = crate::chain(&error),
+            "a security event could not be stored"
+        );
     }
 }
 

@@ -103,7 +103,11 @@ impl Witness {
         match self.teller.tell(subject, told).await {
             Ok(()) => true,
             Err(error) => {
-                tracing::warn!(agent_id = %agent, %error, "a security event waits");
+                tracing::warn!(
+                    agent_id = %agent,
+                    error = crate::chain(&error),
+                    "a security event waits"
+                );
                 !error.is_retryable()
             }
         }
@@ -117,7 +121,7 @@ impl Witness {
         match self.registry.happen_to(agent, &Input::Applied { outcome, failure }).await {
             Ok(_) | Err(registry::Error::Refused(_) | registry::Error::Missing { .. }) => true,
             Err(error) => {
-                tracing::warn!(agent_id = %agent, %error, "a result waits");
+                tracing::warn!(agent_id = %agent, error = crate::chain(&error), "a result waits");
                 false
             }
         }

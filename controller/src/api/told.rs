@@ -161,7 +161,13 @@ impl Told {
                     return;
                 }
                 Err(error) => {
-                    tracing::warn!(%user, noun, verb, %error, "a call's event was not stored");
+                    tracing::warn!(
+                        %user,
+                        noun,
+                        verb,
+                        error = crate::chain(&error),
+                        "a call's event was not stored"
+                    );
                     return;
                 }
             }

@@ -289,7 +289,11 @@ impl Inner {
         };
         let done = self.session.call(&call).await.and_then(|answer| answer.good(&doing));
         if let Err(error) = done {
-            tracing::warn!(server_id = %id, %error, "a rebuilt server keeps its former tag");
+            tracing::warn!(
+                server_id = %id,
+                error = crate::chain(&error),
+                "a rebuilt server keeps its former tag"
+            );
         }
     }
 

@@ -90,7 +90,10 @@ impl States {
         let subject = subject::event(Source::States, &token("tree"), &token(kind));
         let event = Event::new(Token::random(random()), UnixMillis::now(), &told);
         if let Err(error) = self.bus.publish_event(subject, &event).await {
-            tracing::warn!(%error, "an event of the state tree was not stored");
+            tracing::warn!(
+                error = crate::chain(&error),
+                "an event of the state tree was not stored"
+            );
         }
     }
 }
