@@ -120,7 +120,7 @@ impl Accounts {
             .filter(|group| group.gid == user.gid || group.members.contains(&user.name))
             .map(|group| group.name.clone())
             .collect();
-        let remote = self.initgroups(&user.name).into_iter();
+        let remote = self.initgroups(&user.name).into_iter().chain([user.gid]);
         let remote = remote.filter(|gid| !self.groups.iter().any(|group| group.gid == *gid));
         names.extend(remote.map(|gid| self.group_name(gid)));
         names.sort();

@@ -29,7 +29,7 @@ pub(super) const ALL: &[Function] = &[
     reads("user.list_groups", "name", |call| {
         let accounts = call.scope.host.accounts();
         let found = accounts.user(&call.text("name"));
-        Ok(texts(found.map(|user| groups(&accounts, &user)).unwrap_or_default()))
+        Ok(texts(found.map(|user| accounts.all_groups_of(&user)).unwrap_or_default()))
     }),
     reads("user.primary_group", "name", |call| {
         let accounts = call.scope.host.accounts();
@@ -52,22 +52,12 @@ fn texts(all: Vec<String>) -> Value {
     list(all.into_iter().map(Value::from).collect())
 }
 
-/// The groups of a user by name, the own one with them.
-fn groups(accounts: &Accounts, user: &User) -> Vec<String> {
-    let mut all: Vec<String> =
-        accounts.groups_of(&user.name).iter().map(|group| group.name.clone()).collect();
-    all.push(accounts.group_name(user.gid));
-    all.sort();
-    all.dedup();
-    all
-}
-
 fn user_shown(accounts: &Accounts, user: &User) -> Json {
     let mut gecos = user.gecos.splitn(5, ',');
     let mut next = || gecos.next().unwrap_or_default().to_owned();
     let (full, room, work, home, other) = (next(), next(), next(), next(), next());
     json!({
-        "gid": user.gid, "groups": groups(accounts, user), "home": user.home, "name": user.name,
+        "gid": user.gid, "groups": accounts.all_groups_of(user), "home": user.home, "name": user.name,
         "passwd": "x", "shell": user.shell, "uid": user.uid, "fullname": full, "roomnumber": room,
         "workphone": work, "homephone": home, "other": other,
     })

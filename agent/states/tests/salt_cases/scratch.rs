@@ -3,6 +3,7 @@
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::SystemTime;
 
 use serde_json::Value;
@@ -151,10 +152,18 @@ fn owner(meta: &fs::Metadata) -> String {
 }
 
 fn owner_of(meta: &fs::Metadata, root: &Path) -> String {
-    let name = |id: u32, file: &str| {
-        let text = fs::read_to_string(root.join(file)).unwrap();
+    let name = |id: u32, database: &str| {
+        let text = fs::read_to_string(root.join("etc").join(database)).unwrap();
         let line = text.lines().find(|line| line.split(':').nth(2) == Some(&id.to_string()));
-        line.map_or_else(|| id.to_string(), |line| line.split(':').next().unwrap().to_owned())
+        let line = line.map_or_else(|| of_directory(id, database), str::to_owned);
+        line.split(':').next().unwrap().to_owned()
     };
-    format!("{}:{}", name(meta.uid(), "etc/passwd"), name(meta.gid(), "etc/group"))
+    format!("{}:{}", name(meta.uid(), "passwd"), name(meta.gid(), "group"))
+}
+
+/// The line of a name that only the system's directory knows, or the digits.
+fn of_directory(id: u32, database: &str) -> String {
+    let output = Command::new("getent").args([database, &id.to_string()]).output().unwrap();
+    let line = String::from_utf8(output.stdout).unwrap();
+    if line.is_empty() { id.to_string() } else { line }
 }

@@ -11,6 +11,7 @@ use crate::function::args::text;
 use crate::host::accounts::shadow::{self, Shadow};
 use crate::host::accounts::{User, edit};
 use crate::outcome::{Changes, Outcome};
+use crate::render::python;
 
 /// Names of [`Shadow::days`] in a return.
 const DAYS: [&str; 6] = ["lstchg", "min", "max", "warn", "inact", "expire"];
@@ -49,7 +50,7 @@ pub(super) fn change(ctx: &Context<'_>, wanted: &Wanted, changes: &Changes) -> O
     let outcome = Outcome::changed(comment, seen);
     match wanted.changes(ctx, true) {
         Ok(Some(left)) if !left.is_empty() => {
-            let left = text(&Value::Object(redacted(&left)));
+            let left = python::text(&python::from_json(&Value::Object(redacted(&left))));
             let comment = format!("These values could not be changed: {left}");
             Outcome { result: Some(false), comment, ..outcome }
         }
