@@ -7,14 +7,18 @@ use crate::host::command::{Exec, run};
 use crate::host::files::{security_label, set_security_label};
 use crate::outcome::Changes;
 
-/// What differs, as a dry run tells it.
-pub(super) fn differences(ctx: &Context<'_>) -> Changes {
+/// What differs, as a dry run tells it: of a file whose contents may change less than of another.
+pub(super) fn differences(ctx: &Context<'_>, replacing: bool) -> Changes {
     let mut changes = Changes::new();
     if let Some((old, added, removed)) = attributes(ctx)
         && !(added.is_empty() && removed.is_empty())
     {
         let new = ctx.text("attrs").unwrap_or_default();
-        changes.insert("attrs".to_owned(), json!({"old": old, "new": new}));
+        if !replacing {
+            changes.insert("attrs".to_owned(), json!({"old": old, "new": new}));
+        } else if !(ctx.test && new.is_empty()) {
+            changes.insert("attrs".to_owned(), Value::from(new));
+        }
     }
     for (name, _, wanted) in contexts(ctx) {
         changes.insert("selinux".to_owned(), json!({name: wanted}));
@@ -66,7 +70,7 @@ pub(super) fn set(ctx: &Context<'_>) -> (Changes, Vec<String>) {
 
 /// The attributes that are set, and the letters to add and to remove.
 fn attributes(ctx: &Context<'_>) -> Option<(String, String, String)> {
-    let wanted = ctx.text("attrs").filter(|attrs| !attrs.is_empty())?;
+    let wanted = ctx.text("attrs")?;
     let place = ctx.host.followed(ctx.name()).to_string_lossy().into_owned();
     let argv = vec!["lsattr".to_owned(), "-d".to_owned(), place];
     let exec = Exec { argv, reads: true, ..Exec::default() };

@@ -43,7 +43,7 @@ pub(in crate::function::file) fn planned(
         }
     }
     changes.extend(step.perms.differences(ctx.host, meta));
-    changes.extend(marks::differences(ctx));
+    changes.extend(marks::differences(ctx, replacing));
     changes.extend(step.unmet.clone());
     let kept = Step { contents: if replacing { step.contents } else { Contents::None }, ..step };
     let fine = changes.is_empty();
