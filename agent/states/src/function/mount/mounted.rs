@@ -284,6 +284,8 @@ fn mismatch(
     if device != wanted {
         told.push_str(&format!(" ({device})"));
     }
+    let tag = |tag| blkid(ctx, &["-s", tag, "-o", "value", &live.device]);
+    there.extend(["UUID", "LABEL"].into_iter().filter_map(tag));
     told.push_str(&format!(", current: {}", there.join(", ")));
     outcome.changes.insert("umount".to_owned(), Value::from(told));
     if umount(ctx, &want.point, false).is_err() {
