@@ -72,6 +72,10 @@ impl Line {
         &self.0[2]
     }
 
+    pub(super) fn options(&self) -> impl Iterator<Item = &str> {
+        self.0[3].split(',')
+    }
+
     fn same(&self, other: &Line, fields: &[usize]) -> bool {
         fields.iter().all(|at| match at {
             3 => sorted(&self.0[3]) == sorted(&other.0[3]),

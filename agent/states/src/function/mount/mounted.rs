@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::active::{Active, Mount};
 use super::command::{Request, blkid, umount};
 use super::fstab::{self, Line, Status};
+use super::options::in_kib;
 use super::{also, config, go, options, trimmed};
 use crate::function::{Context, Plan, StateFunction};
 use crate::host::files::{Access, make_folders, set_access};
@@ -208,14 +209,21 @@ fn mapped(ctx: &Context<'_>, device: &str) -> Option<String> {
 /// Remounts where options differ; an outcome ends the state.
 fn adjust(ctx: &Context<'_>, want: &Want, live: &Mount, outcome: &mut Outcome) -> Option<Outcome> {
     let missing = super::options::missing(ctx, &want.fstype, &want.opts, live);
-    if missing.is_empty() {
+    let taken = taken_away(ctx, want, live);
+    if missing.is_empty() && taken.is_empty() {
         return None;
     }
-    let missing = missing.join(",");
     if ctx.test {
-        let comment = format!("Remount would be forced because options ({missing}) changed");
+        let changed = match missing.as_slice() {
+            [] => format!("({})changed", taken.join(",")),
+            missing => format!("({}) changed", missing.join(",")),
+        };
+        let comment = format!("Remount would be forced because options {changed}");
         return Some(Outcome::foreseen(comment, std::mem::take(&mut outcome.changes)));
     }
+    // Salt names the last one that is wanted, where some were taken away.
+    let last = want.opts.last().filter(|_| !taken.is_empty());
+    let missing = last.map_or_else(|| missing.join(","), Clone::clone);
     let network =
         ["nfs", "cvfs"].contains(&want.fstype.as_str()) || want.fstype.starts_with("fuse");
     let (told, done) = if network {
@@ -242,6 +250,24 @@ fn adjust(ctx: &Context<'_>, want: &Want, live: &Mount, outcome: &mut Outcome) -
     };
     outcome.changes.insert("umount".to_owned(), Value::from(told));
     None
+}
+
+/// Options that the mount has from its line in fstab, and that are not wanted any more. Salt keeps
+/// what it wrote there in a cache of its own.
+fn taken_away(ctx: &Context<'_>, want: &Want, live: &Mount) -> Vec<String> {
+    if !ctx.flag("persist", true) {
+        return Vec::new();
+    }
+    let lines = fstab::lines(ctx, &config(ctx));
+    let name = want.name.replace(' ', "\\040");
+    let line = lines.iter().rfind(|line| line.name() == name);
+    let written = line.into_iter().flat_map(Line::options);
+    let is_taken = |opt: &&str| {
+        let mut active = live.opts.iter().chain(&live.superopts);
+        let active = active.any(|own| in_kib(own) == in_kib(opt));
+        active && !want.opts.iter().any(|wanted| wanted == opt)
+    };
+    written.filter(is_taken).map(str::to_owned).collect()
 }
 
 /// Unmounts what is another device; whether it did. `Err`: that failed, as the outcome tells.

@@ -117,7 +117,7 @@ impl Rules {
 }
 
 /// `size=10m` as the kernel shows it.
-fn in_kib(opt: &str) -> String {
+pub(super) fn in_kib(opt: &str) -> String {
     let convert = || {
         let size = opt.strip_prefix("size=")?;
         let digits: u64 = size.get(..size.len().checked_sub(1)?)?.parse().ok()?;
