@@ -1,6 +1,7 @@
 //! Publishes what an agent shall be: the state tree as blobs by hash, its manifest, and the agent's
 //! desired state, signed, with its pillar sealed.
 
+mod digests;
 mod push;
 mod scan;
 mod show;
@@ -10,6 +11,7 @@ use crate::config::{self, Roots};
 use crate::keys::Keys;
 use crate::lifecycle::Refused;
 use crate::registry::{self, Registry};
+use digests::Digests;
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use muster_protocol::bus::bucket::Bucket;
@@ -91,6 +93,8 @@ pub struct States {
     desired: Bucket,
     keys: Arc<Keys>,
     registry: Arc<Registry>,
+    /// Held over a look at the tree, so that starting agents look after each other.
+    digests: Arc<std::sync::Mutex<Digests>>,
     /// Blobs known to be stored; held over an upload, so that each goes once.
     stored: Mutex<HashSet<Hash>>,
     /// What this controller gave to each agent last: the hashes of manifest and pillar.
@@ -110,10 +114,10 @@ impl States {
         keys: Arc<Keys>,
         registry: Arc<Registry>,
     ) -> States {
-        let stored = Mutex::new(HashSet::new());
+        let (digests, stored) = (Arc::default(), Mutex::new(HashSet::new()));
         let given = std::sync::Mutex::default();
         let shows = Semaphore::new(show::SHOWS_MAX);
-        States { config, bus, jetstream, desired, keys, registry, stored, given, shows }
+        States { config, bus, jetstream, desired, keys, registry, digests, stored, given, shows }
     }
 
     /// Stores the tree as it is now. Returns its manifest's blob.
@@ -121,8 +125,12 @@ impl States {
     /// # Errors
     /// When a file cannot be read or stored.
     pub async fn publish_tree(&self) -> Result<Blob, Error> {
-        let roots = self.config.tree.clone();
-        let scanned = tokio::task::spawn_blocking(move || scan::scan(&roots)).await;
+        let (roots, digests) = (self.config.tree.clone(), Arc::clone(&self.digests));
+        let scan = move || {
+            let mut digests = digests.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            scan::scan(&roots, &mut digests)
+        };
+        let scanned = tokio::task::spawn_blocking(scan).await;
         let (manifest, files) = scanned.map_err(|_| Error::Tree {
             path: self.tree(),
             what: "reading it was interrupted".into(),
@@ -132,6 +140,10 @@ impl States {
             if !stored.contains(&file.blob.hash) {
                 let bytes = std::fs::read(path)
                     .map_err(|source| Error::Read { path: path.clone(), source })?;
+                if Hash::of(&bytes) != file.blob.hash {
+                    let what = "it changed while it was read; try again".to_owned();
+                    return Err(Error::Tree { path: path.clone(), what });
+                }
                 self.store(&file.blob, &bytes).await?;
                 stored.insert(file.blob.hash.clone());
             }

@@ -1,11 +1,11 @@
 //! The files of a state tree, as its manifest lists them, and where to read them.
 
 use super::Error;
+use super::digests::Digests;
 use crate::config::Roots;
 use muster_protocol::desired::{
-    BASE, Blob, ENVIRONMENTS_MAX, Environment, FILE_BYTES_MAX, FILES_MAX, File, Manifest,
+    BASE, ENVIRONMENTS_MAX, Environment, FILE_BYTES_MAX, FILES_MAX, File, Manifest,
 };
-use muster_protocol::id::Hash;
 use std::collections::BTreeMap;
 use std::fs::Metadata;
 use std::io::ErrorKind;
@@ -19,11 +19,14 @@ const DEPTH_MAX: usize = 64;
 pub(super) type Located = (File, PathBuf);
 
 /// The manifest of all environments, and all their files.
-pub(super) fn scan(roots: &Roots) -> Result<(Manifest, Vec<Located>), Error> {
+pub(super) fn scan(
+    roots: &Roots,
+    digests: &mut Digests,
+) -> Result<(Manifest, Vec<Located>), Error> {
     let mut manifest = Manifest::default();
     let mut all: Vec<Located> = Vec::new();
     for (env, folders) in &roots.0 {
-        let found = environment(folders, FILES_MAX - all.len())?;
+        let found = environment(folders, FILES_MAX - all.len(), digests)?;
         let files = found.iter().map(|(file, _)| file.clone()).collect();
         if env == BASE {
             manifest.files = files;
@@ -39,27 +42,32 @@ pub(super) fn scan(roots: &Roots) -> Result<(Manifest, Vec<Located>), Error> {
             what: format!("more than {ENVIRONMENTS_MAX} environments"),
         });
     }
+    digests.turn();
     Ok((manifest, all))
 }
 
 /// The files of one environment, in the order of their paths: an earlier folder's hide a later
 /// one's.
-fn environment(folders: &[PathBuf], most: usize) -> Result<Vec<Located>, Error> {
+fn environment(
+    folders: &[PathBuf],
+    most: usize,
+    digests: &mut Digests,
+) -> Result<Vec<Located>, Error> {
     let mut found = BTreeMap::new();
     for root in folders {
         walk(root, root, 0, most, &mut found)?;
     }
-    let read = |(name, (path, mode)): (String, (PathBuf, u32))| {
-        let bytes = std::fs::read(&path);
-        let bytes = bytes.map_err(|source| Error::Read { path: path.clone(), source })?;
-        let blob = Blob { hash: Hash::of(&bytes), size: bytes.len() as u64 };
+    let read = |(name, (path, meta)): (String, (PathBuf, Metadata))| {
+        let blob = digests.of(&path, &meta);
+        let blob = blob.map_err(|source| Error::Read { path: path.clone(), source })?;
+        let mode = meta.permissions().mode() & 0o7777;
         Ok((File { path: name, mode, blob }, path))
     };
     found.into_iter().map(read).collect()
 }
 
-/// Paths below the roots, with where they are and their permission bits.
-type Found = BTreeMap<String, (PathBuf, u32)>;
+/// Paths below the roots, with where they are and what the file system says of them.
+type Found = BTreeMap<String, (PathBuf, Metadata)>;
 
 fn walk(
     root: &Path,
@@ -94,30 +102,35 @@ fn walk(
                     format!("more than {FILES_MAX} files, or a file over {FILE_BYTES_MAX} B");
                 return tree(&path, what);
             }
-            note(root, path, &meta, found)?;
+            note(root, path, meta, found)?;
         }
     }
     Ok(())
 }
 
-fn note(root: &Path, path: PathBuf, meta: &Metadata, found: &mut Found) -> Result<(), Error> {
+fn note(root: &Path, path: PathBuf, meta: Metadata, found: &mut Found) -> Result<(), Error> {
     let below = path.strip_prefix(root).expect("a walk stays below its root");
     let Some(name) = below.to_str().map(str::to_owned) else {
         let what = "its name is not UTF-8; rename it".to_owned();
         return Err(Error::Tree { path, what });
     };
-    let mode = meta.permissions().mode() & 0o7777;
-    found.entry(name).or_insert((path, mode));
+    found.entry(name).or_insert((path, meta));
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use muster_protocol::desired::Blob;
+    use muster_protocol::id::Hash;
     use std::fs;
 
     fn roots(envs: &[(&str, &[PathBuf])]) -> Roots {
         Roots(envs.iter().map(|(env, folders)| ((*env).to_owned(), folders.to_vec())).collect())
+    }
+
+    fn scan(roots: &Roots) -> Result<(Manifest, Vec<Located>), Error> {
+        super::scan(roots, &mut Digests::default())
     }
 
     #[test]

@@ -57,7 +57,8 @@ fn user_shown(accounts: &Accounts, user: &User) -> Json {
     let mut next = || gecos.next().unwrap_or_default().to_owned();
     let (full, room, work, home, other) = (next(), next(), next(), next(), next());
     json!({
-        "gid": user.gid, "groups": accounts.all_groups_of(user), "home": user.home, "name": user.name,
+        "gid": user.gid, "groups": accounts.all_groups_of(user), "home": user.home,
+        "name": user.name,
         "passwd": "x", "shell": user.shell, "uid": user.uid, "fullname": full, "roomnumber": room,
         "workphone": work, "homephone": home, "other": other,
     })
