@@ -13,9 +13,9 @@ use anyhow::Context;
 use ending::Answer;
 use kept::Kept;
 use muster_states::{
-    Compiled, Error, JournalError, Kind, Options, Reload, Report, Selection, StateReturn,
+    Cancel, Compiled, Error, JournalError, Kind, Options, Reload, Report, Selection, StateReturn,
 };
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use std::io::Write;
 use std::sync::Arc;
 use stop::Stop;
@@ -43,9 +43,22 @@ pub(crate) fn facts(root: &Root) -> anyhow::Result<()> {
     writeln!(std::io::stdout(), "{facts}").context("printing")
 }
 
+/// From here on a signal ends what is in hand, be it a template's command or a state's.
 fn answer(root: &Root, states: &States) -> anyhow::Result<Answer> {
+    let cancel = Cancel::default();
+    let stop = Stop::cancels(cancel.clone());
+    if let Err(error) = &stop {
+        tracing::warn!(%error, "a signal will end this run without order");
+    }
+    cancel.over(|| answer_until(root, states, &cancel))
+}
+
+fn answer_until(root: &Root, states: &States, cancel: &Cancel) -> anyhow::Result<Answer> {
     let world = Arc::new(World::read(root, states)?);
     let (pillar, errors) = world.pillar();
+    if cancel.is_cancelled() {
+        return Ok(cancelled());
+    }
     if states.verb == Verb::Pillar {
         let pillar = muster_states::shown(pillar);
         let open = states.unmask || world.shows_pillar();
@@ -61,10 +74,27 @@ fn answer(root: &Root, states: &States) -> anyhow::Result<Answer> {
     }
     Ok(match &states.verb {
         Verb::Pillar => Answer::Data(muster_states::shown(pillar)),
-        Verb::Show(stage, names) => show(&world, &pillar, *stage, names),
-        Verb::Single { function, args } => single(root, &world, states, &pillar, function, args)?,
-        Verb::Apply(names) => apply(root, &world, states, &pillar, names)?,
+        Verb::Show(stage, names) => match show(&world, &pillar, *stage, names) {
+            _ if cancel.is_cancelled() => cancelled(),
+            shown => shown,
+        },
+        Verb::Single { function, .. } if !function.contains('.') => {
+            Answer::broken("Invalid function passed".into(), Vec::new())
+        }
+        Verb::Single { function, args } => {
+            let compiled = world.single(&pillar, function, args);
+            execute(root, &world, states, compiled, cancel)?
+        }
+        Verb::Apply(names) => {
+            let compiled = world.compile(&pillar, &selection(names));
+            execute(root, &world, states, compiled, cancel)?
+        }
     })
+}
+
+/// What a run comes to that ended before its first state.
+fn cancelled() -> Answer {
+    Answer::broken(json!(["The run was cancelled before its first state"]), Vec::new())
 }
 
 fn selection(names: &[String]) -> Selection {
@@ -97,44 +127,31 @@ fn nothing(errors: &[Error]) -> Option<&str> {
     Some(&first.reason)
 }
 
-fn apply(
-    root: &Root,
-    world: &Arc<World>,
-    states: &States,
-    pillar: &Value,
-    names: &[String],
-) -> anyhow::Result<Answer> {
-    match world.compile(pillar, &selection(names)) {
-        Ok(compiled) => execute(root, world, states, &compiled),
-        Err(errors) => match nothing(&errors) {
-            Some(why) => Ok(Answer::Ran(Report::no_states(why))),
-            None => Ok(Answer::not_compiled(errors)),
-        },
-    }
-}
-
-fn single(
-    root: &Root,
-    world: &Arc<World>,
-    states: &States,
-    pillar: &Value,
-    function: &str,
-    args: &Map<String, Value>,
-) -> anyhow::Result<Answer> {
-    if !function.contains('.') {
-        return Ok(Answer::broken("Invalid function passed".into(), Vec::new()));
-    }
-    match world.single(pillar, function, args) {
-        Ok(compiled) => execute(root, world, states, &compiled),
-        Err(errors) => Ok(Answer::not_compiled(errors)),
-    }
-}
-
 fn execute(
     root: &Root,
     world: &Arc<World>,
     states: &States,
+    compiled: Result<Compiled, Vec<Error>>,
+    cancel: &Cancel,
+) -> anyhow::Result<Answer> {
+    if cancel.is_cancelled() {
+        return Ok(cancelled());
+    }
+    match compiled {
+        Ok(compiled) => run_compiled(root, world, states, &compiled, cancel),
+        Err(errors) => Ok(match nothing(&errors) {
+            Some(why) => Answer::Ran(Report::no_states(why)),
+            None => Answer::not_compiled(errors),
+        }),
+    }
+}
+
+fn run_compiled(
+    root: &Root,
+    world: &Arc<World>,
+    states: &States,
     compiled: &Compiled,
+    cancel: &Cancel,
 ) -> anyhow::Result<Answer> {
     for warning in compiled.warnings() {
         eprint(&format!("warning: {warning}\n"));
@@ -147,12 +164,9 @@ fn execute(
         failhard: world.flag("failhard"),
         only: states.only.clone(),
         reload: Some(Arc::clone(world) as Arc<dyn Reload>),
+        cancel: cancel.clone(),
         ..Options::default()
     };
-    let stop = Stop::cancels(options.cancel.clone());
-    if let Err(error) = &stop {
-        tracing::warn!(%error, "a signal will end this run without order");
-    }
     let mut progress = progress::Progress::start(compiled.chunks().len());
     let mut run = |options: &Options| {
         let ended = &mut |key: &str, _: &StateReturn| progress.ended(key);
@@ -165,7 +179,6 @@ fn execute(
         report = run(&options);
     }
     progress.clear();
-    drop(stop);
     kept.end();
     let report = report?;
     match &states.only {

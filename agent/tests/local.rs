@@ -340,6 +340,40 @@ fn a_signal_cancels_a_run_in_order() {
 }
 
 #[test]
+fn a_signal_ends_what_a_template_runs_before_the_first_state() {
+    let states = "{{ salt['cmd.shell']('sleep 600 & echo $! > pid; mv pid begun; sleep 600', \
+                  cwd='/') }}\n/etc/motd: {file.managed: [{contents: late}]}\n";
+    for verb in [&["apply", "motd"][..], &["show", "low", "motd"], &["single", "test.nop", "x"]] {
+        let pillar = states.split_once('\n').unwrap().0.replace("}}", "and '' }}");
+        let of_pillar = verb[0] == "single";
+        let tree = if of_pillar { "ok: {test.nop: []}\n" } else { states };
+        let machine = Machine::new(&[
+            ("motd/init.sls", tree),
+            ("pillar/top.sls", "base: {'*': [p]}"),
+            ("pillar/p.sls", if of_pillar { &pillar } else { "" }),
+        ]);
+        let mut command = Command::new("env");
+        command.args(["--default-signal=INT,TERM,HUP", env!("CARGO_BIN_EXE_muster-agent")]);
+        command.args(verb).args(["--local", "--out", "json", "--file-root"]);
+        command.arg(machine.tree.path()).arg("--pillar-root");
+        command.arg(machine.tree.path().join("pillar")).env("MUSTER_ROOT", machine.root.path());
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let begun = machine.root.path().join("begun");
+        until("the command", || begun.exists());
+        kill(Pid::from_raw(child.id().try_into().unwrap()), Signal::SIGINT).unwrap();
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+        assert_eq!(
+            json(&output),
+            serde_json::json!(["The run was cancelled before its first state"])
+        );
+        let pid: i32 = fs::read_to_string(&begun).unwrap().trim().parse().unwrap();
+        until("the end of its process", || is_gone(pid));
+        assert_eq!(machine.motd(), None);
+    }
+}
+
+#[test]
 fn what_was_ignored_from_the_start_cancels_nothing() {
     let states =
         "waits:\n  cmd.run:\n    - name: touch begun; until [ -e go ]; do sleep 0.05; done\n";

@@ -34,8 +34,8 @@ thread_local! {
 }
 
 impl Cancel {
-    /// Does a state's work: whatever it calls on this thread ends with it.
-    pub(crate) fn over<T>(&self, work: impl FnOnce() -> T) -> T {
+    /// Does work: whatever it calls on this thread ends with it.
+    pub fn over<T>(&self, work: impl FnOnce() -> T) -> T {
         let before = IN_FORCE.replace(self.clone());
         let done = work();
         IN_FORCE.set(before);
