@@ -28,6 +28,13 @@ fn go() -> Plan<()> {
     Plan::change("", Changes::new(), ())
 }
 
+/// What a dry run finds as it should be is so; anything else is found out while it is done.
+fn settled(ctx: &Context<'_>, work: impl Fn(&Context<'_>) -> Outcome) -> Plan<()> {
+    let found = work(&Context { test: true, ..*ctx });
+    let fine = found.result == Some(true) && found.changes.is_empty();
+    if ctx.test || fine { Plan::Done(found) } else { go() }
+}
+
 fn config(ctx: &Context<'_>) -> String {
     ctx.text("config").unwrap_or_else(|| FSTAB.to_owned())
 }

@@ -38,7 +38,14 @@ impl StateFunction for Present {
     }
 
     fn check(ctx: &Context<'_>) -> Plan<()> {
-        if ctx.test { foreseen(present(ctx, ctx.name())) } else { go() }
+        if ctx.test {
+            return foreseen(present(ctx, ctx.name()));
+        }
+        let (key, user) = (key(ctx, ctx.name()), ctx.text("user").unwrap_or_default());
+        if source_of(ctx).is_none() && keys::is_there(ctx, &user, &key) {
+            return foreseen(put(Status::Same, &key.key, &key.key, &user));
+        }
+        go()
     }
 
     fn apply(ctx: &Context<'_>, (): ()) -> Outcome {
@@ -61,7 +68,7 @@ impl StateFunction for Absent {
     }
 
     fn check(ctx: &Context<'_>) -> Plan<()> {
-        if ctx.test { foreseen(absent(ctx, ctx.name())) } else { go() }
+        if ctx.test || is_absent(ctx) { foreseen(absent(ctx, ctx.name())) } else { go() }
     }
 
     fn apply(ctx: &Context<'_>, (): ()) -> Outcome {
@@ -209,6 +216,12 @@ fn present_from(ctx: &Context<'_>, name: &str, user: &str, source: &str) -> Outc
         }
     }
     put(most, name, name, user)
+}
+
+/// Whether there is no such key to take away.
+fn is_absent(ctx: &Context<'_>) -> bool {
+    let keys = keys::Keys::of(ctx, &ctx.text("user").unwrap_or_default());
+    source_of(ctx).is_none() && keys.is_ok_and(|keys| !keys.has(&key(ctx, ctx.name()).key))
 }
 
 /// Takes a key, or those of a file, away; in a dry run tells what it would do.

@@ -33,6 +33,7 @@ impl StateFunction for Present {
         match Query::of(ctx) {
             Err(problem) => Plan::failed(problem),
             Ok(query) if ctx.test => dry(ctx, &query),
+            Ok(query) if is_known(ctx, &query) => Plan::fine(known(ctx, &query)),
             Ok(_) => Plan::change("", Changes::new(), ()),
         }
     }
@@ -44,10 +45,23 @@ impl StateFunction for Present {
         };
         match set(ctx, &query) {
             Err(problem) => Outcome::failed(problem),
-            Ok(None) => Outcome::fine(format!("{} already exists in {}", ctx.name(), query.config)),
+            Ok(None) => Outcome::fine(known(ctx, &query)),
             Ok(Some((old, new))) => saved(ctx, &query, &old, &new),
         }
     }
+}
+
+fn known(ctx: &Context<'_>, query: &Query) -> String {
+    format!("{} already exists in {}", ctx.name(), query.config)
+}
+
+/// Whether a key or a fingerprint is asked for, and is there: nobody else need be asked.
+fn is_known(ctx: &Context<'_>, query: &Query) -> bool {
+    let asked = ctx.value("key").is_some() || ctx.value("fingerprint").is_some();
+    let other_port = query.port.is_some_and(|port| port != entries::PORT);
+    asked
+        && !(other_port && ctx.flag("hash_known_hosts", true))
+        && query.stored(ctx).is_ok_and(|stored| !differs(ctx, &stored))
 }
 
 fn dry(ctx: &Context<'_>, query: &Query) -> Plan<()> {
@@ -78,6 +92,24 @@ fn dry(ctx: &Context<'_>, query: &Query) -> Plan<()> {
     Plan::change(format!("Key for {name} is set to be updated in {config}"), Changes::new(), ())
 }
 
+/// Whether what is stored is not what the state names.
+fn differs(ctx: &Context<'_>, stored: &[Entry]) -> bool {
+    let (key, enc, wanted) = (ctx.text("key"), ctx.text("enc"), ctx.text("fingerprint"));
+    let keys = keys_of(enc.as_deref(), stored);
+    let seen = |fingerprint: &String| {
+        stored.iter().any(|entry| entry.fingerprint.as_ref() == Some(fingerprint))
+    };
+    stored.is_empty()
+        || wanted.as_ref().is_some_and(|wanted| !seen(wanted))
+        || key.as_ref().is_some_and(|key| !keys.contains(&key.as_str()))
+}
+
+/// The stored keys of a kind.
+fn keys_of<'a>(enc: Option<&str>, stored: &'a [Entry]) -> Vec<&'a str> {
+    let kind = |entry: &&Entry| enc.is_none() || entry.enc.as_deref() == enc;
+    stored.iter().filter(kind).map(|entry| entry.key.as_str()).collect()
+}
+
 /// The entries that were there, and those that are.
 type Changed = (Vec<Entry>, Vec<Entry>);
 
@@ -90,14 +122,8 @@ fn set(ctx: &Context<'_>, query: &Query) -> Result<Option<Changed>, String> {
             .to_owned());
     }
     let stored = query.stored(ctx)?;
-    let kind = |entry: &&Entry| enc.is_none() || entry.enc == enc;
-    let keys: Vec<&str> = stored.iter().filter(kind).map(|entry| entry.key.as_str()).collect();
-    let seen = |fingerprint: &String| {
-        stored.iter().any(|entry| entry.fingerprint.as_ref() == Some(fingerprint))
-    };
-    let update = stored.is_empty()
-        || wanted.as_ref().is_some_and(|wanted| !seen(wanted))
-        || key.as_ref().is_some_and(|key| !keys.contains(&key.as_str()));
+    let keys = keys_of(enc.as_deref(), &stored);
+    let update = differs(ctx, &stored);
     let compare = !update && key.is_none() && wanted.is_none();
     if !update && !compare {
         return Ok(None);

@@ -24,7 +24,11 @@ impl StateFunction for Present {
     type Step = ();
 
     fn check(ctx: &Context<'_>) -> Plan<()> {
-        if ctx.test { dry(ctx) } else { Plan::change("", Changes::new(), ()) }
+        if ctx.test {
+            return dry(ctx);
+        }
+        let (name, value) = (ctx.name(), value(ctx));
+        if is_set(ctx, name, &value) { Plan::fine(set(name, &value)) } else { would(String::new()) }
     }
 
     fn apply(ctx: &Context<'_>, (): ()) -> Outcome {
@@ -37,10 +41,22 @@ impl StateFunction for Present {
                     change(name, shown),
                 )
             }
-            Ok(false) => Outcome::fine(format!("Sysctl value {name} = {value} is already set")),
+            Ok(false) => Outcome::fine(set(name, &value)),
             Err(error) => Outcome::failed(format!("Failed to set {name} to {value}: {error}")),
         }
     }
+}
+
+fn set(name: &str, value: &str) -> String {
+    format!("Sysctl value {name} = {value} is already set")
+}
+
+/// Whether the file and the kernel both have it.
+fn is_set(ctx: &Context<'_>, name: &str, value: &str) -> bool {
+    let text = ctx.host.read_text(&config(ctx)).unwrap_or_default();
+    let mut pairs = text.lines().filter_map(|line| line.split_once('='));
+    pairs.any(|(key, own)| key.trim() == name && tabbed(own.trim()) == tabbed(value))
+        && tabbed(&current(ctx, name)) == tabbed(value)
 }
 
 fn value(ctx: &Context<'_>) -> String {
@@ -78,7 +94,7 @@ fn dry(ctx: &Context<'_>) -> Plan<()> {
     let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let comment = match (current.is_empty(), configured) {
         (false, true) if words(&value) == words(&current) => {
-            return Plan::fine(format!("Sysctl value {name} = {value} is already set"));
+            return Plan::fine(set(name, &value));
         }
         (false, false) if spaced(&current) != spaced(&value) => {
             format!("Sysctl option {name} set to be changed to {value}")

@@ -6,7 +6,7 @@ use super::active::{Active, Mount};
 use super::command::{Request, blkid, umount};
 use super::fstab::{self, Line, Status};
 use super::options::in_kib;
-use super::{also, config, go, options, trimmed};
+use super::{also, config, go, options, settled, trimmed};
 use crate::function::{Context, Plan, StateFunction};
 use crate::host::files::{Access, make_folders, set_access};
 use crate::outcome::Outcome;
@@ -46,7 +46,8 @@ impl StateFunction for Mounted {
                 return Plan::failed(format!("Must provide {key} to mount.mounted"));
             }
         }
-        if ctx.test { Plan::Done(mounted(ctx)) } else { go() }
+        // Of one that is only to be written into fstab a dry run has words of its own.
+        if ctx.test || ctx.flag("mount", true) { settled(ctx, mounted) } else { go() }
     }
 
     fn apply(ctx: &Context<'_>, (): ()) -> Outcome {

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::active::Active;
 use super::command::umount;
-use super::{also, config, fstab, go};
+use super::{also, config, fstab, settled};
 use crate::function::{Context, Plan, StateFunction};
 use crate::outcome::{Changes, Outcome};
 
@@ -17,7 +17,7 @@ impl StateFunction for Unmounted {
     type Step = ();
 
     fn check(ctx: &Context<'_>) -> Plan<()> {
-        if ctx.test { Plan::Done(unmounted(ctx)) } else { go() }
+        settled(ctx, unmounted)
     }
 
     fn apply(ctx: &Context<'_>, (): ()) -> Outcome {

@@ -222,6 +222,13 @@ fn expanded(path: &str, user: &User) -> Result<String, String> {
     Ok(out)
 }
 
+/// Whether the file of a user has just this key.
+pub(super) fn is_there(ctx: &Context<'_>, user: &str, key: &Key) -> bool {
+    let Ok(keys) = Keys::of(ctx, user) else { return false };
+    let same = keys.status(key).is_ok_and(|status| status == Status::Same);
+    same && keys.place.is_some() && decoded(&key.key).is_some()
+}
+
 /// Adds a key, or replaces its line.
 pub(super) fn put(ctx: &Context<'_>, user: &str, key: Key) -> Result<Status, String> {
     let key = Key { enc: refined(&key.enc)?, ..key };

@@ -254,8 +254,10 @@ fn found_lines(told: &str, enc: Option<&str>) -> Vec<usize> {
 }
 
 fn tool(ctx: &Context<'_>, argv: &[&str]) -> Result<Output, String> {
+    // Looking for a host changes nothing: it may be done ahead.
+    let reads = argv.contains(&"-F");
     let argv = argv.iter().map(|word| (*word).to_owned()).collect();
-    run(ctx.host, &Exec { argv, ..Exec::default() }, ctx.cancel)
+    run(ctx.host, &Exec { argv, reads, ..Exec::default() }, ctx.cancel)
         .map_err(|error| format!("{error}: install openssh-client"))
 }
 
