@@ -12,7 +12,7 @@ mod environ;
 mod event;
 pub(crate) mod file;
 mod git;
-mod grains;
+pub(crate) mod grains;
 mod group;
 mod host;
 mod module;
@@ -26,6 +26,8 @@ mod strict;
 pub(crate) mod sysctl;
 mod test;
 mod user;
+
+pub(crate) use mount::fstab;
 
 use std::path::PathBuf;
 
