@@ -151,8 +151,10 @@ impl Function {
 
     /// Whether an argument has a meaning, for this function or for any.
     pub(crate) fn knows(&self, name: &str) -> bool {
-        let lists = [self.takes, self.tolerates, self.refuses, requisite::RUNTIME.as_slice()];
-        requisite::is_keyword(name) || lists.iter().any(|list| list.contains(&name))
+        let own = [self.takes, self.tolerates, self.refuses];
+        let runners =
+            requisite::RUNTIME.contains(&name) && !(self.is_strict() && strict::is_handed_on(name));
+        requisite::is_keyword(name) || runners || own.iter().any(|list| list.contains(&name))
     }
 
     /// Whether Salt refuses an argument that it does not know.
