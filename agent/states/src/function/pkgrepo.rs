@@ -3,6 +3,7 @@
 mod apt;
 mod key;
 mod line;
+mod ppa;
 mod section;
 mod sources;
 mod yum;
@@ -10,7 +11,7 @@ mod yum;
 use super::pkg::Manager;
 use super::{Context, Function, Lint, Plan, StateFunction};
 use crate::chunk::Chunk;
-use crate::function::args::{text, truth};
+use crate::function::args::truth;
 use crate::outcome::Outcome;
 
 /// This module's functions.
@@ -21,6 +22,7 @@ pub(super) struct Managed;
 /// What applying needs, by package manager.
 pub(super) enum Step {
     Apt(Box<apt::Step>),
+    Ppa(ppa::Ppa),
     Yum(yum::Step),
 }
 
@@ -45,6 +47,8 @@ impl StateFunction for Managed {
         "aptkey",
         "signedby",
         "trusted",
+        "ppa",
+        "consolidate",
         "clean_file",
         "refresh",
         "refresh_db",
@@ -107,7 +111,7 @@ impl StateFunction for Managed {
         "includepkgs",
     ];
     const TOLERATES: &'static [&'static str] = &["allow_insecure_key"];
-    const REFUSES: &'static [&'static str] = &["ppa", "ppa_auth", "consolidate"];
+    const REFUSES: &'static [&'static str] = &["ppa_auth"];
     type Step = Step;
 
     fn lint(chunk: &Chunk) -> Vec<Lint> {
@@ -119,9 +123,10 @@ impl StateFunction for Managed {
             return Plan::failed(problem);
         }
         let found = Manager::of(ctx).and_then(|manager| match manager {
-            Manager::Apt => {
-                apt::check(ctx).map(|plan| wrapped(plan, |step| Step::Apt(Box::new(step))))
-            }
+            Manager::Apt => match ppa::Ppa::of(ctx)? {
+                Some(ppa) => Ok(wrapped(ppa.check(ctx), Step::Ppa)),
+                None => apt::check(ctx).map(|plan| wrapped(plan, |step| Step::Apt(Box::new(step)))),
+            },
             Manager::Dnf => yum::check(ctx).map(|plan| wrapped(plan, Step::Yum)),
         });
         found.unwrap_or_else(Plan::failed)
@@ -130,6 +135,7 @@ impl StateFunction for Managed {
     fn apply(ctx: &Context<'_>, step: Step) -> Outcome {
         let done = match step {
             Step::Apt(step) => apt::apply(ctx, &step),
+            Step::Ppa(ppa) => ppa.apply(ctx),
             Step::Yum(step) => yum::apply(ctx, &step),
         };
         done.unwrap_or_else(Outcome::failed)
@@ -181,11 +187,6 @@ fn lint(chunk: &Chunk) -> Vec<Lint> {
     }
     if set("clean_file") && !set("file") {
         out.push(("clean_file", "clean_file needs 'file': name the file to clean".to_owned()));
-    }
-    let name = text(&serde_json::Value::from(chunk.name.as_str()));
-    if name.starts_with("ppa:") {
-        let why = "'ppa:' is not supported: write the repository's whole line as the name";
-        out.push(("name", why.to_owned()));
     }
     out
 }
