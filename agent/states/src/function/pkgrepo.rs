@@ -114,11 +114,15 @@ impl StateFunction for Managed {
     const REFUSES: &'static [&'static str] = &["ppa_auth"];
     type Step = Step;
 
-    fn lint(chunk: &Chunk) -> Vec<Lint> {
-        lint(chunk)
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
+        doubt(chunk)
     }
 
     fn check(ctx: &Context<'_>) -> Plan<Step> {
+        let mut faults = doubt(ctx.chunk);
+        if let Some(at) = faults.iter().position(|(key, _)| ["enabled", "repo"].contains(key)) {
+            return Plan::failed(faults.swap_remove(at).1);
+        }
         if let Some(problem) = insecure(ctx) {
             return Plan::failed(problem);
         }
@@ -129,7 +133,17 @@ impl StateFunction for Managed {
             },
             Manager::Dnf => yum::check(ctx).map(|plan| wrapped(plan, Step::Yum)),
         });
-        found.unwrap_or_else(Plan::failed)
+        let mut plan = found.unwrap_or_else(Plan::failed);
+        if let Plan::Change { foreseen, .. } = &mut plan {
+            if let Some((_, problem)) = faults.iter().find(|(key, _)| *key == "clean_file") {
+                return Plan::failed(problem.as_str());
+            }
+            // Of keys named in two ways Salt takes the first, though its dry run calls it a fault.
+            if !faults.is_empty() {
+                foreseen.result = Some(false);
+            }
+        }
+        plan
     }
 
     fn apply(ctx: &Context<'_>, step: Step) -> Outcome {
@@ -156,8 +170,8 @@ fn wrapped<A, B>(plan: Plan<A>, wrap: impl FnOnce(A) -> B) -> Plan<B> {
     }
 }
 
-/// What cannot be together, and names that are none.
-fn lint(chunk: &Chunk) -> Vec<Lint> {
+/// What cannot be together.
+fn doubt(chunk: &Chunk) -> Vec<Lint> {
     let set = |key: &str| chunk.args.get(key).is_some_and(truth);
     let mut out = Vec::new();
     for (a, b, why) in [
