@@ -8,6 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::Call;
 use crate::chunk::Chunk;
 use crate::function::{self, Context};
+use crate::host::command::Cancel;
 use crate::outcome::Outcome;
 use crate::render::python::{from_json, to_json};
 
@@ -46,7 +47,10 @@ impl Call<'_> {
             args,
             ..ctx.chunk.clone()
         };
-        let asked = Context { chunk: &chunk, test, ..*ctx };
+        // A transaction of packages is never cut short, whoever asks for it.
+        let never = Cancel::default();
+        let cancel = if state == "pkg" { &never } else { ctx.cancel };
+        let asked = Context { chunk: &chunk, cancel, test, ..*ctx };
         if let Some(words) = function::not_loaded(ctx.host, &chunk) {
             return Err(self.fail(words));
         }

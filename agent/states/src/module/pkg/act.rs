@@ -5,7 +5,8 @@ use minijinja::value::Value;
 use serde_json::{Map, Value as Json, json};
 
 use super::{installed, is_debian};
-use crate::module::service::command;
+use crate::host::command::{Cancel, Exec, run};
+use crate::module::service::is_machine;
 use crate::module::{Call, Function, acts};
 use crate::outcome::Changes;
 use crate::render::python::{from_json, to_json};
@@ -107,7 +108,10 @@ fn autoremove(call: &Call<'_>) -> Result<Value, Error> {
     }
     argv.push("autoremove");
     let before = installed(call)?;
-    let ran = command(call, &argv)?;
+    is_machine(call)?;
+    let argv = argv.iter().map(|word| (*word).to_owned()).collect();
+    let ran = run(&call.scope.host, &Exec { argv, ..Exec::default() }, &Cancel::default());
+    let ran = ran.map_err(|error| call.fail(error.to_string()))?;
     if list {
         let lines = ran.stdout.lines();
         let named = lines.skip_while(|line| !line.contains("packages will be REMOVED")).skip(1);
