@@ -12,7 +12,7 @@ mod environ;
 mod event;
 pub(crate) mod file;
 mod git;
-mod grains;
+pub(crate) mod grains;
 mod group;
 mod host;
 mod module;
@@ -26,6 +26,8 @@ mod strict;
 pub(crate) mod sysctl;
 mod test;
 mod user;
+
+pub(crate) use mount::fstab;
 
 use std::path::PathBuf;
 
@@ -149,8 +151,10 @@ impl Function {
 
     /// Whether an argument has a meaning, for this function or for any.
     pub(crate) fn knows(&self, name: &str) -> bool {
-        let lists = [self.takes, self.tolerates, self.refuses, requisite::RUNTIME.as_slice()];
-        requisite::is_keyword(name) || lists.iter().any(|list| list.contains(&name))
+        let own = [self.takes, self.tolerates, self.refuses];
+        let runners =
+            requisite::RUNTIME.contains(&name) && !(self.is_strict() && strict::is_handed_on(name));
+        requisite::is_keyword(name) || runners || own.iter().any(|list| list.contains(&name))
     }
 
     /// Whether Salt refuses an argument that it does not know.

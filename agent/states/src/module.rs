@@ -5,12 +5,15 @@
 //! so that rendering and checking change nothing.
 
 mod accounts;
+mod archive;
+mod as_state;
 mod call;
 mod cmd;
 mod config;
 mod cp;
 mod defaults;
 mod environ;
+mod event;
 mod file;
 mod git;
 mod grains;
@@ -39,6 +42,7 @@ mod walk;
 use minijinja::value::Value;
 use minijinja::{Environment, Error};
 
+use crate::function::Context;
 use crate::render::Scope;
 pub(crate) use call::{Call, Signature, is_invalid, is_salts};
 pub(crate) use file::expanded;
@@ -75,22 +79,31 @@ const fn acts(name: &'static str, takes: &'static str, body: Body) -> Function {
 static TABLES: &[&[Function]] = &[
     pillar::ALL,
     grains::ALL,
+    grains::set::ALL,
     config::ALL,
     slsutil::ALL,
     defaults::ALL,
     cp::ALL,
     file::ALL,
+    file::EDITS,
     cmd::ALL,
     network::ALL,
     matching::ALL,
     hashutil::ALL,
     random::ALL,
     accounts::ALL,
+    accounts::act::ALL,
     pkg::ALL,
+    pkg::act::ALL,
     git::ALL,
+    git::act::ALL,
     service::ALL,
     status::ALL,
     machine::ALL,
+    machine::act::ALL,
+    machine::mounts::ALL,
+    archive::ALL,
+    event::ALL,
     environ::ALL,
     test::ALL,
     saltutil::ALL,
@@ -107,8 +120,8 @@ pub(crate) fn find(name: &str) -> Option<&'static Function> {
 pub(crate) struct Site<'a> {
     pub(crate) scope: &'a Scope,
     pub(crate) env: &'a Environment<'a>,
-    /// Whether functions that change the host may run.
-    pub(crate) may_act: bool,
+    /// The state that calls, as `module.run` does: functions that change the host run there only.
+    pub(crate) state: Option<&'a Context<'a>>,
 }
 
 impl Function {
@@ -120,7 +133,7 @@ impl Function {
         kwargs: Vec<(String, Value)>,
     ) -> Result<Returned, Error> {
         let call = Call::bind(self, site, args, kwargs)?;
-        if self.acts && !site.may_act {
+        if self.acts && site.state.is_none() {
             return Err(call
                 .fail(format!("'{}' changes the host: use it in a module.run state", self.name)));
         }

@@ -244,7 +244,7 @@ impl Renderer {
 
     /// What a function is called with outside templates: it may not act, unless the caller says so.
     pub(crate) fn site(&self) -> Site<'_> {
-        Site { scope: &self.scope, env: self.engine.env(), may_act: false }
+        Site { scope: &self.scope, env: self.engine.env(), state: None }
     }
 }
 

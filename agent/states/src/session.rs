@@ -23,8 +23,9 @@ pub(crate) struct Session {
     pub(crate) packages: Shared<BTreeMap<String, Brought>>,
     /// What `file.accumulated` states gathered, for states that come later.
     pub(crate) accumulated: Shared<Accumulated>,
-    /// Events that states sent, by the state's key, until its return takes them.
-    pub(crate) sent: Shared<BTreeMap<String, Fired>>,
+    /// Events that states sent, by the state's ID and place among `names`, until its return takes
+    /// them.
+    pub(crate) sent: Shared<BTreeMap<(String, u32), Vec<Fired>>>,
     /// Names of the facts that a state took out.
     pub(crate) grains_gone: Shared<HashSet<String>>,
     /// Keys of the states that changed something.

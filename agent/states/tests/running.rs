@@ -244,3 +244,18 @@ fn an_event_that_is_sent_holds_what_the_state_says_and_no_secret() {
     assert_eq!(events.len(), 4);
     assert_eq!(events[0], Fired { tag: "my/tag".to_owned(), data: Some(data) });
 }
+
+#[test]
+fn a_function_that_is_called_sends_each_event_with_its_state() {
+    let dir = tempfile::tempdir().unwrap();
+    let sls = "a:\n  module.run:\n    - event.send: [{tag: x}, {data: {a: 1}}]\n    \
+               - event.fire_master: [{tag: y}, {data: {b: 2}}]\n\
+               b: {module.run: [{name: event.send}, {tag: z}]}\n";
+    let mut tags = Vec::new();
+    let options = Options { heard: true, ..Options::default() };
+    let report = apply(sls, &json!({}), dir.path(), &options, &mut |_, state| {
+        tags.push(state.events.iter().map(|event| event.tag.clone()).collect::<Vec<_>>());
+    });
+    assert!(report.states().iter().all(|(_, state)| state.result == Some(true)));
+    assert_eq!(tags, [vec!["x", "y"], vec!["z"]]);
+}

@@ -75,7 +75,8 @@ fn send(ctx: &Context<'_>) -> Outcome {
         return Outcome::foreseen("Event would have been fired", changes);
     }
     let sent = Fired { tag: ctx.name().to_owned(), data: Some(Value::Object(data(ctx))) };
-    ctx.session.sent.borrow_mut().insert(ctx.chunk.tag(), sent);
+    let key = (ctx.chunk.id.clone(), ctx.chunk.name_order);
+    ctx.session.sent.borrow_mut().entry(key).or_default().push(sent);
     Outcome { result: Some(ctx.session.heard), ..Outcome::changed("Event fired", changes) }
 }
 

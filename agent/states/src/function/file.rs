@@ -41,6 +41,7 @@ use append::{Append, Prepend};
 use blockreplace::BlockReplace;
 use cached::{Cached, NotCached};
 pub(crate) use cached::{keep, place_of};
+pub(crate) use comment::edited_lines;
 use comment::{Comment, Uncomment};
 use copy::Copy;
 use decode::Decode;

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use super::args::text;
 use super::{Context, Function, Plan, StateFunction};
 use crate::outcome::{Changes, Outcome, change};
-use store::Store;
+pub(crate) use set::{put, set};
+pub(crate) use store::{Store, write};
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
@@ -61,7 +62,7 @@ impl StateFunction for Present {
 
     fn apply(ctx: &Context<'_>, (): ()) -> Outcome {
         let (path, value) = (path(ctx), wanted(ctx));
-        match set::set(ctx, &path, &value, false) {
+        match set(ctx, &path, &value, false) {
             Ok(changes) => {
                 Outcome::changed(format!("Set grain {path} to {}", text(&value)), changes)
             }
@@ -101,7 +102,7 @@ impl StateFunction for Absent {
     fn apply(ctx: &Context<'_>, _own: Value) -> Outcome {
         let path = path(ctx);
         let destructive = ctx.flag("destructive", false);
-        match set::set(ctx, &path, &Value::Null, destructive) {
+        match set(ctx, &path, &Value::Null, destructive) {
             Err(problem) => Outcome::failed(problem),
             Ok(_) if destructive => {
                 Outcome::changed(format!("Grain {path} was deleted"), change("deleted", path))

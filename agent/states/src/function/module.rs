@@ -209,8 +209,8 @@ impl From<minijinja::Error> for Fault {
     }
 }
 
-fn site<'a>(ctx: &Context<'a>) -> Site<'a> {
-    Site { may_act: true, ..ctx.renderer().site() }
+fn site<'a>(ctx: &'a Context<'_>) -> Site<'a> {
+    Site { state: Some(ctx), ..ctx.renderer().site() }
 }
 
 /// Calls a function with a state's list: plain entries by place, maps by name.

@@ -3,7 +3,7 @@
 mod active;
 mod command;
 mod entry;
-mod fstab;
+pub(crate) mod fstab;
 mod mounted;
 mod options;
 mod swap;

@@ -3,6 +3,7 @@
 mod apt;
 mod key;
 mod line;
+mod ppa;
 mod section;
 mod sources;
 mod yum;
@@ -10,7 +11,7 @@ mod yum;
 use super::pkg::Manager;
 use super::{Context, Function, Lint, Plan, StateFunction};
 use crate::chunk::Chunk;
-use crate::function::args::{text, truth};
+use crate::function::args::truth;
 use crate::outcome::Outcome;
 
 /// This module's functions.
@@ -21,6 +22,7 @@ pub(super) struct Managed;
 /// What applying needs, by package manager.
 pub(super) enum Step {
     Apt(Box<apt::Step>),
+    Ppa(ppa::Ppa),
     Yum(yum::Step),
 }
 
@@ -45,6 +47,8 @@ impl StateFunction for Managed {
         "aptkey",
         "signedby",
         "trusted",
+        "ppa",
+        "consolidate",
         "clean_file",
         "refresh",
         "refresh_db",
@@ -107,29 +111,45 @@ impl StateFunction for Managed {
         "includepkgs",
     ];
     const TOLERATES: &'static [&'static str] = &["allow_insecure_key"];
-    const REFUSES: &'static [&'static str] = &["ppa", "ppa_auth", "consolidate"];
+    const REFUSES: &'static [&'static str] = &["ppa_auth"];
     type Step = Step;
 
-    fn lint(chunk: &Chunk) -> Vec<Lint> {
-        lint(chunk)
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
+        doubt(chunk)
     }
 
     fn check(ctx: &Context<'_>) -> Plan<Step> {
+        let mut faults = doubt(ctx.chunk);
+        if let Some(at) = faults.iter().position(|(key, _)| ["enabled", "repo"].contains(key)) {
+            return Plan::failed(faults.swap_remove(at).1);
+        }
         if let Some(problem) = insecure(ctx) {
             return Plan::failed(problem);
         }
         let found = Manager::of(ctx).and_then(|manager| match manager {
-            Manager::Apt => {
-                apt::check(ctx).map(|plan| wrapped(plan, |step| Step::Apt(Box::new(step))))
-            }
+            Manager::Apt => match ppa::Ppa::of(ctx)? {
+                Some(ppa) => Ok(wrapped(ppa.check(ctx), Step::Ppa)),
+                None => apt::check(ctx).map(|plan| wrapped(plan, |step| Step::Apt(Box::new(step)))),
+            },
             Manager::Dnf => yum::check(ctx).map(|plan| wrapped(plan, Step::Yum)),
         });
-        found.unwrap_or_else(Plan::failed)
+        let mut plan = found.unwrap_or_else(Plan::failed);
+        if let Plan::Change { foreseen, .. } = &mut plan {
+            if let Some((_, problem)) = faults.iter().find(|(key, _)| *key == "clean_file") {
+                return Plan::failed(problem.as_str());
+            }
+            // Of keys named in two ways Salt takes the first, though its dry run calls it a fault.
+            if !faults.is_empty() {
+                foreseen.result = Some(false);
+            }
+        }
+        plan
     }
 
     fn apply(ctx: &Context<'_>, step: Step) -> Outcome {
         let done = match step {
             Step::Apt(step) => apt::apply(ctx, &step),
+            Step::Ppa(ppa) => ppa.apply(ctx),
             Step::Yum(step) => yum::apply(ctx, &step),
         };
         done.unwrap_or_else(Outcome::failed)
@@ -150,8 +170,8 @@ fn wrapped<A, B>(plan: Plan<A>, wrap: impl FnOnce(A) -> B) -> Plan<B> {
     }
 }
 
-/// What cannot be together, and names that are none.
-fn lint(chunk: &Chunk) -> Vec<Lint> {
+/// What cannot be together.
+fn doubt(chunk: &Chunk) -> Vec<Lint> {
     let set = |key: &str| chunk.args.get(key).is_some_and(truth);
     let mut out = Vec::new();
     for (a, b, why) in [
@@ -181,11 +201,6 @@ fn lint(chunk: &Chunk) -> Vec<Lint> {
     }
     if set("clean_file") && !set("file") {
         out.push(("clean_file", "clean_file needs 'file': name the file to clean".to_owned()));
-    }
-    let name = text(&serde_json::Value::from(chunk.name.as_str()));
-    if name.starts_with("ppa:") {
-        let why = "'ppa:' is not supported: write the repository's whole line as the name";
-        out.push(("name", why.to_owned()));
     }
     out
 }

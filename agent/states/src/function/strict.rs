@@ -51,6 +51,29 @@ const STRICT: [&str; 46] = [
     "user.present",
 ];
 
+/// Words that others ignore, or that concern commands: Salt takes them for arguments of a function.
+const HANDED_ON: [&str; 6] =
+    ["aggregate", "env", "provider", "shell", "success_retcodes", "timeout"];
+
+/// Whether a word that the runner knows is an argument to a strict function.
+pub(super) fn is_handed_on(name: &str) -> bool {
+    HANDED_ON.contains(&name)
+}
+
+/// Whether a function is one of them.
 pub(super) fn is(module: &str, name: &str) -> bool {
     STRICT.iter().any(|full| full.split_once('.') == Some((module, name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::function::find;
+
+    #[test]
+    fn words_of_commands_are_arguments_to_a_strict_function() {
+        let knows = |module, name, word| find(module, name).is_some_and(|f| f.knows(word));
+        assert!(knows("file", "managed", "shell") && !knows("file", "touch", "shell"));
+        assert!(knows("file", "touch", "umask") && knows("file", "touch", "runas"));
+        assert!(knows("ssh_known_hosts", "present", "timeout"));
+    }
 }

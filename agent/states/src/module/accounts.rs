@@ -1,5 +1,7 @@
 //! user, group, shadow: the accounts of the host.
 
+pub(super) mod act;
+
 use minijinja::Error;
 use minijinja::value::Value;
 use serde_json::{Value as Json, json};

@@ -6,10 +6,10 @@ use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
 use super::merge::is_list;
-use super::{Call, Function, reads, tidy};
-use crate::host::command::{Cancel, CommandError, Exec, Output, home, run, settled};
+use super::{Call, Function, acts, reads, tidy};
+use crate::host::command::{Cancel, CommandError, Exec, Output, home, leave, run, settled};
 use crate::host::{Host, files};
-use crate::render::python::{items, list, pairs, repr, text};
+use crate::render::python::{dict, from_json, items, list, pairs, repr, text};
 
 /// How long a command may run while a template renders, unless the call says otherwise.
 pub(super) const TIMEOUT_DEFAULT: Duration = Duration::from_secs(60);
@@ -33,6 +33,16 @@ pub(super) const ALL: &[Function] = &[
         Ok(all(&shown, code))
     }),
     reads("cmd.retcode", RUN, |call| execute(call, None, true).map(|ran| Value::from(ran.code))),
+    acts("cmd.run_bg", RUN, |call| {
+        let exec = exec(call, None, false)?;
+        let pid = leave(&call.scope.host, &exec).map_err(|error| call.fail(told(&error, &exec)))?;
+        Ok(dict([(Value::from("pid"), Value::from(pid))].into_iter().collect()))
+    }),
+    acts("cmd.script", SCRIPT, script),
+    acts("cmd.script_retcode", SCRIPT, |call| {
+        let ran = script(call)?;
+        Ok(ran.get_attr("retcode").unwrap_or(ran))
+    }),
     reads("cmd.which", "cmd", |call| {
         Ok(which(&call.scope.host, &call.text("cmd")).map_or_else(|| Value::from(()), Value::from))
     }),
@@ -57,6 +67,31 @@ const RUN: &str = "cmd cwd= stdin= runas= group= shell= python_shell= env= clean
                    timeout= reset_system_locale= ignore_retcode= saltenv= use_vt= redirect_stderr= \
                    bg= password= encoded_cmd= raise_err= prepend_path= success_retcodes= \
                    success_stdout= success_stderr= **kwargs";
+
+/// What those take that run a script of the tree.
+const SCRIPT: &str = "source args= cwd= stdin= runas= group= shell= python_shell= env= template= \
+                      umask= output_encoding= output_loglevel= log_callback= hide_output= timeout= \
+                      reset_system_locale= saltenv= use_vt= bg= password= success_retcodes= \
+                      success_stdout= success_stderr= **kwargs";
+
+/// Runs a script of the tree, as a state does: what `cmd.run_all` would return of it.
+fn script(call: &Call<'_>) -> Result<Value, Error> {
+    let mut given = call.more();
+    given.extend(
+        call.given(&["args", "cwd", "stdin", "runas", "group", "shell", "env", "template"]),
+    );
+    given.extend(call.given(&["umask", "hide_output", "timeout", "bg", "success_retcodes"]));
+    given.extend(call.given(&["success_stdout", "success_stderr"]));
+    let source = call.text("source");
+    given.insert("source".to_owned(), source.as_str().into());
+    let outcome = call.outcome("cmd.script", &source, given, false)?;
+    if !outcome.changes.contains_key("retcode") {
+        return Err(call.fail(outcome.comment));
+    }
+    let code = outcome.changes.get("retcode").and_then(serde_json::Value::as_i64);
+    call.set_retcode(code.and_then(|code| i32::try_from(code).ok()).unwrap_or(1));
+    Ok(from_json(&outcome.changes.into()))
+}
 
 /// Options that would need what this engine does not have.
 const REFUSED: [&str; 6] = ["template", "bg", "password", "encoded_cmd", "use_vt", "root"];
@@ -179,7 +214,7 @@ fn exec(call: &Call<'_>, shell: Option<bool>, redirect: bool) -> Result<Exec, Er
     });
     let seconds = call.set("timeout").and_then(|timeout| text(&timeout).parse::<f64>().ok());
     let timeout = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    let usual = (!call.site.may_act).then_some(TIMEOUT_DEFAULT);
+    let usual = call.site.state.is_none().then_some(TIMEOUT_DEFAULT);
     Ok(Exec {
         argv,
         cwd,

@@ -43,7 +43,13 @@ pub(super) const ALL: &[Function] = &[
         let there = call.scope.host.stat(&place).is_some();
         Ok(Value::from(if there { place } else { String::new() }))
     }),
-    acts("cp.get_file", "path dest saltenv= makedirs= template= gzip= **kwargs", get_file),
+    acts("cp.get_file", "path dest saltenv= makedirs= template= gzip= **kwargs", |call| {
+        named(call)?;
+        get_file(call, &call.text("path"), call.text("dest"), call.flag("makedirs", false))
+    }),
+    acts("cp.get_dir", "path dest saltenv= template= gzip= **kwargs", get_folder),
+    acts("cp.get_url", "path dest= saltenv= makedirs= source_hash=", get_url),
+    acts("cp.get_template", "path dest template= saltenv= makedirs= **kwargs", get_template),
     reads("cp.envs", "", |_| Ok(list(vec![Value::from("base")]))),
 ];
 
@@ -99,13 +105,20 @@ fn cache_file(call: &Call<'_>) -> Result<Value, Error> {
     Ok(Value::from(place))
 }
 
-/// Copies a file of the tree; nothing is returned if it is not there.
-fn get_file(call: &Call<'_>) -> Result<Value, Error> {
-    let (path, dest) = (call.text("path"), call.text("dest"));
-    if call.set("template").is_some_and(|engine| engine.is_true()) {
-        return Err(call.fail("cp.get_file with 'template' is not supported: use file.managed"));
+/// `template` is for the two names, which this engine has filled in with the SLS already.
+fn named(call: &Call<'_>) -> Result<(), Error> {
+    let open = |name: &str| call.text(name).contains("{{") || call.text(name).contains("{%");
+    let asked = call.set("template").is_some_and(|engine| engine.is_true());
+    if asked && (open("path") || open("dest")) {
+        let words = "with a 'template' for its names is not supported: fill them in in the SLS";
+        return Err(call.fail(format!("{} {words}", call.name())));
     }
-    let Some(data) = fetched(call, &path)? else { return Ok(Value::from("")) };
+    Ok(())
+}
+
+/// Copies a file of the tree; nothing is returned if it is not there.
+fn get_file(call: &Call<'_>, path: &str, dest: String, makes: bool) -> Result<Value, Error> {
+    let Some(data) = fetched(call, path)? else { return Ok(Value::from("")) };
     let host = &call.scope.host;
     let mut dest = dest;
     if host.stat(&dest).is_some_and(|meta| meta.is_dir()) {
@@ -113,13 +126,63 @@ fn get_file(call: &Call<'_>) -> Result<Value, Error> {
     }
     let target = host.followed(&dest);
     if let Some(folder) = target.parent().filter(|folder| !folder.is_dir()) {
-        if !call.flag("makedirs", false) {
+        if !makes {
             return Ok(Value::from(false));
         }
         make_folders(folder, Access::default()).map_err(|error| call.fail(error.to_string()))?;
     }
     replace(host, &target, &data, Access::default())
         .map_err(|error| call.fail(format!("cannot write {dest}: {error}")))?;
+    Ok(Value::from(dest))
+}
+
+/// Copies all below a folder of the tree, and the folder with it.
+fn get_folder(call: &Call<'_>) -> Result<Value, Error> {
+    named(call)?;
+    let (path, dest) = (address(&call.text("path")), call.text("dest"));
+    let path = path.trim_end_matches('/');
+    let above = path.rsplit_once('/').map_or(0, |(above, _)| above.len() + 1);
+    let below = format!("{path}/");
+    let files = call.scope.tree.paths().filter(|file| file.starts_with(&below));
+    let put = |file: &str| {
+        let target = format!("{dest}/{}", &file[above..]);
+        get_file(call, &format!("salt://{file}"), target, true)
+    };
+    let mut out = files.map(put).collect::<Result<Vec<Value>, Error>>()?;
+    out.sort();
+    Ok(list(out))
+}
+
+/// Fetches what is at an address: into a place, or among what is kept.
+fn get_url(call: &Call<'_>) -> Result<Value, Error> {
+    let (path, dest) = (call.text("path"), call.text("dest"));
+    let local = path.strip_prefix("file://").unwrap_or(&path);
+    if local.starts_with('/') {
+        return Ok(Value::from(local));
+    }
+    if call.set("dest").is_none_or(|dest| dest.as_str() == Some("")) {
+        return cache_file(call);
+    }
+    let place = get_file(call, &path, dest, call.flag("makedirs", false))?;
+    Ok(if place.is_true() { place } else { Value::from(false) })
+}
+
+/// Fills a template of the tree in.
+fn get_template(call: &Call<'_>) -> Result<Value, Error> {
+    let dest = call.text("dest");
+    let mut args = call.given(&["template", "makedirs"]);
+    args.entry("template").or_insert_with(|| "jinja".into());
+    args.insert("source".to_owned(), call.text("path").into());
+    // What is filled in may hold secrets: as in Salt only the owner reads it.
+    args.insert("mode".to_owned(), "0600".into());
+    args.insert("dir_mode".to_owned(), "0755".into());
+    args.insert("context".to_owned(), call.more().into());
+    let outcome = call.outcome("file.managed", &dest, args, false)?;
+    if outcome.result == Some(false) {
+        // What went wrong may hold what was filled in: the log has nothing of it.
+        tracing::warn!(function = call.name(), "a template could not be filled in");
+        return Ok(Value::from(""));
+    }
     Ok(Value::from(dest))
 }
 

@@ -2,6 +2,7 @@
 
 mod act;
 mod contents;
+mod edit;
 mod find;
 mod stat;
 
@@ -11,6 +12,10 @@ use minijinja::value::Value;
 use super::tidy;
 use super::{Call, Function, acts, reads};
 use crate::render::python::{list, text};
+pub(super) use find::glob_paths;
+
+/// Those that edit a text.
+pub(super) const EDITS: &[Function] = edit::ALL;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[

@@ -1,5 +1,7 @@
 //! git: what a checkout or a remote is at.
 
+pub(super) mod act;
+
 use minijinja::Error;
 use minijinja::value::Value;
 
@@ -70,10 +72,20 @@ fn options(call: &Call<'_>, name: &str) -> Result<Vec<String>, Error> {
 
 /// Runs git in the call's folder; what it printed.
 fn said<S: AsRef<str>>(call: &Call<'_>, argv: &[S]) -> Result<String, Error> {
+    printed(call, argv, &call.text("cwd"), false)
+}
+
+/// Runs git in a folder; what it printed, its errors with it if asked.
+fn printed<S: AsRef<str>>(
+    call: &Call<'_>,
+    argv: &[S],
+    cwd: &str,
+    errors: bool,
+) -> Result<String, Error> {
     let host = &call.scope.host;
     let user = call.text_of("user").filter(|user| !user.is_empty());
     let own = home(host, user.as_deref()).unwrap_or_else(|| "/".to_owned());
-    let cwd = tidy::join(&[own, call.text("cwd")]);
+    let cwd = tidy::join(&[own, cwd.to_owned()]);
     if host.stat(&cwd).is_none_or(|meta| !meta.is_dir()) {
         let told = format!("Specified cwd '{cwd}' either not absolute or does not exist");
         return Err(call.fail(told));
@@ -86,7 +98,8 @@ fn said<S: AsRef<str>>(call: &Call<'_>, argv: &[S]) -> Result<String, Error> {
         cwd: Some(cwd),
         runas: user,
         env: vec![("GIT_TERMINAL_PROMPT".to_owned(), Some("0".to_owned()))],
-        timeout: Some(TIMEOUT_DEFAULT),
+        timeout: call.site.state.is_none().then_some(TIMEOUT_DEFAULT),
+        merge_stderr: errors,
         ..Exec::default()
     };
     let ran =

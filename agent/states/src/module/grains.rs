@@ -1,5 +1,7 @@
 //! grains: the worker's facts.
 
+pub(super) mod set;
+
 use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 

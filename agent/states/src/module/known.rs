@@ -201,7 +201,11 @@ pub(crate) fn advice(name: &str) -> String {
         }
         "cp.push" | "cp.push_dir" => "a worker sends no files: let a state write them where needed",
         _ => match module {
-            "state" | "saltutil" | "publish" | "schedule" | "beacons" | "minion" => {
+            "state" => {
+                "a state starts no other run: name the SLS under 'include', and what has to come \
+                 before it under 'require'; values for it belong into the pillar"
+            }
+            "saltutil" | "publish" | "schedule" | "beacons" | "minion" => {
                 "states do not start runs or jobs here: use requisites, or the muster command"
             }
             "sdb" | "nacl" | "gpg" => "put the value into the worker's pillar",

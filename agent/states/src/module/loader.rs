@@ -139,7 +139,7 @@ impl Object for Callable {
         let (args, kwargs): (&[Value], Kwargs) = from_args(args)?;
         let named =
             kwargs.args().filter_map(|name| Some((name.to_owned(), kwargs.peek(name).ok()?)));
-        let site = Site { scope: &self.scope, env: state.env(), may_act: false };
+        let site = Site { scope: &self.scope, env: state.env(), state: None };
         let named = named.collect();
         self.function.call(site, args.to_vec(), named).map(|returned| returned.value)
     }

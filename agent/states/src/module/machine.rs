@@ -1,5 +1,8 @@
 //! timezone, locale, kmod, sysctl, alternatives, hosts, ssh, dnsutil: small parts of the system.
 
+pub(super) mod act;
+pub(super) mod mounts;
+
 use std::net::IpAddr;
 
 use minijinja::Error;

@@ -55,7 +55,7 @@ const ITEMS: &str = "*args pillar= pillar_enc= pillarenv= saltenv= unmask=";
 
 /// What a call gives back: a template gets the values, a report only where there are some.
 fn shown(call: &Call<'_>, value: Value) -> Value {
-    if call.site.may_act && !call.flag("unmask", false) { masked(&value) } else { value }
+    if call.site.state.is_some() && !call.flag("unmask", false) { masked(&value) } else { value }
 }
 
 fn masked(value: &Value) -> Value {

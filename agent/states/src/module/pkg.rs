@@ -1,5 +1,7 @@
 //! pkg: versions, and what is installed.
 
+pub(super) mod act;
+
 use std::cmp::Ordering;
 
 use minijinja::Error;

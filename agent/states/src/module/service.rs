@@ -68,7 +68,8 @@ pub(super) fn command(call: &Call<'_>, argv: &[&str]) -> Result<Output, Error> {
     run(&call.scope.host, &exec, &Cancel::in_force()).map_err(|error| call.fail(error.to_string()))
 }
 
-fn is_machine(call: &Call<'_>) -> Result<(), Error> {
+/// Refuses a host that is a folder: it has no programs of its own.
+pub(super) fn is_machine(call: &Call<'_>) -> Result<(), Error> {
     match call.scope.host.root() {
         None => Ok(()),
         Some(_) => Err(call.fail(format!(

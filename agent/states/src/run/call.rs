@@ -209,23 +209,24 @@ impl<'a> Caller<'a> {
     pub(super) fn returned(&self, low: &Chunk, outcome: Outcome, num: u64) -> StateReturn {
         let mut state = StateReturn::new(low, outcome, num);
         self.secrets().mask_name(&mut state.name);
-        if let Some(sent) = self.sent(low) {
-            state.events.insert(0, sent);
-        }
+        state.events.splice(..0, self.sent(low));
         self.secrets().mask_events(&mut state.events);
         state
     }
 
-    /// The event that a state sent.
-    fn sent(&self, low: &Chunk) -> Option<Fired> {
-        if low.state != "event" {
-            return None;
+    /// The events that a state sent.
+    fn sent(&self, low: &Chunk) -> Vec<Fired> {
+        if !matches!(low.state.as_str(), "event" | "module") {
+            return Vec::new();
         }
-        let mut sent = self.session.sent.borrow_mut().remove(&low.tag())?;
+        let mut sent = {
+            let key = (low.id.clone(), low.name_order);
+            self.session.sent.borrow_mut().remove(&key).unwrap_or_default()
+        };
         if truth_of(low, "no_log") {
-            sent.data = sent.data.as_ref().map(hidden);
+            sent.iter_mut().for_each(|one| one.data = one.data.as_ref().map(hidden));
         }
-        Some(sent)
+        sent
     }
 
     /// Calls a state once, after its conditions.

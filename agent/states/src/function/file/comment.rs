@@ -124,6 +124,42 @@ fn end(pattern: &str) -> &'static str {
     if pattern.ends_with('$') { "$" } else { "" }
 }
 
+/// Salt's `file.comment_line`: the text with the lines that a pattern matches made comments, or
+/// none any more, and how these lines differ. Nothing if it matches none.
+pub(crate) fn edited_lines(
+    data: &[u8],
+    pattern: &str,
+    sign: &str,
+    on: bool,
+) -> Result<Option<(Vec<u8>, String)>, String> {
+    if !diff::is_text(data) {
+        return Err("Cannot perform string replacements on a binary file".to_owned());
+    }
+    let (inner, end) = (inner(pattern), end(pattern));
+    let matching = if on {
+        let start = if pattern.starts_with('^') { "^" } else { "" };
+        format!("{start}({inner}){end}")
+    } else {
+        format!(r"^{sign}\s*({inner}){end}")
+    };
+    let signs: Vec<char> = sign.chars().collect();
+    let edited = |line: &str| match on {
+        true => format!("{sign}{line}"),
+        false => line.trim_start_matches(signs.as_slice()).to_owned(),
+    };
+    let (mut old, mut new) = (String::new(), String::new());
+    let regex = Regex::new(&matching, Flags::default()).map_err(|error| error.to_string())?;
+    for line in text::utf8(data)?.split_inclusive('\n').filter(|line| regex.matches_start(line)) {
+        old.push_str(line);
+        new.push_str(&edited(line));
+    }
+    if old.is_empty() {
+        return Ok(None);
+    }
+    let diff = diff::unified(&python_lines(&old), &python_lines(&new));
+    Ok(Some((rewritten(data, &matching, edited)?, diff)))
+}
+
 /// Every line that starts as the pattern says, changed.
 fn rewritten(data: &[u8], pattern: &str, by: impl Fn(&str) -> String) -> Result<Vec<u8>, String> {
     let regex = Regex::new(pattern, Flags::default()).map_err(|error| error.to_string())?;

@@ -147,13 +147,11 @@ fn make(ctx: &Context<'_>, name: &str, step: Step) -> std::io::Result<Outcome> {
         // Salt tells the last owner and mode that it set beside those of each path.
         changes.extend(perms.set(ctx.host, &path, step.wanted.follow)?);
     }
-    if let Some(fault) = step.wanted.fault {
-        return Ok(Outcome { changes, ..Outcome::failed(fault) });
-    }
-    let mut comment = format!("Directory {name} updated");
-    if step.wanted.children_only {
-        comment = format!("Directory {name}/* updated");
-    }
+    let result = Some(step.wanted.fault.is_none());
+    let mut comment = step.wanted.fault.unwrap_or_else(|| {
+        let below = if step.wanted.children_only { "/*" } else { "" };
+        format!("Directory {name}{below} updated")
+    });
     if ctx.flag("clean", false) {
         let removed = remove_others(ctx, name, &Keep::of(ctx, name), false)?;
         if !removed.is_empty() {
@@ -161,7 +159,7 @@ fn make(ctx: &Context<'_>, name: &str, step: Step) -> std::io::Result<Outcome> {
             comment = format!("Files cleaned from directory {name}");
         }
     }
-    Ok(Outcome::changed(comment, changes))
+    Ok(Outcome { result, ..Outcome::changed(comment, changes) })
 }
 
 fn create(

@@ -130,7 +130,6 @@ impl StateFunction for Managed {
 fn prepared(ctx: &Context<'_>, meta: Option<&Metadata>) -> Result<Option<Step>, String> {
     let name = ctx.name();
     let keep = ctx.text("mode").is_some_and(|mode| mode.eq_ignore_ascii_case("keep"));
-    source::texts_only(ctx)?;
     let given = contents::given(ctx, keep)?;
     if !ctx.flag("create", true) && !meta.is_some_and(Metadata::is_file) {
         return Ok(None);

@@ -21,6 +21,9 @@ impl StateFunction for Rename {
 
     fn check(ctx: &Context<'_>) -> Plan<()> {
         let (name, source) = (ctx.name(), ctx.text("source").unwrap_or_default());
+        if ctx.value("source").is_none() {
+            return Plan::failed("expected str, bytes or os.PathLike object, not NoneType");
+        }
         if let Some(problem) = not_absolute(name) {
             return Plan::failed(problem);
         }

@@ -94,7 +94,12 @@ enum Found {
 
 fn data(ctx: &Context<'_>) -> Result<Found, String> {
     let name = ctx.name();
-    let there = ctx.host.stat(name).is_some_and(|meta| meta.is_file());
+    let meta = ctx.host.stat(name);
+    if meta.as_ref().is_some_and(std::fs::Metadata::is_dir) {
+        // Salt takes the folder's rights to enter it away, and leaves a file in it.
+        return Err(format!("Specified target {name} is a directory"));
+    }
+    let there = meta.is_some_and(|meta| meta.is_file());
     if !ctx.flag("create", true) && !there {
         let comment = format!("File {name} is not present and is not set for creation");
         return Ok(Found::Done(comment));

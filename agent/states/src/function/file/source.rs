@@ -112,24 +112,29 @@ pub(in crate::function) fn find(ctx: &Context<'_>, source: &Value) -> Result<Sou
     find_with_hash(ctx, source).map(|(found, _)| found)
 }
 
-/// The first source that exists, and its hash: its own, or the state's.
+/// The first source that exists, and its hash: its own, the one in the same place of a list of
+/// hashes, or the state's. Salt 3008 ends on sources with hashes of their own, which its function
+/// that looks for sources knows, and on lists of hashes.
 pub(crate) fn find_with_hash(
     ctx: &Context<'_>,
     source: &Value,
 ) -> Result<(Source, Option<String>), String> {
-    let shared = ctx.value("source_hash").filter(|hash| truth(hash)).map(text);
+    let hash = |at: usize| match ctx.value("source_hash") {
+        Some(Value::Array(hashes)) => hashes.get(at).filter(|hash| truth(hash)).map(text),
+        shared => shared.filter(|hash| truth(hash)).map(text),
+    };
     let items = match source {
         Value::Array(items) => items,
-        other => return Ok((one(ctx, &entry(other))?, shared)),
+        other => return Ok((one(ctx, &entry(other))?, hash(0))),
     };
-    for item in items {
+    for (at, item) in items.iter().enumerate() {
         let name = entry(item);
         if http::fetches(&name) && !http::exists(&name, ctx.cancel) {
             continue;
         }
         if let Ok(found) = one(ctx, &name) {
             let own = item.get(&name).filter(|hash| truth(hash)).map(text);
-            return Ok((found, own.or(shared)));
+            return Ok((found, own.or_else(|| hash(at))));
         }
     }
     Err("none of the specified sources were found".to_owned())
@@ -160,21 +165,8 @@ fn one(ctx: &Context<'_>, source: &str) -> Result<Source, String> {
     }
 }
 
-/// What Salt 3008 ends with where a list of sources has one with a hash of its own.
-pub(in crate::function::file) fn texts_only(ctx: &Context<'_>) -> Result<(), String> {
-    let items = ctx.value("source").and_then(Value::as_array);
-    match items.into_iter().flatten().find(|item| !item.is_string()) {
-        None => Ok(()),
-        Some(item) => Err(format!(
-            "the source '{}' is no text: name its hash in source_hash",
-            redacted(&entry(item))
-        )),
-    }
-}
-
 /// Salt's refusal of arguments that say the same twice.
 pub(super) fn exclusive(ctx: &Context<'_>) -> Result<(), String> {
-    texts_only(ctx)?;
     let set = |key: &str| ctx.value(key).is_some_and(truth);
     for (one, many) in [("source", "sources"), ("source_hash", "source_hashes")] {
         if set(one) && set(many) {

@@ -44,15 +44,22 @@ impl StateFunction for Latest {
     type Step = ();
 
     fn lint(chunk: &Chunk) -> Vec<Lint> {
-        let mut out = lint_paths(chunk);
-        if chunk.args.get("force_reset").is_some_and(|value| Reset::of(Some(value)).is_none()) {
+        lint_paths(chunk)
+    }
+
+    fn doubt(chunk: &Chunk) -> Vec<Lint> {
+        let given = chunk.args.get("force_reset");
+        if given.is_some_and(|value| Reset::of(Some(value)).is_none()) {
             let why = "'force_reset' must be one of True, False, or 'remote-changes'".to_owned();
-            out.push(("force_reset", why));
+            return vec![("force_reset", why)];
         }
-        out
+        Vec::new()
     }
 
     fn check(ctx: &Context<'_>) -> Plan<()> {
+        if let Some((_, problem)) = Latest::doubt(ctx.chunk).pop() {
+            return Plan::failed(problem);
+        }
         if ctx.test {
             return Plan::Done(run(ctx));
         }

@@ -8,7 +8,7 @@ use crate::function::args::text;
 use crate::outcome::{Changes, change};
 
 /// Sets a grain; what is told to have changed: the top-level fact that holds it, as it is now.
-pub(super) fn set(
+pub(crate) fn set(
     ctx: &Context<'_>,
     path: &str,
     value: &Value,
@@ -90,7 +90,7 @@ fn in_list(mut items: Vec<Value>, key: &str, value: &Value) -> Vec<Value> {
 }
 
 /// Puts a whole list in the place of one; what is told to have changed.
-pub(super) fn put(ctx: &Context<'_>, path: &str, value: &Value) -> Result<Changes, String> {
+pub(crate) fn put(ctx: &Context<'_>, path: &str, value: &Value) -> Result<Changes, String> {
     let (top, value) = raised(&Store::read(ctx), path, value, false, true)?;
     write(ctx, &top, Some(&value))?;
     Ok(change(top, value))

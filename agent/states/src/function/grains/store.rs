@@ -12,12 +12,12 @@ const FILES: [&str; 2] = ["/etc/muster/grains", "/etc/salt/grains"];
 
 /// The facts as they are now: the host's, with the files' over them.
 #[derive(Debug)]
-pub(super) struct Store {
+pub(crate) struct Store {
     all: Value,
 }
 
 impl Store {
-    pub(super) fn read(ctx: &Context<'_>) -> Store {
+    pub(crate) fn read(ctx: &Context<'_>) -> Store {
         let mut all = serde_json::to_value(&ctx.view().facts).unwrap_or_default();
         if let Some(all) = all.as_object_mut() {
             for path in FILES.iter().rev() {
@@ -30,7 +30,7 @@ impl Store {
         Store { all }
     }
 
-    pub(super) fn get(&self, path: &str) -> Option<Value> {
+    pub(crate) fn get(&self, path: &str) -> Option<Value> {
         traverse(&self.all, path, ":").cloned()
     }
 }
@@ -45,7 +45,7 @@ fn file(ctx: &Context<'_>, path: &str) -> Result<Map<String, Value>, String> {
 }
 
 /// Writes one top-level fact, or takes it out.
-pub(super) fn write(ctx: &Context<'_>, name: &str, value: Option<&Value>) -> Result<(), String> {
+pub(crate) fn write(ctx: &Context<'_>, name: &str, value: Option<&Value>) -> Result<(), String> {
     // Where it stands already, so that it does not come back from there.
     let own = |path: &&&str| file(ctx, path).is_ok_and(|map| map.contains_key(name));
     let path = FILES.iter().find(own).unwrap_or(&FILES[0]);

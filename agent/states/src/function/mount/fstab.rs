@@ -27,17 +27,17 @@ const FIELDS: [&str; 6] = ["device", "name", "fstype", "opts", "dump", "pass_num
 
 /// One line, its fields in the file's order, spaces in names as `\040`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Line([String; 6]);
+pub(crate) struct Line([String; 6]);
 
 impl Line {
-    pub(super) fn new(device: &str, name: &str, fstype: &str, opts: &[String]) -> Line {
+    pub(crate) fn new(device: &str, name: &str, fstype: &str, opts: &[String]) -> Line {
         let zero = || "0".to_owned();
         let escaped = |text: &str| text.replace("\\ ", " ").replace(' ', "\\040");
         let opts = escaped(&opts.join(","));
         Line([escaped(device), escaped(name), fstype.to_owned(), opts, zero(), zero()])
     }
 
-    pub(super) fn numbers(mut self, dump: Option<String>, pass: Option<String>) -> Line {
+    pub(crate) fn numbers(mut self, dump: Option<String>, pass: Option<String>) -> Line {
         let [.., own_dump, own_pass] = &mut self.0;
         if let Some(dump) = dump {
             *own_dump = dump;
@@ -97,7 +97,7 @@ fn sorted(opts: &str) -> Vec<&str> {
 
 /// How a wanted line stands to the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Status {
+pub(crate) enum Status {
     Present,
     New,
     Changed,
@@ -110,7 +110,7 @@ pub(super) fn lines(ctx: &Context<'_>, config: &str) -> Vec<Line> {
 }
 
 /// Puts a line into the file, or in a dry run tells what it would do.
-pub(super) fn set(
+pub(crate) fn set(
     ctx: &Context<'_>,
     config: &str,
     line: &Line,
@@ -172,7 +172,7 @@ fn merged(text: &str, line: &Line, fields: &[usize], keep: bool) -> (Status, Str
 }
 
 /// Takes the lines of a mount point (and a device) out.
-pub(super) fn remove(
+pub(crate) fn remove(
     ctx: &Context<'_>,
     config: &str,
     name: &str,

@@ -59,6 +59,10 @@ pub(super) fn missing(
     for opt in wanted {
         let opt = rules.translated(opt);
         let opt = with_ids(&in_kib(&opt), &accounts);
+        let opt = if fstype == "tmpfs" { of_tmpfs(&opt, memory(ctx)) } else { opt };
+        if fstype == "tmpfs" && is_default(&opt, &has, memory(ctx)) {
+            continue;
+        }
         let key = opt.split('=').next().unwrap_or_default();
         let systemd = key.starts_with("x-") || key.starts_with("X-");
         if !(systemd || rules.hides(key, &opt) || has.contains(&opt)) {
@@ -132,6 +136,46 @@ pub(super) fn in_kib(opt: &str) -> String {
     convert().unwrap_or_else(|| opt.to_owned())
 }
 
+/// The machine's memory in KiB; 0 if it is not known.
+fn memory(ctx: &Context<'_>) -> u64 {
+    let text = ctx.host.read_text("/proc/meminfo").unwrap_or_default();
+    let total = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
+    total.and_then(|kib| kib.split_whitespace().next()?.parse().ok()).unwrap_or(0)
+}
+
+/// An option of a tmpfs as the kernel shows it: a size in KiB, a mode without zeros before it.
+fn of_tmpfs(opt: &str, memory: u64) -> String {
+    const PAGE: u64 = 4;
+    let shown = || match opt.split_once('=')? {
+        ("mode", digits) => Some(format!("mode={}", digits.trim_start_matches('0'))),
+        ("size", size) => {
+            let kib = match size.strip_suffix('%') {
+                Some(percent) => {
+                    (memory * percent.parse::<u64>().ok()?).div_ceil(100 * PAGE) * PAGE
+                }
+                None => size.parse::<u64>().ok()?.div_ceil(1024 * PAGE) * PAGE,
+            };
+            Some(format!("size={kib}k"))
+        }
+        _ => None,
+    };
+    shown().unwrap_or_else(|| opt.to_owned())
+}
+
+/// Whether an option of a tmpfs is what the kernel takes, and shows, without it.
+fn is_default(opt: &str, has: &[String], memory: u64) -> bool {
+    let (key, value) = opt.split_once('=').unwrap_or((opt, ""));
+    let silent = !has.iter().any(|own| own.split('=').next() == Some(key));
+    let size = || value.trim_end_matches('k').parse::<u64>().is_ok_and(|kib| kib / 4 == memory / 8);
+    silent
+        && match key {
+            "mode" => value == "1777",
+            "uid" | "gid" => value == "0",
+            "size" => size(),
+            _ => false,
+        }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,5 +186,28 @@ mod tests {
         assert_eq!(in_kib("size=1G"), "size=1048576k");
         assert_eq!(in_kib("size=50%"), "size=50%");
         assert_eq!(in_kib("ro"), "ro");
+    }
+
+    #[test]
+    fn options_of_a_tmpfs_are_compared_as_the_kernel_shows_them() {
+        for (opt, shown) in [
+            ("size=50%", "size=12342048k"),
+            ("size=1073741824", "size=1048576k"),
+            ("mode=0755", "mode=755"),
+            ("noexec", "noexec"),
+        ] {
+            assert_eq!(of_tmpfs(opt, 24_684_096), shown);
+        }
+        let none: Vec<String> = Vec::new();
+        for (opt, default) in [
+            ("mode=1777", true),
+            ("mode=755", false),
+            ("uid=0", true),
+            ("size=12342048k", true),
+            ("noexec", false),
+        ] {
+            assert_eq!(is_default(opt, &none, 24_684_096), default, "{opt}");
+        }
+        assert!(!is_default("mode=1777", &["mode=755".to_owned()], 0));
     }
 }

@@ -244,6 +244,9 @@ fn configure(ctx: &Context<'_>, wanted: &Wanted) -> Result<(), String> {
         sources.list.retain(|source| source.file != *file);
         touched.push(file.clone());
     }
+    if ctx.flag("consolidate", false) {
+        touched.extend(sources.consolidate());
+    }
     key::import(ctx, &wanted.line.signed_by, wanted.aptkey)?;
     let at = match position(&sources, ctx, wanted) {
         Some(at) => at,
@@ -266,6 +269,7 @@ fn configure(ctx: &Context<'_>, wanted: &Wanted) -> Result<(), String> {
         touched.push(file.clone());
     }
     modify(ctx, wanted, &mut source.entry);
+    touched.sort();
     touched.dedup();
     sources.save(ctx, &touched).map_err(|error| error.to_string())?;
     refresh(ctx)

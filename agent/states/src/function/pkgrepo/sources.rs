@@ -85,6 +85,43 @@ impl Sources {
         self.repositories().iter().any(|one| self.list[one.at].file == file)
     }
 
+    /// Moves all lines into the main list, one for each repository and without comments; sections
+    /// stay where they are. Which files that concerns.
+    pub(super) fn consolidate(&mut self) -> Vec<String> {
+        let mut files = vec![LIST.to_owned()];
+        let mut lines: Vec<Line> = Vec::new();
+        let mut kept = Vec::new();
+        for source in std::mem::take(&mut self.list) {
+            let line = match source.entry {
+                Entry::Section(_) => {
+                    kept.push(source);
+                    continue;
+                }
+                Entry::Text(_) => None,
+                Entry::Line(_, line) => Some(line),
+            };
+            files.push(source.file);
+            let Some(line) = line else { continue };
+            let same = |own: &&mut Line| {
+                (&own.architectures, own.disabled, &own.kind, &own.uri, &own.suite)
+                    == (&line.architectures, line.disabled, &line.kind, &line.uri, &line.suite)
+            };
+            match lines.iter_mut().find(same) {
+                None => lines.push(line),
+                Some(own) => {
+                    let more = line.components.iter().filter(|one| !own.components.contains(*one));
+                    let more: Vec<String> = more.cloned().collect();
+                    own.components.extend(more);
+                }
+            }
+        }
+        let main = lines
+            .into_iter()
+            .map(|line| Source { file: LIST.to_owned(), entry: Entry::Line(String::new(), line) });
+        self.list = main.chain(kept).collect();
+        files
+    }
+
     /// Writes the files whose entries changed; one of the parts that has none left goes.
     pub(super) fn save(&mut self, ctx: &Context<'_>, touched: &[String]) -> io::Result<()> {
         for file in touched {

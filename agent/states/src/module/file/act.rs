@@ -51,25 +51,26 @@ pub(super) fn touch(call: &Call<'_>) -> Result<Value, Error> {
     Ok(Value::from(true))
 }
 
-/// The lines that `append` and `write` are given.
-fn lines(call: &Call<'_>) -> Vec<String> {
+/// The lines that `append`, `prepend` and `write` are given.
+pub(super) fn lines(call: &Call<'_>) -> Vec<String> {
     match call.others().find(|(name, _)| *name == "args") {
         Some((_, given)) => texts(given),
         None => call.rest().iter().map(text).collect(),
     }
 }
 
-fn put(call: &Call<'_>, path: &str, data: &str) -> Result<(), Error> {
+/// Puts a file's contents into place; its owner and mode stay.
+pub(super) fn put(call: &Call<'_>, path: &str, data: &[u8]) -> Result<(), Error> {
     let real = call.scope.host.followed(path);
     let old = fs::metadata(&real).map(|meta| Access::of(&meta)).unwrap_or_default();
-    replace_keeping(&call.scope.host, &real, data.as_bytes(), Access::default(), old)
+    replace_keeping(&call.scope.host, &real, data, Access::default(), old)
         .map_err(|error| call.fail(os_error(&error, path)))
 }
 
 pub(super) fn write(call: &Call<'_>) -> Result<Value, Error> {
     let (path, lines) = (path(call), lines(call));
     let data: String = lines.iter().map(|line| format!("{line}\n")).collect();
-    put(call, &path, &data)?;
+    put(call, &path, data.as_bytes())?;
     Ok(Value::from(format!("Wrote {} lines to \"{path}\"", lines.len())))
 }
 
@@ -81,7 +82,7 @@ pub(super) fn append(call: &Call<'_>) -> Result<Value, Error> {
         data.push('\n');
     }
     data.extend(lines.iter().map(|line| format!("{line}\n")));
-    put(call, &path, &data)?;
+    put(call, &path, data.as_bytes())?;
     Ok(Value::from(format!("Wrote {} lines to \"{path}\"", lines.len())))
 }
 
@@ -309,17 +310,18 @@ pub(super) fn make_parents(call: &Call<'_>) -> Result<Value, Error> {
 pub(super) fn set_mode(call: &Call<'_>) -> Result<Value, Error> {
     let path = path(call);
     let given = call.text("mode");
-    let Some(mode) = octal(&given).filter(|_| !given.is_empty()) else {
+    if given.is_empty() {
         return Ok(Value::from("Invalid mode"));
-    };
+    }
     let real = call.scope.host.followed(&path);
     if !real.exists() {
         return Err(call.fail(format!("{path}: File not found")));
     }
-    if fs::set_permissions(&real, fs::Permissions::from_mode(mode)).is_err() {
-        return Ok(Value::from(format!("Invalid Mode {given}")));
-    }
-    Ok(Value::from(format!("{mode:04o}")))
+    let set = |mode: &u32| fs::set_permissions(&real, fs::Permissions::from_mode(*mode)).is_ok();
+    Ok(Value::from(match octal(&given).filter(set) {
+        Some(mode) => format!("{mode:04o}"),
+        None => format!("Invalid Mode {given}"),
+    }))
 }
 
 /// `chown`, `lchown` and `chgrp`; a name that is unknown is told, as Salt tells it.

@@ -37,6 +37,8 @@ struct Search {
     least: i64,
     most: Option<i64>,
     print: Vec<String>,
+    /// What is found is removed.
+    delete: bool,
 }
 
 pub(super) fn find(call: &Call<'_>) -> Result<Value, Error> {
@@ -62,7 +64,18 @@ pub(super) fn find(call: &Call<'_>) -> Result<Value, Error> {
         return Err(call.fail(format!("file.find looks at {PATHS_MAX} paths at most")));
     }
     out.sort();
+    if search.delete {
+        out.retain(|path| delete(host, &text(path)));
+    }
     Ok(list(out))
+}
+
+/// Removes what was found; what lay in a folder that has gone by now is not told of.
+fn delete(host: &Host, path: &str) -> bool {
+    let removed = crate::host::files::remove(&host.path(path));
+    removed
+        .inspect_err(|error| tracing::warn!(path, %error, "cannot remove what was found"))
+        .is_ok()
 }
 
 enum Problem {
@@ -75,7 +88,7 @@ fn search(call: &Call<'_>) -> Result<Search, Problem> {
     let mut search = Search::default();
     for word in call.rest() {
         match text(word).as_str() {
-            "delete" => return Err(Problem::Acts("delete")),
+            "delete" => search.deletes(call, "f")?,
             _ => search.print = vec!["path".to_owned()],
         }
     }
@@ -88,7 +101,8 @@ fn search(call: &Call<'_>) -> Result<Search, Problem> {
             _ if !value.is_true() => {
                 return Err(wrong(format!("missing value for \"{key}\" option")));
             }
-            "delete" => return Err(Problem::Acts("delete")),
+            "delete" if shown.contains('a') => search.deletes(call, "bcdpfls")?,
+            "delete" => search.deletes(call, &shown)?,
             "exec" => return Err(Problem::Acts("exec")),
             "print" => {
                 let words = shown.replace(',', " ");
@@ -116,13 +130,7 @@ fn criterion(call: &Call<'_>, key: &str, shown: &str) -> Result<Criterion, Strin
             Criterion::Name(regex(&format!("^(?:{pattern}$)"), key == "iname")?)
         }
         "regex" | "iregex" => Criterion::Name(regex(&format!("^(?:{shown})"), key == "iregex")?),
-        "type" => {
-            let kinds: String = shown.chars().filter(|c| !c.is_whitespace() && *c != ',').collect();
-            match kinds.chars().find(|c| !"bcdflps".contains(*c)) {
-                Some(bad) => return Err(format!("invalid file type \"{bad}\"")),
-                None => Criterion::Kind(kinds),
-            }
-        }
+        "type" => kinds(shown)?,
         "owner" | "group" => {
             let accounts = call.scope.host.accounts();
             let (owner, mut ids) = (key == "owner", Vec::new());
@@ -209,7 +217,27 @@ fn interval(value: &str) -> Option<(f64, bool)> {
     Some(((total / finest).trunc() * finest, newer))
 }
 
+/// The kinds of files that a word names.
+fn kinds(shown: &str) -> Result<Criterion, String> {
+    let kinds: String = shown.chars().filter(|c| !c.is_whitespace() && *c != ',').collect();
+    match kinds.chars().find(|c| !"bcdflps".contains(*c)) {
+        Some(bad) => Err(format!("invalid file type \"{bad}\"")),
+        None => Ok(Criterion::Kind(kinds)),
+    }
+}
+
 impl Search {
+    /// What is found and of these kinds is removed, if a state asks for it.
+    fn deletes(&mut self, call: &Call<'_>, shown: &str) -> Result<(), Problem> {
+        if call.site.state.is_none() {
+            return Err(Problem::Acts("delete"));
+        }
+        self.delete = true;
+        self.print = vec!["path".to_owned()];
+        self.criteria.push(kinds(shown).map_err(Problem::Wrong)?);
+        Ok(())
+    }
+
     /// What is told of a path, if it meets all conditions.
     fn look(&self, host: &Host, path: &str) -> Option<Value> {
         let meta = host.stat(path).or_else(|| host.lstat(path))?;
@@ -306,7 +334,7 @@ impl Criterion {
 }
 
 /// Python's `glob.glob`: the paths that are there, sorted; names with a dot need one.
-pub(super) fn glob_paths(host: &Host, pattern: &str) -> Vec<String> {
+pub(in crate::module) fn glob_paths(host: &Host, pattern: &str) -> Vec<String> {
     if !pattern.contains(['*', '?', '[']) {
         let there = host.lstat(pattern).is_some();
         return if there { vec![pattern.to_owned()] } else { Vec::new() };

@@ -21,10 +21,5 @@ option:
   file.serialize: [{name: @R@/data}, {dataset: {a: 1}}, {serializer: json}, {serializer_opts: [{nope: 1}]}]
 backup:
   file.managed: [{name: @R@/text}, {contents: new}, {backup: .bak}]
-with_hash:
-  file.managed:
-    - name: @R@/hashed
-    - source:
-      - salt://text: sha256=0000000000000000000000000000000000000000000000000000000000000000
 after:
   file.managed: [{name: @R@/after}, {contents: a}]

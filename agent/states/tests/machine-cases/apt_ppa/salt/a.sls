@@ -1,0 +1,20 @@
+there:
+  pkgrepo.managed:
+    - ppa: there/tools
+    - refresh: false
+new:
+  pkgrepo.managed:
+    - ppa: some/tools
+    - refresh: false
+named:
+  pkgrepo.managed:
+    - name: ppa:other/tools
+    - refresh: false
+bad:
+  pkgrepo.managed:
+    - ppa: bad/tools
+    - refresh: false
+look:
+  cmd.run:
+    - name: cd /etc/apt && for f in sources.list sources.list.d/*; do echo "== $f"; cat "$f"; done
+    - order: last
