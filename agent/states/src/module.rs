@@ -23,7 +23,7 @@ mod merge;
 pub(crate) mod network;
 mod pillar;
 mod pkg;
-mod random;
+pub(crate) mod random;
 #[cfg(test)]
 mod recorded;
 mod release;

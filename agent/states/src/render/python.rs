@@ -26,8 +26,8 @@ const DEPTH_MAX: usize = 100;
 pub(super) struct View {
     name: &'static str,
     items: Vec<Value>,
-    /// What Python prints of a range.
-    text: Option<String>,
+    /// A range's start, stop and step.
+    bounds: Option<[i64; 3]>,
 }
 
 /// A list that templates can change.
@@ -119,12 +119,12 @@ impl Object for Group {
 
 /// A view of items; `name` is its type in Python.
 pub(super) fn view(name: &'static str, items: Vec<Value>) -> Value {
-    Value::from_object(View { name, items, text: None })
+    Value::from_object(View { name, items, bounds: None })
 }
 
-/// The numbers of a range, and what Python prints of it.
-pub(super) fn range(items: Vec<Value>, text: String) -> Value {
-    Value::from_object(View { name: "range", items, text: Some(text) })
+/// A range: its numbers, and its start, stop and step.
+pub(super) fn range(items: Vec<Value>, bounds: [i64; 3]) -> Value {
+    Value::from_object(View { name: "range", items, bounds: Some(bounds) })
 }
 
 /// The type of a view.
@@ -132,8 +132,9 @@ pub(super) fn view_name(value: &Value) -> Option<&'static str> {
     value.downcast_object_ref::<View>().map(|own| own.name)
 }
 
-fn range_text(value: &Value) -> String {
-    value.downcast_object_ref::<View>().and_then(|own| own.text.clone()).unwrap_or_default()
+/// A range's start, stop and step.
+pub(super) fn bounds(value: &Value) -> Option<[i64; 3]> {
+    value.downcast_object_ref::<View>().and_then(|own| own.bounds)
 }
 
 /// A tuple; what nests in it came from templates, which nest little.

@@ -320,8 +320,7 @@ fn range(args: &Args) -> Result<Value, minijinja::Error> {
         let Some(next) = at.checked_add(step) else { break };
         at = next;
     }
-    let step = if step == 1 { String::new() } else { format!(", {step}") };
-    Ok(python::range(all, format!("range({start}, {stop}{step})")))
+    Ok(python::range(all, [start, stop, step]))
 }
 
 /// Used by methods that copy a mapping.
