@@ -23,6 +23,7 @@ mod merge;
 pub(crate) mod network;
 mod pillar;
 mod pkg;
+mod ps;
 pub(crate) mod random;
 #[cfg(test)]
 mod recorded;
@@ -35,6 +36,7 @@ mod status;
 mod test;
 mod tidy;
 mod walk;
+mod zone;
 
 use minijinja::value::Value;
 use minijinja::{Environment, Error};
@@ -90,7 +92,9 @@ static TABLES: &[&[Function]] = &[
     git::ALL,
     service::ALL,
     status::ALL,
+    ps::ALL,
     machine::ALL,
+    zone::ALL,
     environ::ALL,
     test::ALL,
     saltutil::ALL,

@@ -103,7 +103,7 @@ pub(crate) fn sample(
 }
 
 /// Random bytes of the kernel.
-fn bytes(count: usize) -> Result<Vec<u8>, Error> {
+pub(super) fn bytes(count: usize) -> Result<Vec<u8>, Error> {
     use std::io::Read;
     let mut out = vec![0; count];
     let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut out));
