@@ -12,6 +12,7 @@ use minijinja::{Error, ErrorKind};
 use serde_json::Value as Json;
 
 use crate::data::key;
+use crate::render::jinja::ops;
 use crate::yaml::{Data, Node};
 
 pub(super) use text::is_printable;
@@ -235,7 +236,7 @@ fn of_json(json: &Json, new: fn(IndexMap<Value, Value>) -> Value) -> Value {
         }
         Json::Null => Value::from(()),
         Json::Bool(flag) => Value::from(*flag),
-        Json::String(text) => Value::from(text.as_str()),
+        Json::String(text) => key::value(text),
         Json::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(number), _) => Value::from(number),
             (None, Some(number)) => Value::from(number),
@@ -258,7 +259,7 @@ fn of_yaml(node: &Node, new: fn(IndexMap<Value, Value>) -> Value) -> Value {
     match &node.data {
         Data::Null => Value::from(()),
         Data::Bool(flag) => Value::from(*flag),
-        Data::Int(number) => Value::from(*number),
+        Data::Int(number) => ops::int(*number),
         Data::Float(number) => Value::from(*number),
         Data::Str(text) => Value::from(text.as_str()),
         Data::Seq(items) => list(items.iter().map(|item| of_yaml(item, new)).collect()),
@@ -286,9 +287,10 @@ fn json(value: &Value, left: usize) -> Json {
         }
         ValueKind::Undefined | ValueKind::None => Json::Null,
         ValueKind::Bool => Json::from(value.is_true()),
-        ValueKind::Number => match value.as_i64() {
-            Some(number) if value.is_integer() => Json::from(number),
-            _ => f64::try_from(value.clone()).map_or(Json::Null, Json::from),
+        ValueKind::Number => match ops::number(value) {
+            Some(ops::Number::Int(number)) => key::of_whole(number),
+            Some(ops::Number::Float(number)) => key::of_float(number),
+            None => Json::Null,
         },
         _ => Json::from(text(value)),
     }
