@@ -169,6 +169,7 @@ impl Secrets {
         }
         self.mask(&mut outcome.comment);
         self.mask_map(&mut outcome.changes);
+        outcome.warnings.iter_mut().for_each(|warnings| self.mask_value(warnings));
     }
 
     fn mask_map(&self, map: &mut Map<String, Value>) {
