@@ -86,7 +86,11 @@ fn answer_until(root: &Root, states: &States, cancel: &Cancel) -> anyhow::Result
             execute(root, &world, states, compiled, cancel)?
         }
         Verb::Apply(names) => {
-            let compiled = world.compile(&pillar, &selection(names));
+            let selection = match selection(names) {
+                Selection::Sls(names) if states.only.is_some() => Selection::OfId(names),
+                all => all,
+            };
+            let compiled = world.compile(&pillar, &selection);
             execute(root, &world, states, compiled, cancel)?
         }
     })

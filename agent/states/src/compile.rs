@@ -39,6 +39,9 @@ pub enum Selection {
     Highstate,
     /// These SLS.
     Sls(Vec<String>),
+    /// These SLS, for a run of one ID of them: as Salt's `state.sls_id`, what they extend and
+    /// exclude is left as it is.
+    OfId(Vec<String>),
 }
 
 /// All that a compilation needs to know.
@@ -136,12 +139,12 @@ impl Selected {
         let null = request.pillar.is_null();
         let pillar = if null { json!({}) } else { request.pillar.clone() };
         let mut opts = opts.clone();
-        if matches!(selection, Selection::Sls(_)) && opts.saltenv().is_none() {
+        if *selection != Selection::Highstate && opts.saltenv().is_none() {
             opts.set("saltenv", BASE);
         }
         let view = View::new(tree, facts, pillar, host, &opts);
         let (matches, warnings) = match selection {
-            Selection::Sls(names) => {
+            Selection::Sls(names) | Selection::OfId(names) => {
                 let named = |name: &String| top::Selected { sls: name.clone(), at: None };
                 let saltenv = opts.saltenv().unwrap_or(BASE).to_owned();
                 (Matches::from([(saltenv, names.iter().map(named).collect())]), Vec::new())
@@ -237,6 +240,10 @@ fn draft(selected: &Selected, request: &Request<'_>, runnable: bool, alone: bool
     }
     if high.is_empty() && *request.selection == Selection::Highstate && runnable {
         return Draft { errors: vec![nothing("No states found for this minion")], ..draft };
+    }
+    if matches!(request.selection, Selection::OfId(_)) {
+        high.extends.clear();
+        high.excludes.clear();
     }
     // They count for what extends, too.
     let more = request.exclude.iter().map(|pattern| Exclude::Sls(pattern.clone(), false));

@@ -1,5 +1,6 @@
 //! Small helpers on JSON values: paths, merging, and Python's way of writing JSON.
 
+pub(crate) mod json;
 pub(crate) mod key;
 
 use serde::Serialize;

@@ -58,7 +58,7 @@ fn set(chunk: &mut Chunk, pair: &Pair) {
     }
     match (pair.key.as_str(), &pair.value) {
         ("state" | "fun" | "names", _) => {}
-        ("name", Value::String(name)) => chunk.name.clone_from(name),
+        ("name", Value::String(name)) if key::is_text(name) => chunk.name.clone_from(name),
         ("name", _) => chunk.name.clone_from(&chunk.id),
         (key, value) => {
             chunk.args.insert(key.to_owned(), value.clone());
@@ -134,7 +134,7 @@ impl Chunks {
 fn named(base: &Chunk, item: &Value, place: u32) -> Option<Chunk> {
     let mut chunk = Chunk { name_order: place, ..base.clone() };
     match item {
-        Value::String(name) => chunk.name.clone_from(name),
+        Value::String(name) => key::text(name).clone_into(&mut chunk.name),
         Value::Object(map) => {
             let (name, own) = map.iter().next()?;
             key::text(name).clone_into(&mut chunk.name);

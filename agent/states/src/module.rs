@@ -26,7 +26,8 @@ mod merge;
 pub(crate) mod network;
 mod pillar;
 mod pkg;
-mod random;
+mod ps;
+pub(crate) mod random;
 #[cfg(test)]
 mod recorded;
 mod release;
@@ -38,6 +39,7 @@ mod status;
 mod test;
 mod tidy;
 mod walk;
+mod zone;
 
 use minijinja::value::Value;
 use minijinja::{Environment, Error};
@@ -99,11 +101,13 @@ static TABLES: &[&[Function]] = &[
     git::act::ALL,
     service::ALL,
     status::ALL,
+    ps::ALL,
     machine::ALL,
     machine::act::ALL,
     machine::mounts::ALL,
     archive::ALL,
     event::ALL,
+    zone::ALL,
     environ::ALL,
     test::ALL,
     saltutil::ALL,

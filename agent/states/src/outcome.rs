@@ -14,6 +14,8 @@ pub(crate) struct Outcome {
     pub(crate) result: Option<bool>,
     pub(crate) changes: Changes,
     pub(crate) comment: String,
+    /// A list of words, if it warns at all.
+    pub(crate) warnings: Option<Box<Value>>,
     /// A condition (`onlyif`, `unless`, `creates`) kept it from running.
     pub(crate) skip_watch: bool,
     /// What it changed is nothing that others should react to.

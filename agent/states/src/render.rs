@@ -9,7 +9,7 @@ mod lines;
 mod methods;
 pub(crate) mod python;
 
-pub(crate) use jinja::ops::type_name;
+pub(crate) use jinja::ops::{Number, iterate, number, type_name};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};

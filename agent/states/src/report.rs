@@ -18,6 +18,9 @@ pub struct StateReturn {
     pub result: Option<bool>,
     /// In words.
     pub comment: String,
+    /// A list of what it warns of, if it has such words at all.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub warnings: Option<Value>,
     /// The SLS that declares it.
     #[serde(rename = "__sls__")]
     pub sls: String,
@@ -97,6 +100,7 @@ impl StateReturn {
             changes: Map::new(),
             result: Some(false),
             comment,
+            warnings: None,
             sls: String::new(),
             run_num: 0,
             start_time: String::new(),

@@ -15,6 +15,7 @@ use std::ops::Range;
 
 use serde_json::{Map, Value};
 
+use crate::data::key;
 use crate::facts::Facts;
 use crate::function::args::truth;
 use crate::opts::Opts;
@@ -168,6 +169,7 @@ impl Secrets {
         }
         self.mask(&mut outcome.comment);
         self.mask_map(&mut outcome.changes);
+        outcome.warnings.iter_mut().for_each(|warnings| self.mask_value(warnings));
     }
 
     fn mask_map(&self, map: &mut Map<String, Value>) {
@@ -219,6 +221,9 @@ impl Found {
             }
             Value::Array(items) => {
                 items.iter().for_each(|item| self.collect(item, said, above, path));
+            }
+            Value::String(text) if !key::is_text(text) => {
+                self.number(key::text(text).to_owned(), said, above);
             }
             Value::String(text) => self.text(text, said, above),
             Value::Number(number) => self.number(number.to_string(), said, above),
@@ -284,6 +289,12 @@ mod tests {
         let mask = MASK;
         let left = json!([0, mask, false, mask, "", mask, null, mask]);
         assert_eq!(shown, json!({"a": left, "b": {}, "c": []}));
+    }
+
+    #[test]
+    fn a_password_of_many_digits_is_masked() {
+        let pillar = crate::yaml::read_pillar("password: 98765432109876543210\n").unwrap();
+        check(pillar, "is 98765432109876543210.", "is **********.");
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(crate) struct Node {
 pub(crate) enum Data {
     Null,
     Bool(bool),
-    Int(i64),
+    Int(i128),
     Float(f64),
     Str(String),
     Seq(Vec<Node>),
@@ -95,8 +95,8 @@ impl Node {
         match &self.data {
             Data::Null => Value::Null,
             Data::Bool(b) => Value::from(*b),
-            Data::Int(i) => Value::from(*i),
-            Data::Float(f) => Value::from(*f),
+            Data::Int(i) => key::of_whole(*i),
+            Data::Float(f) => key::of_float(*f),
             Data::Str(s) => Value::from(s.as_str()),
             Data::Seq(items) => items.iter().map(Node::to_json).collect(),
             Data::Map(pairs) => {

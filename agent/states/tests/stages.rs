@@ -51,6 +51,20 @@ fn the_stages_can_be_looked_at() {
     assert_eq!(order, ["/etc/motd", "web", "/etc/a", "/etc/b"]);
 }
 
+#[test]
+fn for_one_id_nothing_is_extended_or_excluded() {
+    let tree = [
+        ("a.sls", "include: [b]\nextend:\n  x: {test.nop: [{name: new}]}\nexclude: [{id: y}]\n"),
+        ("b.sls", "x: {test.nop: [{name: old}]}\ny: {test.nop: [{name: left}]}\n"),
+    ];
+    let names = |selection| {
+        let compiled = compiled(&tree, &selection).unwrap();
+        compiled.ordered().map(|chunk| chunk.name.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(names(Selection::Sls(vec!["a".into()])), ["new"]);
+    assert_eq!(names(Selection::OfId(vec!["a".into()])), ["old", "left"]);
+}
+
 /// The faults of one SLS, as `line: reason`.
 fn faults(sls: &str) -> Vec<String> {
     let errors = compiled(&[("a.sls", sls)], &Selection::Sls(vec!["a".into()])).unwrap_err();

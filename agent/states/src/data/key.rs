@@ -1,6 +1,8 @@
-//! Keys of maps that are no text to Python: JSON keeps them as texts behind a mark.
+//! Keys of maps that are no text to Python, and numbers that JSON has no form for: JSON keeps
+//! them as texts behind a mark.
 //!
 //! `80: x` in a pillar is a number to templates, `'80': x` is a text; both may stand in one map.
+//! Numbers beyond 64 bits, `.inf` and `.nan` are values that need the mark.
 //! The mark is a character that no YAML document may hold; it never leaves this crate but in a
 //! pillar, from one rendering to the next.
 
@@ -55,6 +57,21 @@ pub(crate) fn of_node(node: &Node) -> String {
         Data::Str(text) => text.clone(),
         Data::Seq(_) | Data::Map(_) => node.key_text(),
     }
+}
+
+/// A whole number as JSON.
+pub(crate) fn of_whole(number: i128) -> Value {
+    match (i64::try_from(number), u64::try_from(number)) {
+        (Ok(number), _) => Value::from(number),
+        (Err(_), Ok(number)) => Value::from(number),
+        (Err(_), Err(_)) => Value::from(marked('i', &number.to_string())),
+    }
+}
+
+/// A float as JSON.
+pub(crate) fn of_float(number: f64) -> Value {
+    let text = || Value::from(marked('f', &crate::render::python::float(number)));
+    serde_json::Number::from_f64(number).map_or_else(text, Value::Number)
 }
 
 /// The key that a whole number is.
@@ -190,6 +207,7 @@ fn change(value: &mut Value, new: &impl Fn(&str) -> String, but: &[&str]) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| change(item, new, but)),
+        Value::String(own) if !is_text(own) => *own = new(own),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -212,6 +230,20 @@ mod tests {
         assert_eq!(shown(json.clone()), expected);
         let texts = json!({"80": "b", "1.5": "c", "True": "d", "None": "e", "x": {"-3": "f"}});
         assert_eq!(plain(json), texts);
+    }
+
+    #[test]
+    fn numbers_beyond_json_stay_numbers() {
+        let text = "a: 18446744073709551615\nb: -98765432109876543210\nc: [.inf, .nan]\n";
+        let json = parse(text).unwrap().to_json();
+        let python = "{'a': 18446744073709551615, 'b': -98765432109876543210, 'c': [inf, nan]}";
+        assert_eq!(repr(&from_json(&json)), python);
+        assert_eq!(to_json(&from_json(&json)), json);
+        let shown_as = json!({
+            "a": 18_446_744_073_709_551_615_u64, "b": "-98765432109876543210",
+            "c": ["Infinity", "NaN"],
+        });
+        assert_eq!(shown(json), shown_as);
     }
 
     #[test]

@@ -179,8 +179,7 @@ impl StateFunction for ConfigurableTestState {
     const MODULE: &'static str = "test";
     const NAME: &'static str = "configurable_test_state";
     const TAKES: &'static [&'static str] =
-        &["changes", "result", "comment", "allow_test_mode_failure"];
-    const REFUSES: &'static [&'static str] = &["warnings"];
+        &["changes", "result", "comment", "warnings", "allow_test_mode_failure"];
     type Step = Outcome;
 
     fn check(ctx: &Context<'_>) -> Plan<Outcome> {
@@ -195,7 +194,12 @@ impl StateFunction for ConfigurableTestState {
             Err(problem) => return Plan::failed(problem),
         };
         let comment = told(ctx).unwrap_or_default();
-        let real = Outcome { result: Some(result), ..Outcome::changed(comment.clone(), changes) };
+        let warnings = match warnings(ctx) {
+            Ok(warnings) => warnings,
+            Err(problem) => return Plan::failed(problem),
+        };
+        let real = Outcome { warnings, ..Outcome::changed(comment.clone(), changes) };
+        let real = Outcome { result: Some(result), ..real };
         let failing = ctx.value("result").is_some_and(|value| *value == Value::Bool(false));
         let foretold = if failing && ctx.flag("allow_test_mode_failure", false) {
             Some(false)
@@ -213,6 +217,20 @@ impl StateFunction for ConfigurableTestState {
 
     fn watch(ctx: &Context<'_>) -> Outcome {
         fired(ctx)
+    }
+}
+
+/// The warnings that the state is to give, if any are named.
+fn warnings(ctx: &Context<'_>) -> Result<Option<Box<Value>>, String> {
+    match ctx.value("warnings") {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(one)) => Ok(Some(Box::new(json!([one])))),
+        Some(all @ Value::Array(_)) => Ok(Some(Box::new(all.clone()))),
+        Some(_) => {
+            Err("You have specified the state option 'warnings' with invalid arguments. It \
+                        must be a string or a list of strings"
+                .to_owned())
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use minijinja::value::Value;
 use serde_json::{Value as Json, json};
 
 use super::{Call, Function, reads};
+use crate::hash::crypt::{DIGITS, Method, SALT_MAX, crypt};
 use crate::host::accounts::{Accounts, Group, SHADOW, User};
 use crate::render::python::{from_json, list};
 
@@ -48,6 +49,15 @@ pub(super) const ALL: &[Function] = &[
         Ok(from_json(&accounts.groups.iter().map(group_shown).collect::<Json>()))
     }),
     reads("shadow.info", "name root=", shadow),
+    reads("shadow.default_hash", "", |_| Ok(Value::from("!"))),
+    reads("shadow.list_users", "root=", |call| {
+        let text = call.scope.host.read_text(SHADOW).unwrap_or_default();
+        let names = text.lines().filter_map(|line| line.split(':').next());
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        names.sort();
+        Ok(texts(names))
+    }),
+    reads("shadow.gen_password", "password crypt_salt= algorithm=", gen_password),
 ];
 
 fn texts(all: Vec<String>) -> Value {
@@ -68,6 +78,26 @@ fn user_shown(accounts: &Accounts, user: &User) -> Json {
 
 fn group_shown(group: &Group) -> Json {
     json!({"name": group.name, "passwd": "x", "gid": group.gid, "members": group.members})
+}
+
+/// The hash of a password for `/etc/shadow`; without a salt another one each time.
+fn gen_password(call: &Call<'_>) -> Result<Value, Error> {
+    let method = match call.text_or("algorithm", "sha512").as_str() {
+        "sha512" => Method::Sha512,
+        "sha256" => Method::Sha256,
+        other => {
+            let words = "is not supported: use sha512 or sha256";
+            return Err(call.fail(format!("shadow.gen_password: the algorithm {other} {words}")));
+        }
+    };
+    let salt = match call.text_of("crypt_salt").filter(|salt| !salt.is_empty()) {
+        Some(salt) => salt,
+        None => {
+            let digit = |byte: &u8| char::from(DIGITS[usize::from(*byte) % DIGITS.len()]);
+            super::random::bytes(SALT_MAX)?.iter().map(digit).collect()
+        }
+    };
+    Ok(Value::from(crypt(method, &call.text("password"), &salt)))
 }
 
 /// The line of `/etc/shadow`. The hash itself stays there: a template has no use for it.

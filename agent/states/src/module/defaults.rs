@@ -28,8 +28,8 @@ fn get(call: &Call<'_>) -> Result<Value, Error> {
     let found = match (file("yaml")?, file("json")?) {
         (Some(text), _) => Some(yaml_value(&text)?),
         (None, Some(text)) => {
-            let json: serde_json::Value =
-                serde_json::from_str(&text).map_err(|error| call.fail(error.to_string()))?;
+            let json =
+                crate::data::json::read(&text).map_err(|error| call.fail(error.to_string()))?;
             Some(from_json(&json))
         }
         (None, None) => None,

@@ -1,4 +1,4 @@
-//! timezone, locale, kmod, sysctl, alternatives, hosts, ssh, dnsutil: small parts of the system.
+//! kmod, sysctl, alternatives, hosts, ssh, dnsutil: small parts of the system.
 
 pub(super) mod act;
 pub(super) mod mounts;
@@ -16,10 +16,6 @@ use crate::render::python::{from_json, list};
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
-    reads("timezone.get_zone", "", |call| {
-        Ok(call.scope.facts.get("timezone").map_or_else(|| Value::from("UTC"), from_json))
-    }),
-    reads("locale.get_locale", "", locale),
     reads("kmod.is_loaded", "mod", |call| {
         let name = call.text("mod");
         Ok(Value::from(modules().iter().any(|module| module["module"] == name.as_str())))
@@ -98,17 +94,6 @@ pub(super) const ALL: &[Function] = &[
         Ok(call.scope.facts.get("nodename").map_or_else(|| Value::from(false), from_json))
     }),
 ];
-
-fn locale(call: &Call<'_>) -> Result<Value, Error> {
-    let files = ["/etc/locale.conf", "/etc/default/locale", "/etc/sysconfig/i18n"];
-    let lang = |text: String| {
-        let line =
-            text.lines().find_map(|line| line.trim().strip_prefix("LANG=").map(str::to_owned));
-        line.map(|value| value.trim_matches(['"', '\'']).to_owned())
-    };
-    let found = files.iter().filter_map(|path| call.scope.host.read_text(path)).find_map(lang);
-    Ok(Value::from(found.unwrap_or_default()))
-}
 
 fn modules() -> Vec<Json> {
     let table = std::fs::read_to_string("/proc/modules").unwrap_or_default();

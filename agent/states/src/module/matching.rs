@@ -1,7 +1,7 @@
 //! match: whether this worker is meant by a target.
 
 use minijinja::Error;
-use minijinja::value::Value;
+use minijinja::value::{Value, ValueKind};
 
 use super::merge::{is_map, update};
 use super::{Call, Function, reads};
@@ -21,6 +21,7 @@ pub(super) const ALL: &[Function] = &[
     reads("match.ipcidr", "tgt", |call| of(call, "ipcidr")),
     reads("match.compound", "tgt minion_id=", |call| of(call, "compound")),
     reads("match.filter_by", "lookup tgt_type= minion_id= merge= merge_lists= default=", filter_by),
+    reads("match.ifelse", "*args tgt_type= minion_id= merge= merge_lists=", if_else),
     reads("match.search_by", "lookup tgt_type= minion_id=", search_by),
 ];
 
@@ -69,6 +70,29 @@ fn filter_by(call: &Call<'_>) -> Result<Value, Error> {
         let found = lookup.get_item(&default).ok().filter(|found| !found.is_undefined());
         return Ok(found.unwrap_or_else(|| Value::from(())));
     };
+    merged(call, entry)
+}
+
+/// The value behind the first target that means this worker, or the last one.
+fn if_else(call: &Call<'_>) -> Result<Value, Error> {
+    let (pairs, rest) = call.rest().as_chunks::<2>();
+    let [last] = rest else {
+        let words = "The ifelse function must have an odd number of arguments!";
+        return Err(call.raise(words));
+    };
+    let kind = call.text_or("tgt_type", "compound");
+    let meant = |target: &Value| match target.kind() {
+        ValueKind::Bool => target.is_true(),
+        _ => hit(call, &kind, &text(target)),
+    };
+    match pairs.iter().find(|[target, _]| meant(target)) {
+        Some([_, value]) => merged(call, value.clone()),
+        None => Ok(last.clone()),
+    }
+}
+
+/// What was found, with what `merge` gives over it.
+fn merged(call: &Call<'_>, entry: Value) -> Result<Value, Error> {
     let Some(merge) = call.value("merge").filter(Value::is_true) else { return Ok(entry) };
     if !is_map(&merge) {
         return Err(call.raise("filter_by merge argument must be a dictionary."));

@@ -31,6 +31,8 @@ pub(super) const ALL: &[Function] = &[
         let name = call.text("name");
         Ok(Value::from(installed(call)?.iter().any(|(own, _)| *own == name)))
     }),
+    reads("pkg.normalize_name", "name", |call| Ok(Value::from(normalized(call)))),
+    reads("pkg.owner", "*paths **kwargs", owner),
     reads("pkg.latest_version", "*names **kwargs", latest),
     reads("pkg.available_version", "*names **kwargs", latest),
     reads("pkg.upgrade_available", "name **kwargs", |call| {
@@ -41,6 +43,42 @@ pub(super) const ALL: &[Function] = &[
 
 fn is_debian(call: &Call<'_>) -> bool {
     call.scope.facts.get("os_family").is_some_and(|family| family == "Debian")
+}
+
+/// A package's name without the machine's own architecture.
+fn normalized(call: &Call<'_>) -> String {
+    let (name, by) = (call.text("name"), if is_debian(call) { ':' } else { '.' });
+    let own = call.scope.facts.get("osarch");
+    let neutral = if is_debian(call) { ["all", "any"] } else { ["noarch", "noarch"] };
+    match name.rsplit_once(by) {
+        Some((bare, arch)) if neutral.contains(&arch) => bare.to_owned(),
+        Some((bare, arch)) if own.is_some_and(|own| own == arch) => bare.to_owned(),
+        Some(_) | None => name,
+    }
+}
+
+/// The packages that paths belong to; an empty text for none.
+fn owner(call: &Call<'_>) -> Result<Value, Error> {
+    let debian = is_debian(call);
+    let one = |path: &Value| -> Result<(Value, Value), Error> {
+        let shown = text(path);
+        let argv: &[&str] = match debian {
+            true => &["dpkg", "-S", &shown],
+            false => &["rpm", "-qf", "--queryformat", "%{name}", &shown],
+        };
+        let ran = command(call, argv)?;
+        let found = match debian {
+            true => ran.stdout.split(':').next().unwrap_or_default().to_owned(),
+            false if ran.stdout.contains("not owned") => String::new(),
+            false => ran.stdout,
+        };
+        Ok((path.clone(), Value::from(found)))
+    };
+    match call.rest() {
+        [] => Ok(Value::from("")),
+        [path] => one(path).map(|(_, found)| found),
+        paths => Ok(dict(paths.iter().map(one).collect::<Result<_, _>>()?)),
+    }
 }
 
 /// By the rules of the host's own package manager.

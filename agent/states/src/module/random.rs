@@ -1,10 +1,14 @@
 //! random: values that are new with each render, and those that an id decides.
 
+pub(crate) mod twister;
+
 use minijinja::Error;
-use minijinja::value::Value;
+use minijinja::value::{Value, ValueKind};
 
 use super::{Call, Function, reads};
-use crate::render::python::{items, list};
+use crate::render::python::{fault, list};
+use crate::render::{Number, iterate, number};
+use twister::Twister;
 
 /// Characters that one random text may have.
 const LEN_MAX: i64 = 65_536;
@@ -23,26 +27,31 @@ pub(super) const ALL: &[Function] = &[
         get_str,
     ),
     reads("random.rand_int", "start= end= seed=", |call| {
-        no_seed(call)?;
         let (start, end) = (call.number("start")?.unwrap_or(1), call.number("end")?.unwrap_or(10));
         let span = end.checked_sub(start).and_then(|span| span.checked_add(1));
         let span = span.and_then(|span| u64::try_from(span).ok()).filter(|span| *span > 0);
         let span = span.ok_or_else(|| call.fail("empty range for randrange()"))?;
-        let offset = i64::try_from(below(call, span)?).unwrap_or_default();
-        Ok(Value::from(start + offset))
+        let offset = match call.set("seed") {
+            Some(seed) => seeded(&seed)?.below(span),
+            None => below(span)?,
+        };
+        Ok(Value::from(start.saturating_add_unsigned(offset)))
+    }),
+    reads("random.seed", "range= hash=", |call| {
+        let id = || call.scope.grains.get_item(&Value::from("id")).unwrap_or_default();
+        let mut numbers = seeded(&call.set("hash").unwrap_or_else(id))?;
+        let limit = u64::try_from(call.number("range")?.unwrap_or(10)).unwrap_or_default();
+        if limit == 0 {
+            return Err(call.raise("empty range for randrange()"));
+        }
+        Ok(Value::from(numbers.below(limit)))
     }),
     reads("random.sample", "value size seed=", |call| {
-        no_seed(call)?;
-        let all = shuffled(call)?;
-        let size = usize::try_from(call.number("size")?.unwrap_or_default()).unwrap_or_default();
-        if size > all.len() {
-            return Err(call.fail("Sample larger than population or is negative"));
-        }
-        Ok(list(all.into_iter().take(size).collect()))
+        let size = call.number("size")?.unwrap_or_default();
+        sample(&call.must("value"), Some(size), call.set("seed").as_ref())
     }),
     reads("random.shuffle", "value seed=", |call| {
-        no_seed(call)?;
-        shuffled(call).map(list)
+        sample(&call.must("value"), None, call.set("seed").as_ref())
     }),
     reads("random.hash", "value algorithm=", |call| {
         let form = call.text_or("algorithm", "sha512");
@@ -59,48 +68,60 @@ pub(super) const ALL: &[Function] = &[
     }),
 ];
 
-/// Python's generator is not here: what a seed gives in Salt, this engine cannot give.
-fn no_seed(call: &Call<'_>) -> Result<(), Error> {
-    if call.set("seed").is_some() {
-        let words = "with 'seed' is not supported: put the value into the worker's pillar";
-        return Err(call.fail(format!("{} {words}", call.name())));
+/// What a seed decides, as after Python's `random.seed(value)`.
+fn seeded(seed: &Value) -> Result<Twister, Error> {
+    match (number(seed), seed.as_str()) {
+        (Some(Number::Int(found)), _) => Ok(Twister::of_number(found)),
+        (None, Some(text)) => Ok(Twister::of_text(text)),
+        _ => Err(fault(
+            "The only supported seed types are: None,\nint, float, str, bytes, and bytearray.",
+        )),
     }
-    Ok(())
+}
+
+/// Some of the items in a new order, or all of them; the same with the same seed. Salt's order
+/// with a seed that is a text is another one in each of its processes.
+pub(crate) fn sample(
+    value: &Value,
+    size: Option<i64>,
+    seed: Option<&Value>,
+) -> Result<Value, Error> {
+    if !matches!(value.kind(), ValueKind::String | ValueKind::Seq | ValueKind::Iterable) {
+        let words = "Population must be a sequence.  For dicts or sets, use sorted(d).";
+        return Err(fault(words));
+    }
+    let all = iterate(value)?;
+    let size = size.map_or(Some(all.len()), |size| usize::try_from(size).ok());
+    let size = size.filter(|size| *size <= all.len());
+    let size = size.ok_or_else(|| fault("Sample larger than population or is negative"))?;
+    let mut numbers = match seed.filter(|seed| !seed.is_none()) {
+        Some(seed) => seeded(seed)?,
+        None => Twister::of_text(&crate::hash::to_hex(&bytes(32)?)),
+    };
+    let picked = numbers.sample(all.len(), size);
+    Ok(list(picked.into_iter().map(|at| all[at].clone()).collect()))
 }
 
 /// Random bytes of the kernel.
-fn bytes(call: &Call<'_>, count: usize) -> Result<Vec<u8>, Error> {
+pub(super) fn bytes(count: usize) -> Result<Vec<u8>, Error> {
     use std::io::Read;
     let mut out = vec![0; count];
     let read = std::fs::File::open("/dev/urandom").and_then(|mut file| file.read_exact(&mut out));
-    read.map_err(|error| call.fail(format!("no random numbers: {error}")))?;
+    read.map_err(|error| fault(format!("no random numbers: {error}")))?;
     Ok(out)
 }
 
 /// A number below a limit, each equally likely.
-fn below(call: &Call<'_>, limit: u64) -> Result<u64, Error> {
+fn below(limit: u64) -> Result<u64, Error> {
     let fair = u64::MAX - u64::MAX % limit;
     loop {
         let mut word = [0; 8];
-        word.copy_from_slice(&bytes(call, 8)?);
+        word.copy_from_slice(&bytes(8)?);
         let number = u64::from_le_bytes(word);
         if number < fair {
             return Ok(number % limit);
         }
     }
-}
-
-fn shuffled(call: &Call<'_>) -> Result<Vec<Value>, Error> {
-    let value = call.must("value");
-    let mut all = match value.as_str() {
-        Some(text) => text.chars().map(|c| Value::from(c.to_string())).collect(),
-        None => items(&value),
-    };
-    for at in (1..all.len()).rev() {
-        let other = usize::try_from(below(call, at as u64 + 1)?).unwrap_or_default();
-        all.swap(at, other);
-    }
-    Ok(all)
 }
 
 fn get_str(call: &Call<'_>) -> Result<Value, Error> {
@@ -126,7 +147,7 @@ fn get_str(call: &Call<'_>) -> Result<Value, Error> {
     }
     let mut out = String::new();
     for _ in 0..length {
-        out.push(chars[usize::try_from(below(call, chars.len() as u64)?).unwrap_or_default()]);
+        out.push(chars[usize::try_from(below(chars.len() as u64)?).unwrap_or_default()]);
     }
     Ok(Value::from(out))
 }

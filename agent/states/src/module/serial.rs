@@ -2,10 +2,9 @@
 
 use minijinja::Error;
 use minijinja::value::Value;
-use serde_json::Value as Json;
 
 use super::Call;
-use crate::data::{python_json, sorted};
+use crate::data::{json, key, python_json, sorted};
 use crate::render::python::{from_json, to_json};
 use crate::render::yaml_value;
 use crate::yaml::emit::{self, Style};
@@ -25,7 +24,8 @@ pub(super) fn serialize(call: &Call<'_>) -> Result<Value, Error> {
         let indent = option("indent").and_then(|indent| indent.as_usize());
         let sort = option("sort_keys").is_some_and(|sort| sort.is_true());
         let json = if sort { sorted(&json) } else { json };
-        let out = python_json(&json, indent).map_err(|error| call.fail(error.to_string()))?;
+        let out =
+            python_json(&key::shown(json), indent).map_err(|error| call.fail(error.to_string()))?;
         return Ok(Value::from(out));
     }
     let json =
@@ -42,8 +42,8 @@ pub(super) fn serialize(call: &Call<'_>) -> Result<Value, Error> {
 pub(super) fn deserialize(call: &Call<'_>) -> Result<Value, Error> {
     let text = call.text("stream_or_string");
     match call.text("serializer").as_str() {
-        "json" => serde_json::from_str(&text)
-            .map(|json: Json| from_json(&json))
+        "json" => json::read(&text)
+            .map(|json| from_json(&json))
             .map_err(|error| call.fail(error.to_string())),
         "yaml" => yaml_value(&text),
         other => Err(unknown(call, other)),

@@ -141,7 +141,7 @@ fn renderer(call: &Call<'_>) -> Result<Value, Error> {
             "jinja" => Value::from(rendered(call, &name, &text(&value), vars.clone())?),
             "yaml" => crate::render::sls_value(&text(&value))?,
             "json" => {
-                let json = serde_json::from_str(&text(&value));
+                let json = crate::data::json::read(&text(&value));
                 json.map(|json| crate::render::python::from_json(&json))
                     .map_err(|error| call.fail(error.to_string()))?
             }

@@ -32,6 +32,9 @@ pub(super) const ALL: &[Function] = &[
     reads("status.nproc", "", |call| {
         Ok(call.scope.facts.get("num_cpus").map_or_else(|| Value::from(1), from_json))
     }),
+    reads("status.cpuinfo", "", cpuinfo),
+    reads("status.cpustats", "", cpustats),
+    reads("status.netdev", "", netdev),
     reads("status.version", "", |_| Ok(Value::from(proc("version").trim()))),
     reads("status.time", "format=", |call| {
         let now = OffsetDateTime::now_utc();
@@ -47,6 +50,12 @@ pub(super) const ALL: &[Function] = &[
         let name = call.text("name");
         Ok(Value::from(mounts(call).iter().any(|mount| mount[1] == name)))
     }),
+    reads("mount.get_mount_from_path", "path", |call| Ok(Value::from(mount_of(call)))),
+    reads("mount.get_device_from_path", "path", |call| {
+        let mount = mount_of(call);
+        let found = mounts(call).into_iter().rev().find(|words| words[1] == mount);
+        Ok(found.map_or_else(|| Value::from(()), |words| Value::from(words[0].as_str())))
+    }),
     reads("mount.fstab", "config=", fstab),
     reads("mount.swaps", "", swaps),
     reads("disk.usage", "args=", |call| usage(call, false)),
@@ -54,8 +63,81 @@ pub(super) const ALL: &[Function] = &[
     reads("disk.percent", "args=", percent),
 ];
 
-fn proc(name: &str) -> String {
+pub(super) fn proc(name: &str) -> String {
     std::fs::read_to_string(format!("/proc/{name}")).unwrap_or_default()
+}
+
+/// What the kernel tells of the last processor.
+fn cpuinfo(_: &Call<'_>) -> Result<Value, Error> {
+    let text = proc("cpuinfo");
+    let fields = text.lines().filter_map(|line| {
+        let mut parts = line.split(':');
+        let (name, value) = (parts.next()?.trim(), parts.next()?.trim());
+        let value = match name {
+            "flags" => value.split_whitespace().collect::<Json>(),
+            _ => json!(value),
+        };
+        Some((name.to_owned(), value))
+    });
+    Ok(from_json(&Json::Object(fields.collect())))
+}
+
+fn number(word: &str) -> Json {
+    word.parse::<u64>().map_or_else(|_| json!(word), |number| json!(number))
+}
+
+fn cpustats(_: &Call<'_>) -> Result<Value, Error> {
+    let mut out = Map::new();
+    for line in proc("stat").lines() {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let at = |at: usize| words.get(at).map_or(Json::Null, |word| number(word));
+        let rest = || words.iter().skip(2).map(|word| number(word)).collect::<Json>();
+        let Some(name) = words.first() else { continue };
+        let shown = match *name {
+            "cpu" => json!({
+                "idle": at(4), "iowait": at(5), "irq": at(6), "nice": at(2), "softirq": at(7),
+                "steal": at(8), "system": at(3), "user": at(1),
+            }),
+            "intr" => json!({"total": at(1), "irqs": rest()}),
+            "softirq" => json!({"total": at(1), "softirqs": rest()}),
+            _ => at(1),
+        };
+        out.insert((*name).to_owned(), shown);
+    }
+    Ok(from_json(&Json::Object(out)))
+}
+
+/// The counters of the network's interfaces, in the kernel's order.
+const NETDEV: [&str; 16] = [
+    "rx_bytes",
+    "rx_packets",
+    "rx_errs",
+    "rx_drop",
+    "rx_fifo",
+    "rx_frame",
+    "rx_compressed",
+    "rx_multicast",
+    "tx_bytes",
+    "tx_packets",
+    "tx_errs",
+    "tx_drop",
+    "tx_fifo",
+    "tx_colls",
+    "tx_carrier",
+    "tx_compressed",
+];
+
+fn netdev(_: &Call<'_>) -> Result<Value, Error> {
+    let text = proc("net/dev");
+    let interfaces = text.lines().filter_map(|line| {
+        let (name, counters) = line.split_once(':')?;
+        let name = name.trim();
+        let counters = counters.split_whitespace().map(number);
+        let own = NETDEV.iter().map(|own| (*own).to_owned()).zip(counters);
+        let own = own.chain([("iface".to_owned(), json!(name))]);
+        Some((name.to_owned(), Json::Object(own.collect())))
+    });
+    Ok(from_json(&Json::Object(interfaces.collect())))
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "Python cuts the fraction, too")]
@@ -133,6 +215,16 @@ fn mounts(call: &Call<'_>) -> Vec<Vec<String>> {
     let table = call.scope.host.read_text(path).unwrap_or_default();
     let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     table.lines().map(words).filter(|words| words.len() >= 4).collect()
+}
+
+/// Where the file system is mounted that a path lies in.
+fn mount_of(call: &Call<'_>) -> String {
+    let path = call.text("path");
+    let path = std::fs::canonicalize(call.scope.host.path(&path)).unwrap_or_else(|_| path.into());
+    let all = mounts(call);
+    let mounted = |path: &&std::path::Path| all.iter().any(|words| path.as_os_str() == &*words[1]);
+    let found = path.ancestors().find(mounted);
+    found.map_or_else(|| "/".to_owned(), |found| found.display().to_string())
 }
 
 fn active(call: &Call<'_>) -> Result<Value, Error> {

@@ -5,15 +5,20 @@ use std::time::Duration;
 use minijinja::Error;
 use minijinja::value::{Tuple, Value};
 
-use super::known::functions;
+use super::known::{functions, is_module};
 use super::{Call, Function, TABLES, acts, find, reads};
 use crate::host::command::Cancel;
 use crate::render::python::{dict, items, list, pairs, repr, text};
-use crate::render::type_name;
+use crate::render::{Number, type_name};
 use crate::target::glob;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
+    reads("test.provider", "module", |call| Ok(Value::from(provider(call)))),
+    reads("test.fib", "num", fib),
+    reads("test.collatz", "start", collatz),
+    reads("test.random_hash", "size= hash_type=", random_hash),
+    reads("test.rand_str", "size= hash_type=", random_hash),
     reads("test.ping", "", |_| Ok(Value::from(true))),
     reads("test.true", "", |_| Ok(Value::from(true))),
     reads("test.false", "", |_| Ok(Value::from(false))),
@@ -95,6 +100,91 @@ pub(super) fn empty() -> Value {
 
 fn fact(call: &Call<'_>, name: &str) -> Result<Value, Error> {
     Ok(call.scope.grains.get_item(&Value::from(name)).unwrap_or_default())
+}
+
+/// The file of Salt's that has a module on this machine: `aptpkg` for `pkg`.
+fn provider(call: &Call<'_>) -> String {
+    let name = call.text("module");
+    let debian = call.scope.facts.get("os_family").is_some_and(|family| family == "Debian");
+    let file = match name.as_str() {
+        "pkg" if debian => "aptpkg",
+        "pkg" => "yumpkg",
+        "lowpkg" if debian => "dpkg_lowpkg",
+        "lowpkg" => "rpm_lowpkg",
+        "service" => "systemd_service",
+        "user" => "useradd",
+        "group" => "groupadd",
+        "shadow" => "linux_shadow",
+        "sysctl" => "linux_sysctl",
+        "ip" if debian => "debian_ip",
+        "ip" => "rh_ip",
+        "cmd" => "cmdmod",
+        "locale" => "localemod",
+        "log" => "logmod",
+        "random" => "mod_random",
+        other if is_module(other) => other,
+        _ => "",
+    };
+    file.to_owned()
+}
+
+fn whole(call: &Call<'_>, name: &str) -> Result<i128, Error> {
+    let value = call.must(name);
+    let shown = text(&value);
+    let found = match crate::render::number(&value) {
+        Some(Number::Int(number)) => Some(number),
+        #[allow(clippy::cast_possible_truncation, reason = "as int() in Python")]
+        Some(Number::Float(number)) => Some(number as i128),
+        None => shown.trim().parse().ok(),
+    };
+    let words = || format!("invalid literal for int() with base 10: {}", repr(&Value::from(shown)));
+    found.ok_or_else(|| call.raise(words()))
+}
+
+/// A number of Fibonacci's, and the seconds that it took.
+fn fib(call: &Call<'_>) -> Result<Value, Error> {
+    let wanted = whole(call, "num")?;
+    if wanted < 0 {
+        return Err(call.raise("Negative number is not allowed!"));
+    }
+    let (mut before, mut found) = (1_i128, 0_i128);
+    for _ in 0..wanted {
+        let next = before.checked_add(found).filter(|next| *next <= i128::from(i64::MAX));
+        let next = next.ok_or_else(|| call.fail("test.fib: the number is too large"))?;
+        (before, found) = (found, next);
+    }
+    Ok(timed(Value::from(i64::try_from(found).unwrap_or_default())))
+}
+
+/// The steps of a number down to 1. As Salt divides, halves are no whole numbers.
+fn collatz(call: &Call<'_>) -> Result<Value, Error> {
+    let start = whole(call, "start")?;
+    if start < 1 {
+        return Err(call.fail("test.collatz: a number from 1 is wanted"));
+    }
+    let (mut steps, mut halved) = (Vec::new(), false);
+    let mut number = start;
+    while number != 1 {
+        #[allow(clippy::cast_precision_loss, reason = "as Python divides")]
+        let step = if halved { Value::from(number as f64) } else { Value::from(number) };
+        steps.push(step);
+        let next = number.checked_mul(3).and_then(|next| next.checked_add(1));
+        let next = next.ok_or_else(|| call.fail("test.collatz: the number is too large"))?;
+        halved |= number % 2 == 0;
+        number = if number % 2 == 0 { number / 2 } else { next };
+    }
+    Ok(timed(list(steps)))
+}
+
+fn timed(value: Value) -> Value {
+    Value::from_object(Tuple::new(vec![value, Value::from(0.0)]))
+}
+
+fn random_hash(call: &Call<'_>) -> Result<Value, Error> {
+    let form = call.text_of("hash_type").filter(|form| !form.is_empty());
+    let form = form.unwrap_or_else(|| "sha256".to_owned());
+    let sum = crate::hash::digest(&form, &super::random::bytes(32)?);
+    sum.map(Value::from).ok_or_else(|| call.raise(format!("unsupported hash type {form}")))
 }
 
 fn args(call: &Call<'_>) -> Value {

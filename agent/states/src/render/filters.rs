@@ -6,6 +6,7 @@ mod dicts;
 mod dump;
 mod hashes;
 mod host;
+mod links;
 mod lists;
 mod network;
 mod numbers;

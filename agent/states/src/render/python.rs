@@ -12,6 +12,7 @@ use minijinja::{Error, ErrorKind};
 use serde_json::Value as Json;
 
 use crate::data::key;
+use crate::render::jinja::ops;
 use crate::yaml::{Data, Node};
 
 pub(super) use text::is_printable;
@@ -26,8 +27,8 @@ const DEPTH_MAX: usize = 100;
 pub(super) struct View {
     name: &'static str,
     items: Vec<Value>,
-    /// What Python prints of a range.
-    text: Option<String>,
+    /// A range's start, stop and step.
+    bounds: Option<[i64; 3]>,
 }
 
 /// A list that templates can change.
@@ -119,12 +120,12 @@ impl Object for Group {
 
 /// A view of items; `name` is its type in Python.
 pub(super) fn view(name: &'static str, items: Vec<Value>) -> Value {
-    Value::from_object(View { name, items, text: None })
+    Value::from_object(View { name, items, bounds: None })
 }
 
-/// The numbers of a range, and what Python prints of it.
-pub(super) fn range(items: Vec<Value>, text: String) -> Value {
-    Value::from_object(View { name: "range", items, text: Some(text) })
+/// A range: its numbers, and its start, stop and step.
+pub(super) fn range(items: Vec<Value>, bounds: [i64; 3]) -> Value {
+    Value::from_object(View { name: "range", items, bounds: Some(bounds) })
 }
 
 /// The type of a view.
@@ -132,8 +133,9 @@ pub(super) fn view_name(value: &Value) -> Option<&'static str> {
     value.downcast_object_ref::<View>().map(|own| own.name)
 }
 
-fn range_text(value: &Value) -> String {
-    value.downcast_object_ref::<View>().and_then(|own| own.text.clone()).unwrap_or_default()
+/// A range's start, stop and step.
+pub(super) fn bounds(value: &Value) -> Option<[i64; 3]> {
+    value.downcast_object_ref::<View>().and_then(|own| own.bounds)
 }
 
 /// A tuple; what nests in it came from templates, which nest little.
@@ -234,7 +236,7 @@ fn of_json(json: &Json, new: fn(IndexMap<Value, Value>) -> Value) -> Value {
         }
         Json::Null => Value::from(()),
         Json::Bool(flag) => Value::from(*flag),
-        Json::String(text) => Value::from(text.as_str()),
+        Json::String(text) => key::value(text),
         Json::Number(number) => match (number.as_i64(), number.as_u64()) {
             (Some(number), _) => Value::from(number),
             (None, Some(number)) => Value::from(number),
@@ -257,7 +259,7 @@ fn of_yaml(node: &Node, new: fn(IndexMap<Value, Value>) -> Value) -> Value {
     match &node.data {
         Data::Null => Value::from(()),
         Data::Bool(flag) => Value::from(*flag),
-        Data::Int(number) => Value::from(*number),
+        Data::Int(number) => ops::int(*number),
         Data::Float(number) => Value::from(*number),
         Data::Str(text) => Value::from(text.as_str()),
         Data::Seq(items) => list(items.iter().map(|item| of_yaml(item, new)).collect()),
@@ -285,9 +287,10 @@ fn json(value: &Value, left: usize) -> Json {
         }
         ValueKind::Undefined | ValueKind::None => Json::Null,
         ValueKind::Bool => Json::from(value.is_true()),
-        ValueKind::Number => match value.as_i64() {
-            Some(number) if value.is_integer() => Json::from(number),
-            _ => f64::try_from(value.clone()).map_or(Json::Null, Json::from),
+        ValueKind::Number => match ops::number(value) {
+            Some(ops::Number::Int(number)) => key::of_whole(number),
+            Some(ops::Number::Float(number)) => key::of_float(number),
+            None => Json::Null,
         },
         _ => Json::from(text(value)),
     }

@@ -352,6 +352,7 @@ impl StateReturn {
             changes: outcome.changes,
             result: outcome.result,
             comment: outcome.comment,
+            warnings: outcome.warnings.map(|warnings| *warnings),
             sls: low.sls.clone(),
             run_num,
             start_time: String::new(),

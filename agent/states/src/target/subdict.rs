@@ -60,7 +60,7 @@ fn in_map(map: &Map<String, Value>, pattern: &str, same: Same<'_>) -> bool {
 /// A value as Python prints it.
 fn plain(value: &Value) -> String {
     match value {
-        Value::String(text) => text.clone(),
+        Value::String(text) => crate::data::key::text(text).to_owned(),
         Value::Bool(true) => "True".to_owned(),
         Value::Bool(false) => "False".to_owned(),
         Value::Null => "None".to_owned(),

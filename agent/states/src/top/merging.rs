@@ -206,7 +206,7 @@ fn options<'a>(body: &'a Node, name: &'a str) -> impl Iterator<Item = &'a Node> 
 
 fn order(body: &Node) -> i64 {
     let number = |node: &Node| match &node.data {
-        Data::Int(number) => *number,
+        Data::Int(number) => i64::try_from(*number).unwrap_or(0),
         Data::Str(text) => text.trim().parse().unwrap_or(0),
         Data::Bool(flag) => i64::from(*flag),
         Data::Null | Data::Float(_) | Data::Seq(_) | Data::Map(_) => 0,

@@ -77,7 +77,7 @@ fn of_json(value: &Value) -> Item {
             Some(float) if number.is_f64() => float_text(float),
             Some(_) | None => number.to_string(),
         }),
-        Value::String(text) => Item::Text(text.clone()),
+        Value::String(text) => of_key(text),
         Value::Array(items) => Item::Seq(items.iter().map(of_json).collect()),
         Value::Object(map) => {
             let pair = |(key, item): (&String, &Value)| (of_key(key), of_json(item));

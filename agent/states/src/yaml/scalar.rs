@@ -69,6 +69,17 @@ fn binary(text: &str) -> Result<Data, String> {
     text.map(Data::Str).map_err(|_| "!!binary that is no UTF-8 text is not supported".to_owned())
 }
 
+/// What a tag says of a list or map that it does not fit; nothing of a tag that nobody knows.
+fn misfit(tag: &str, found: &str) -> Option<String> {
+    let wanted = match tag.strip_prefix(STANDARD)? {
+        "seq" => "sequence",
+        "map" | "set" => "mapping",
+        "str" | "int" | "float" | "bool" | "null" | "binary" | "timestamp" => "scalar",
+        _ => return None,
+    };
+    Some(format!("expected a {wanted} node, but found {found}"))
+}
+
 /// A list by its tag: `!!omap` and `!!pairs` are lists of pairs.
 pub(crate) fn list(data: Data, tag: Option<&str>) -> Result<Data, String> {
     let Some(tag) = tag.filter(|tag| *tag != "!") else { return Ok(data) };
@@ -86,7 +97,7 @@ pub(crate) fn list(data: Data, tag: Option<&str>) -> Result<Data, String> {
             let items: Result<Vec<_>, _> = items.into_iter().map(pair).collect();
             Ok(Data::Seq(items?))
         }
-        (_, _) => Err(unknown(tag)),
+        (_, _) => Err(misfit(tag, "sequence").unwrap_or_else(|| unknown(tag))),
     }
 }
 
@@ -98,7 +109,7 @@ pub(crate) fn map(data: Data, tag: Option<&str>) -> Result<Data, String> {
         (Some("set"), Data::Map(pairs)) => {
             Ok(Data::Seq(pairs.into_iter().map(|(key, _)| key).collect()))
         }
-        (_, _) => Err(unknown(tag)),
+        (_, _) => Err(misfit(tag, "mapping").unwrap_or_else(|| unknown(tag))),
     }
 }
 
@@ -148,16 +159,16 @@ fn float(text: &str) -> Option<f64> {
     Some(sign * sum)
 }
 
-fn integer(text: &str) -> Option<i64> {
+fn integer(text: &str) -> Option<i128> {
     let clean = text.replace('_', "");
     let (negative, digits) = match clean.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, clean.strip_prefix('+').unwrap_or(&clean)),
     };
     let value = if let Some(binary) = digits.strip_prefix("0b") {
-        i64::from_str_radix(binary, 2).ok()?
+        i128::from_str_radix(binary, 2).ok()?
     } else if let Some(hex) = digits.strip_prefix("0x") {
-        i64::from_str_radix(hex, 16).ok()?
+        i128::from_str_radix(hex, 16).ok()?
     } else if digits.contains(':') {
         sexagesimal(digits)?
     } else if digits.len() > 1 && digits.starts_with('0') {
@@ -170,18 +181,18 @@ fn integer(text: &str) -> Option<i64> {
 
 /// Salt strips leading zeros of an unsigned number and reads the rest as decimal; PyYAML's octal
 /// remains for signed ones.
-fn leading_zero(text: &str, digits: &str) -> Option<i64> {
+fn leading_zero(text: &str, digits: &str) -> Option<i128> {
     if text.starts_with('0') {
         let rest = digits.trim_start_matches('0');
         return if rest.is_empty() { Some(0) } else { rest.parse().ok() };
     }
-    i64::from_str_radix(digits, 8).ok()
+    i128::from_str_radix(digits, 8).ok()
 }
 
-fn sexagesimal(digits: &str) -> Option<i64> {
+fn sexagesimal(digits: &str) -> Option<i128> {
     digits
         .split(':')
-        .try_fold(0_i64, |sum, part| sum.checked_mul(60)?.checked_add(part.parse().ok()?))
+        .try_fold(0_i128, |sum, part| sum.checked_mul(60)?.checked_add(part.parse().ok()?))
 }
 
 #[cfg(test)]

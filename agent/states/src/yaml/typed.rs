@@ -144,7 +144,11 @@ impl<'de> de::Deserializer<'de> for Value<'_> {
         match &self.0.data {
             Data::Null => visitor.visit_unit(),
             Data::Bool(value) => visitor.visit_bool(*value),
-            Data::Int(value) => visitor.visit_i64(*value),
+            Data::Int(value) => match (i64::try_from(*value), u64::try_from(*value)) {
+                (Ok(value), _) => visitor.visit_i64(value),
+                (Err(_), Ok(value)) => visitor.visit_u64(value),
+                (Err(_), Err(_)) => visitor.visit_i128(*value),
+            },
             Data::Float(value) => visitor.visit_f64(*value),
             Data::Str(text) => visitor.visit_str(text),
             Data::Seq(items) => visitor.visit_seq(Items(items.iter())),

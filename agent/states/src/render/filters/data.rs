@@ -2,7 +2,6 @@
 
 use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind};
-use serde_json::Value as Json;
 
 use super::{Filter, dump, xml};
 use crate::render::jinja::args::Args;
@@ -86,7 +85,7 @@ fn yaml(value: &Value, flow: bool) -> Result<Value, Error> {
 }
 
 fn load_json(text: &str) -> Result<Value, Error> {
-    let json: Json = serde_json::from_str(text)
+    let json = crate::data::json::read(text)
         .map_err(|_| runtime(format!("Unable to load json from {text}")))?;
     Ok(from_json(&json))
 }

@@ -4,6 +4,7 @@ use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
 use super::Filter;
+use crate::module::random::sample;
 use crate::render::jinja::args::Args;
 use crate::render::jinja::ops::{self, ITEMS_MAX, Number};
 use crate::render::python::{dict, fault, items, list, text, tuple_of};
@@ -91,9 +92,10 @@ fn find_more(name: &str) -> Option<Filter> {
                 }
             }
         },
-        "random_sample" | "random_shuffle" => |_, _| {
-            Err(fault("random_sample and random_shuffle are not supported: a run must repeat"))
-        },
+        "random_sample" => {
+            |value, args| sample(value, Some(args.int(0, "size", 0)?), args.get(1, "seed").as_ref())
+        }
+        "random_shuffle" => |value, args| sample(value, None, args.get(0, "seed").as_ref()),
         _ => return None,
     })
 }

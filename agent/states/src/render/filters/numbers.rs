@@ -138,7 +138,7 @@ fn filesize(value: &Value, args: &Args) -> Result<Value, Error> {
         return Ok(Value::from("1 Byte"));
     }
     if bytes < base {
-        return Ok(Value::from(format!("{bytes:.0} Bytes")));
+        return Ok(Value::from(format!("{:.0} Bytes", bytes.trunc())));
     }
     let mut unit = base;
     for name in names {

@@ -3,7 +3,7 @@
 use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
-use super::Filter;
+use super::{Filter, links};
 use crate::render::jinja::args::Args;
 use crate::render::jinja::{format, ops, undefined};
 use crate::render::methods;
@@ -59,7 +59,7 @@ pub(super) fn find(name: &str) -> Option<Filter> {
         "striptags" => |value, _| Ok(Value::from(stripped(&text(value)))),
         "urlencode" => urlencode,
         "xmlattr" => xmlattr,
-        "urlize" => |_, _| Err(fault("the filter 'urlize' is not supported: write the link")),
+        "urlize" => links::urlize,
         _ => return None,
     })
 }

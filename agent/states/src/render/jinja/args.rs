@@ -4,7 +4,7 @@ use minijinja::Error;
 use minijinja::value::{Kwargs, Value};
 
 use super::ast::Name;
-use super::undefined;
+use super::{ops, undefined};
 use crate::render::python::{fault, text};
 
 #[derive(Debug, Default, Clone)]
@@ -52,12 +52,16 @@ impl Args {
     pub(in crate::render) fn int(&self, at: usize, name: &str, usual: i64) -> Result<i64, Error> {
         match self.get(at, name) {
             None => Ok(usual),
-            Some(value) => value.as_i64().ok_or_else(|| {
-                fault(format!(
-                    "'{}' object cannot be interpreted as an integer",
-                    super::ops::type_name(&value)
-                ))
-            }),
+            Some(value) => match ops::number(&value) {
+                Some(ops::Number::Int(number)) => {
+                    let words = "Python int too large to convert to C ssize_t";
+                    i64::try_from(number).map_err(|_| fault(words))
+                }
+                Some(ops::Number::Float(_)) | None => {
+                    let kind = ops::type_name(&value);
+                    Err(fault(format!("'{kind}' object cannot be interpreted as an integer")))
+                }
+            },
         }
     }
 

@@ -280,7 +280,10 @@ impl Run<'_> {
                 dict(all.collect())
             }
             Builtin::IfElse => {
-                return Err(Failure::other("ifelse() is not supported: use an if"));
+                let salt = self.engine.env().globals().find(|(name, _)| *name == "salt");
+                let salt = salt.map(|(_, salt)| salt).unwrap_or_default();
+                let function = salt.get_item(&Value::from("match.ifelse")).unwrap_or_default();
+                return self.call(&function, args, None);
             }
         })
     }
@@ -320,8 +323,7 @@ fn range(args: &Args) -> Result<Value, minijinja::Error> {
         let Some(next) = at.checked_add(step) else { break };
         at = next;
     }
-    let step = if step == 1 { String::new() } else { format!(", {step}") };
-    Ok(python::range(all, format!("range({start}, {stop}{step})")))
+    Ok(python::range(all, [start, stop, step]))
 }
 
 /// Used by methods that copy a mapping.

@@ -229,7 +229,7 @@ pub(in crate::render) fn attribute(of: &Value, name: &Name) -> Result<Value, Err
     if methods::has(of, name) {
         return Ok(Value::from_object(Bound { of: of.clone(), method: Name::clone(name) }));
     }
-    let found = own_item(of, &key);
+    let found = methods::member(of, name).or_else(|| own_item(of, &key));
     if found.is_none() && name.starts_with("__") {
         return Ok(undefined::hidden(ops::type_name(of), name));
     }
@@ -247,7 +247,8 @@ pub(in crate::render) fn item(of: &Value, key: &Value) -> Result<Value, Error> {
         Some(name) if methods::has(of, &name) => {
             Ok(Value::from_object(Bound { of: of.clone(), method: name }))
         }
-        Some(_) | None => Ok(undefined::part(of, key)),
+        Some(name) => Ok(methods::member(of, &name).unwrap_or_else(|| undefined::part(of, key))),
+        None => Ok(undefined::part(of, key)),
     }
 }
 
@@ -258,6 +259,8 @@ fn own_item(of: &Value, key: &Value) -> Option<Value> {
         (ops::number(key), ops::is_list(of) || of.as_str().is_some())
     {
         return by_index(of, at);
+    } else if key.kind() == ValueKind::Number && of.kind() != ValueKind::Plain {
+        return None;
     }
     let found = match (of.kind(), key.as_str()) {
         (ValueKind::Plain, _) => of.as_object()?.get_value(key)?,

@@ -6,8 +6,11 @@ use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
 use super::args::Args;
+use super::ast::Name;
+use super::eval::{attribute, item};
 use super::ops::{self, TEXT_MAX, type_name};
 use super::undefined;
+use crate::render::methods;
 use crate::render::python::{fault, is_tuple, items, repr, text};
 use spec::Spec;
 
@@ -34,7 +37,8 @@ pub(in crate::render) fn percent(format: &str, values: &Value) -> Result<String,
     }
     push(&mut out, rest)?;
     // A list counts as a mapping, too: it can be asked for an item.
-    let mapping = !is_tuple(values) && matches!(values.kind(), ValueKind::Map | ValueKind::Seq);
+    let mapping = !is_tuple(values)
+        && matches!(values.kind(), ValueKind::Map | ValueKind::Seq | ValueKind::Bytes);
     if percent.next < percent.many.len() && !percent.named && !mapping {
         return Err(fault("not all arguments converted during string formatting"));
     }
@@ -61,7 +65,9 @@ impl Percent<'_> {
     /// `*` or digits.
     fn width<'f>(&mut self, rest: &'f str) -> Result<(Option<i64>, &'f str), Error> {
         if let Some(rest) = rest.strip_prefix('*') {
-            let width = self.take()?.as_i64().ok_or_else(|| fault("* wants int"))?;
+            let width = self.take()?;
+            let width = width.as_i64().filter(|_| width.is_integer());
+            let width = width.ok_or_else(|| fault("* wants int"))?;
             return Ok((Some(width), rest));
         }
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
@@ -74,6 +80,10 @@ impl Percent<'_> {
 
     /// What stands after one `%`; gives the rest of the format.
     fn one<'f>(&mut self, after: &'f str, out: &mut String) -> Result<&'f str, Error> {
+        if let Some(rest) = after.strip_prefix('%') {
+            push(out, "%")?;
+            return Ok(rest);
+        }
         let (mut rest, mut key) = (after, None);
         if let Some(inner) = rest.strip_prefix('(') {
             let end = inner.find(')').ok_or_else(|| fault("incomplete format key"))?;
@@ -93,10 +103,6 @@ impl Percent<'_> {
         let after = after.trim_start_matches(['h', 'l', 'L']);
         let kind = after.chars().next().ok_or_else(|| fault("incomplete format"))?;
         let rest = &after[kind.len_utf8()..];
-        if kind == '%' {
-            push(out, "%")?;
-            return Ok(rest);
-        }
         let value = match key {
             Some(key) => self.named(key)?,
             None => self.take()?,
@@ -109,6 +115,8 @@ impl Percent<'_> {
                 (false, true) => Some('='),
                 (false, false) => Some('>'),
             },
+            zero: false,
+            no_negative_zero: false,
             sign: ['+', ' '].into_iter().find(|sign| flags.contains(*sign)),
             alternate: flags.contains('#'),
             width: spec::sized(width.map(i64::unsigned_abs))?,
@@ -130,8 +138,12 @@ impl Percent<'_> {
 
     fn named(&mut self, key: &str) -> Result<Value, Error> {
         self.named = true;
-        if self.values.kind() != ValueKind::Map {
-            return Err(fault("format requires a mapping"));
+        match self.values.kind() {
+            ValueKind::Map => {}
+            ValueKind::Seq if !is_tuple(self.values) => {
+                return Err(fault("list indices must be integers or slices, not str"));
+            }
+            _ => return Err(fault("format requires a mapping")),
         }
         let key = Value::from(key);
         let found = self.values.get_item(&key).unwrap_or_default();
@@ -143,14 +155,21 @@ impl Percent<'_> {
     }
 }
 
+/// Python's `ascii()`.
+fn ascii(value: &Value) -> String {
+    let escaped = |c: char| if c.is_ascii() { c.to_string() } else { methods::escaped(c) };
+    repr(value).chars().map(escaped).collect()
+}
+
 fn converted(kind: char, value: &Value, spec: Spec) -> Result<String, Error> {
     let number = ops::number(value);
     match kind {
         's' => Ok(spec.text(&text(value))),
-        'r' | 'a' => Ok(spec.text(&repr(value))),
-        'c' => match (value.as_str(), value.as_i64()) {
+        'r' => Ok(spec.text(&repr(value))),
+        'a' => Ok(spec.text(&ascii(value))),
+        'c' => match (value.as_str(), number) {
             (Some(text), _) if text.chars().count() == 1 => Ok(spec.text(text)),
-            (None, Some(code)) => {
+            (None, Some(ops::Number::Int(code))) => {
                 let c = u32::try_from(code).ok().and_then(char::from_u32);
                 let c = c.ok_or_else(|| fault("%c arg not in range(0x110000)"))?;
                 Ok(spec.text(&c.to_string()))
@@ -190,10 +209,44 @@ fn converted(kind: char, value: &Value, spec: Spec) -> Result<String, Error> {
 
 /// `'{} {name} {0[x].y!r:>10}'.format(..)`.
 pub(in crate::render) fn braces(format: &str, args: &Args) -> Result<String, Error> {
-    braced(format, args, &mut 0, 0)
+    braced(format, args, &mut Places::Unknown, 0)
 }
 
-fn braced(format: &str, args: &Args, next: &mut usize, depth: usize) -> Result<String, Error> {
+/// How a format numbers its fields: all by itself, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Places {
+    Unknown,
+    Told,
+    Counted(usize),
+}
+
+impl Places {
+    fn next(&mut self) -> Result<usize, Error> {
+        let at = match *self {
+            Places::Unknown => 0,
+            Places::Counted(at) => at,
+            Places::Told => {
+                return Err(switched("manual", "specification", "automatic", "numbering"));
+            }
+        };
+        *self = Places::Counted(at + 1);
+        Ok(at)
+    }
+
+    fn tell(&mut self) -> Result<(), Error> {
+        if matches!(self, Places::Counted(_)) {
+            return Err(switched("automatic", "numbering", "manual", "specification"));
+        }
+        *self = Places::Told;
+        Ok(())
+    }
+}
+
+fn switched(from: &str, from_what: &str, to: &str, to_what: &str) -> Error {
+    fault(format!("cannot switch from {from} field {from_what} to {to} field {to_what}"))
+}
+
+fn braced(format: &str, args: &Args, next: &mut Places, depth: usize) -> Result<String, Error> {
     if depth > 2 {
         return Err(fault("Max string recursion exceeded"));
     }
@@ -235,7 +288,7 @@ fn closing(text: &str) -> Option<usize> {
     None
 }
 
-fn field(field: &str, args: &Args, next: &mut usize, depth: usize) -> Result<String, Error> {
+fn field(field: &str, args: &Args, next: &mut Places, depth: usize) -> Result<String, Error> {
     let (name, spec) = field.split_once(':').unwrap_or((field, ""));
     let (name, conversion) = match name.split_once('!') {
         Some((name, conversion)) => (name, Some(conversion)),
@@ -253,32 +306,40 @@ fn field(field: &str, args: &Args, next: &mut usize, depth: usize) -> Result<Str
             let end = inner.find(['.', '[']).unwrap_or(inner.len());
             (&inner[..end], &inner[end..])
         };
-        let key = key.parse::<i64>().map_or_else(|_| Value::from(key), Value::from);
-        let found = value.get_item(&key).unwrap_or_default();
-        if found.is_undefined() {
-            return Err(ops::key_error(&key));
+        if key.is_empty() {
+            return Err(fault("Empty attribute in format string"));
         }
-        value = found;
+        value = if path.starts_with('[') {
+            let key = key.parse::<i64>().map_or_else(|_| Value::from(key), Value::from);
+            item(&value, &key)?
+        } else {
+            attribute(&value, &Name::from(key))?
+        };
         path = rest;
     }
     undefined::refuse(&value)?;
     let spec =
         if spec.contains('{') { braced(spec, args, next, depth + 1)? } else { spec.to_owned() };
-    let spec = Spec::parse(&spec)?;
-    match conversion {
-        None => spec.value(&value),
-        Some("s") => Ok(spec.text(&text(&value))),
-        Some("r" | "a") => Ok(spec.text(&repr(&value))),
-        Some(other) => Err(fault(format!("Unknown conversion specifier '{other}'"))),
+    let value = match conversion {
+        None => value,
+        Some("s") => Value::from(text(&value)),
+        Some("r") => Value::from(repr(&value)),
+        Some("a") => Value::from(ascii(&value)),
+        Some(other) => return Err(fault(format!("Unknown conversion specifier {other}"))),
+    };
+    if spec.is_empty() {
+        return Ok(text(&value));
     }
+    Spec::parse(&spec, type_name(&value))?.value(&value)
 }
 
-fn argument(name: &str, args: &Args, next: &mut usize) -> Result<Value, Error> {
+fn argument(name: &str, args: &Args, next: &mut Places) -> Result<Value, Error> {
     let at = if name.is_empty() {
-        *next += 1;
-        Some(*next - 1)
+        Some(next.next()?)
     } else {
-        name.parse::<usize>().ok()
+        let at = name.parse::<usize>().ok();
+        at.map(|_| next.tell()).transpose()?;
+        at
     };
     match at {
         Some(at) => args.plain.get(at).cloned().ok_or_else(|| fault("tuple index out of range")),

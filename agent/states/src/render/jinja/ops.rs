@@ -1,5 +1,7 @@
 //! Python's operators on values: arithmetic, comparison, membership, truth.
 
+mod slice;
+
 use std::cmp::Ordering;
 
 use minijinja::Error;
@@ -8,6 +10,8 @@ use minijinja::value::{Tuple, Value, ValueKind};
 use super::ast::{Compare, Math};
 use super::undefined;
 use crate::render::python::{self, dict, fault, is_tuple, items, list, pairs, repr};
+
+pub(super) use slice::slice;
 
 /// Bytes that one text may have.
 pub(in crate::render) const TEXT_MAX: usize = 16 << 20;
@@ -23,12 +27,12 @@ pub(in crate::render) fn int(number: i128) -> Value {
 
 /// A number as Python sees it: a boolean counts.
 #[derive(Clone, Copy)]
-pub(in crate::render) enum Number {
+pub(crate) enum Number {
     Int(i128),
     Float(f64),
 }
 
-pub(in crate::render) fn number(value: &Value) -> Option<Number> {
+pub(crate) fn number(value: &Value) -> Option<Number> {
     match value.kind() {
         ValueKind::Bool => Some(Number::Int(i128::from(value.is_true()))),
         ValueKind::Number if value.is_integer() => {
@@ -47,6 +51,11 @@ impl Number {
             Number::Float(number) => number,
         }
     }
+}
+
+/// A text; bytes are none.
+fn str_of(value: &Value) -> Option<&str> {
+    value.as_str().filter(|_| value.kind() == ValueKind::String)
 }
 
 /// Python's `+`.
@@ -109,8 +118,10 @@ pub(super) fn math(op: Math, left: &Value, right: &Value) -> Result<Value, Error
     match op {
         Math::Add => add(left, right),
         Math::Mul => match (number(left), number(right)) {
-            (Some(Number::Int(times)), None) => repeat(right, times),
-            (None, Some(Number::Int(times))) => repeat(left, times),
+            (Some(Number::Int(times)), None) if repeats(right) => repeat(right, times),
+            (None, Some(Number::Int(times))) if repeats(left) => repeat(left, times),
+            _ if repeats(left) => Err(no_times(right)),
+            _ if repeats(right) => Err(no_times(left)),
             _ => Err(unsupported("*", left, right)),
         },
         Math::Sub => Err(unsupported("-", left, right)),
@@ -127,7 +138,11 @@ fn unsupported(op: &str, left: &Value, right: &Value) -> Error {
 }
 
 fn add(left: &Value, right: &Value) -> Result<Value, Error> {
-    if let (Some(a), Some(b)) = (left.as_str(), right.as_str()) {
+    if let (ValueKind::Bytes, ValueKind::Bytes) = (left.kind(), right.kind()) {
+        let parts = [left, right].map(|part| part.as_bytes().unwrap_or_default());
+        return Ok(Value::from_bytes(parts.concat()));
+    }
+    if let (Some(a), Some(b)) = (str_of(left), str_of(right)) {
         if a.len() + b.len() > TEXT_MAX {
             return Err(too_large());
         }
@@ -144,22 +159,37 @@ fn add(left: &Value, right: &Value) -> Result<Value, Error> {
     let (a, b) = (type_name(left), type_name(right));
     Err(match a {
         "str" | "list" | "tuple" => fault(format!("can only concatenate {a} (not \"{b}\") to {a}")),
+        "bytes" => fault(format!("can't concat {b} to bytes")),
         _ => unsupported("+", left, right),
     })
+}
+
+/// Whether Python repeats a value when it is multiplied.
+fn repeats(value: &Value) -> bool {
+    matches!(type_name(value), "str" | "list" | "tuple" | "bytes")
+}
+
+fn no_times(by: &Value) -> Error {
+    fault(format!("can't multiply sequence by non-int of type '{}'", type_name(by)))
 }
 
 fn repeat(value: &Value, times: i128) -> Result<Value, Error> {
     let times = usize::try_from(times.max(0)).map_err(|_| too_large())?;
     let fits = |len: usize, max: usize| len.checked_mul(times).is_some_and(|len| len <= max);
+    if let ValueKind::Bytes = value.kind() {
+        let own = value.as_bytes().unwrap_or_default();
+        return if fits(own.len(), TEXT_MAX) {
+            Ok(Value::from_bytes(own.repeat(times)))
+        } else {
+            Err(too_large())
+        };
+    }
     if let Some(text) = value.as_str() {
         return if fits(text.len(), TEXT_MAX) {
             Ok(Value::from(text.repeat(times)))
         } else {
             Err(too_large())
         };
-    }
-    if !is_list(value) {
-        return Err(unsupported("*", value, &Value::from(1)));
     }
     let all = items(value);
     if !fits(all.len(), ITEMS_MAX) {
@@ -229,7 +259,13 @@ fn floats(op: Math, a: Number, b: Number) -> Result<Value, Error> {
         Math::Rem => {
             by_zero("float modulo")?;
             let rest = a % b;
-            if rest != 0.0 && (rest < 0.0) != (b < 0.0) { rest + b } else { rest }
+            if rest == 0.0 {
+                0.0_f64.copysign(b)
+            } else if (rest < 0.0) != (b < 0.0) {
+                rest + b
+            } else {
+                rest
+            }
         }
         Math::Pow => a.powf(b),
     }))
@@ -302,7 +338,7 @@ fn same(left: &Value, right: &Value, depth: usize) -> Result<bool, Error> {
             Ok(true)
         }
         _ if is_list(left) && is_list(right) => {
-            if is_tuple(left) != is_tuple(right) {
+            if type_name(left) != type_name(right) {
                 return Ok(false);
             }
             let (a, b) = (items(left), items(right));
@@ -343,8 +379,11 @@ fn ordered(left: &Value, right: &Value, op: &str, depth: usize) -> Result<Option
     if let (Some(a), Some(b)) = (number(left), number(right)) {
         return Ok(numeric_order(a, b));
     }
-    if let (Some(a), Some(b)) = (left.as_str(), right.as_str()) {
+    if let (Some(a), Some(b)) = (str_of(left), str_of(right)) {
         return Ok(Some(a.cmp(b)));
+    }
+    if let (ValueKind::Bytes, ValueKind::Bytes) = (left.kind(), right.kind()) {
+        return Ok(Some(left.as_bytes().cmp(&right.as_bytes())));
     }
     let lists = is_list(left) && is_list(right) && is_tuple(left) == is_tuple(right);
     if !lists || depth > DEPTH_MAX {
@@ -367,8 +406,11 @@ pub(in crate::render) fn contains(all: &Value, item: &Value) -> Result<bool, Err
     if !(is_list(all) && items(all).is_empty()) {
         undefined::refuse(item)?;
     }
+    if let (ValueKind::Bytes, Some(own)) = (all.kind(), all.as_bytes()) {
+        return in_bytes(own, item);
+    }
     if let Some(text) = all.as_str() {
-        return match item.as_str() {
+        return match str_of(item) {
             Some(part) => Ok(text.contains(part)),
             None => Err(fault(format!(
                 "'in <string>' requires string as left operand, not {}",
@@ -393,6 +435,22 @@ pub(in crate::render) fn contains(all: &Value, item: &Value) -> Result<bool, Err
     }
 }
 
+fn in_bytes(own: &[u8], item: &Value) -> Result<bool, Error> {
+    match (number(item), item.as_bytes().filter(|_| item.kind() == ValueKind::Bytes)) {
+        (_, Some(part)) => {
+            Ok(part.is_empty() || own.windows(part.len()).any(|window| window == part))
+        }
+        (Some(Number::Int(byte)), None) => match u8::try_from(byte) {
+            Ok(byte) => Ok(own.contains(&byte)),
+            Err(_) => Err(fault("byte must be in range(0, 256)")),
+        },
+        _ => {
+            let kind = type_name(item);
+            Err(fault(format!("a bytes-like object is required, not '{kind}'")))
+        }
+    }
+}
+
 /// Python's keys: what does not change.
 pub(in crate::render) fn hashable(key: &Value) -> Result<(), Error> {
     match key.kind() {
@@ -403,57 +461,6 @@ pub(in crate::render) fn hashable(key: &Value) -> Result<(), Error> {
         ValueKind::Seq | ValueKind::Iterable => Err(fault("unhashable type: 'list'")),
         _ => undefined::refuse(key),
     }
-}
-
-/// `value[start:stop:step]`.
-pub(super) fn slice(value: &Value, parts: [Option<Value>; 3]) -> Result<Value, Error> {
-    undefined::refuse(value)?;
-    if value.as_str().is_none() && !is_list(value) {
-        return Err(fault(format!("'{}' object is not subscriptable", type_name(value))));
-    }
-    let mut bounds = [None; 3];
-    for (bound, part) in bounds.iter_mut().zip(parts.iter()) {
-        *bound = match part {
-            None => None,
-            Some(part) if part.is_none() => None,
-            Some(part) => Some(part.as_i64().ok_or_else(|| {
-                fault("slice indices must be integers or None or have an __index__ method")
-            })?),
-        };
-    }
-    let [start, stop, step] = bounds;
-    let step = step.unwrap_or(1);
-    if step == 0 {
-        return Err(fault("slice step cannot be zero"));
-    }
-    if let Some(text) = value.as_str() {
-        let chars: Vec<char> = text.chars().collect();
-        let picked = positions(chars.len(), start, stop, step);
-        return Ok(Value::from(picked.map(|at| chars[at]).collect::<String>()));
-    }
-    let all = items(value);
-    let picked = positions(all.len(), start, stop, step).map(|at| all[at].clone()).collect();
-    if is_tuple(value) { tuple(picked) } else { Ok(list(picked)) }
-}
-
-fn positions(
-    len: usize,
-    start: Option<i64>,
-    stop: Option<i64>,
-    step: i64,
-) -> impl Iterator<Item = usize> {
-    let len = i64::try_from(len).unwrap_or(i64::MAX);
-    let (low, high) = if step > 0 { (0, len) } else { (-1, len - 1) };
-    let clamp = |at: i64| if at < 0 { at.saturating_add(len).max(low) } else { at.min(high) };
-    let start = start.map_or(if step > 0 { low } else { high }, clamp);
-    let stop = stop.map_or(if step > 0 { high } else { low }, clamp);
-    let mut at = start;
-    std::iter::from_fn(move || {
-        let inside = if step > 0 { at < stop } else { at > stop };
-        let found = inside.then(|| usize::try_from(at).ok()).flatten();
-        at = at.saturating_add(step);
-        found
-    })
 }
 
 /// A dict of pairs, its keys checked.
@@ -469,7 +476,7 @@ pub(in crate::render) fn dict_of(
 }
 
 /// What a loop goes over: items, a map's keys, a text's characters.
-pub(in crate::render) fn iterate(value: &Value) -> Result<Vec<Value>, Error> {
+pub(crate) fn iterate(value: &Value) -> Result<Vec<Value>, Error> {
     undefined::refuse(value)?;
     if let Some(text) = value.as_str() {
         return Ok(text.chars().map(|c| Value::from(c.to_string())).collect());

@@ -55,9 +55,6 @@ fn read(of: &Value, method: &str, args: &Args) -> Option<Result<Value, Error>> {
 }
 
 fn get(of: &Value, args: &Args) -> Result<Value, Error> {
-    if !args.named.is_empty() {
-        return Err(fault("dict.get() takes no keyword arguments"));
-    }
     let key = args.must(0, "key")?;
     ops::hashable(&key)?;
     let found = of.get_item(&key).ok().filter(|found| !found.is_undefined());
@@ -139,9 +136,14 @@ pub(in crate::render) fn update_pairs(value: &Value) -> Result<Vec<(Value, Value
     if value.kind() == ValueKind::Map {
         return Ok(pairs(value));
     }
-    let pair = |(at, item): (usize, Value)| match ops::iterate(&item)?.as_slice() {
-        [key, item] => Ok((key.clone(), item.clone())),
-        other => Err(fault(format!(
+    let unlike = |at: usize| {
+        let words = "cannot convert dictionary update sequence element";
+        fault(format!("{words} #{at} to a sequence"))
+    };
+    let pair = |(at, item): (usize, Value)| match ops::iterate(&item) {
+        Err(_) => Err(unlike(at)),
+        Ok(pair) if pair.len() == 2 => Ok((pair[0].clone(), pair[1].clone())),
+        Ok(other) => Err(fault(format!(
             "dictionary update sequence element #{at} has length {}; 2 is required",
             other.len()
         ))),

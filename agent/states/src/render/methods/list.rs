@@ -6,7 +6,7 @@ use minijinja::value::Value;
 use super::unknown;
 use crate::render::jinja::args::Args;
 use crate::render::jinja::ops;
-use crate::render::python::{PyList, fault, items, list, refuse_circle, repr};
+use crate::render::python::{PyList, fault, is_tuple, items, list, refuse_circle, repr};
 
 pub(super) const NAMES: [&str; 11] = [
     "append", "extend", "insert", "pop", "remove", "index", "count", "sort", "reverse", "clear",
@@ -32,7 +32,7 @@ pub(super) fn call(of: &Value, method: &str, args: &Args) -> Result<Value, Error
     };
     match method {
         "append" => {
-            let item = first(args)?;
+            let item = args.plain.first().cloned().unwrap_or_default();
             refuse_circle(of, &item)?;
             room(own, 1)?;
             own.write().push(item);
@@ -44,8 +44,7 @@ pub(super) fn call(of: &Value, method: &str, args: &Args) -> Result<Value, Error
             own.write().extend(more);
         }
         "insert" => {
-            let item = args.get(1, "object");
-            let item = item.ok_or_else(|| fault("insert expected 2 arguments, got 1"))?;
+            let item = args.plain.get(1).cloned().unwrap_or_default();
             refuse_circle(of, &item)?;
             room(own, 1)?;
             insert(own, args.int(0, "index", 0)?, item);
@@ -58,12 +57,23 @@ pub(super) fn call(of: &Value, method: &str, args: &Args) -> Result<Value, Error
             own.write().remove(at);
         }
         "sort" => {
-            let sorted = sorted(items(of))?;
-            let mut own = own.write();
-            *own = sorted;
-            if args.flag(0, "reverse", false) {
-                own.reverse();
+            if !args.plain.is_empty() {
+                return Err(fault("sort() takes no positional arguments"));
             }
+            let reverse = args.named("reverse").is_some_and(|flag| flag.is_true());
+            if args.named("key").is_some_and(|key| !key.is_none()) {
+                return Err(fault("list.sort() with a key is not supported: use the filter sort"));
+            }
+            let mut all = items(of);
+            // Python turns the list over before and after, so that equal items keep their order.
+            if reverse {
+                all.reverse();
+            }
+            let mut all = sorted(all)?;
+            if reverse {
+                all.reverse();
+            }
+            *own.write() = all;
         }
         "reverse" => own.write().reverse(),
         "clear" => {
@@ -93,11 +103,6 @@ fn pop(own: &PyList, at: i64) -> Result<Value, Error> {
     Ok(own.remove(at.ok_or_else(|| fault("pop index out of range"))?))
 }
 
-fn first(args: &Args) -> Result<Value, Error> {
-    let found = args.plain.first().cloned();
-    found.ok_or_else(|| fault("list.append() takes exactly one argument (0 given)"))
-}
-
 fn room(own: &PyList, more: usize) -> Result<(), Error> {
     let fits = own.read().len() + more <= ops::ITEMS_MAX;
     if fits { Ok(()) } else { Err(fault("the list is too large")) }
@@ -114,8 +119,19 @@ fn position(all: &[Value], wanted: &Value) -> Result<Option<usize>, Error> {
 
 fn index(of: &Value, args: &Args) -> Result<Value, Error> {
     let wanted = args.must(0, "value")?;
-    let at = position(&items(of), &wanted)?;
-    at.map(Value::from).ok_or_else(|| fault(format!("{} is not in list", repr(&wanted))))
+    let (all, len) = (items(of), of.len().unwrap_or(0));
+    let bound = |at, usual: usize| -> Result<usize, Error> {
+        let (usual, len) = (i64::try_from(usual).unwrap_or(0), i64::try_from(len).unwrap_or(0));
+        let found = args.int(at, "", usual)?;
+        let found = if found < 0 { (found + len).max(0) } else { found.min(len) };
+        Ok(usize::try_from(found).unwrap_or(0))
+    };
+    let (start, stop) = (bound(1, 0)?, bound(2, len)?);
+    match position(all.get(start..stop).unwrap_or_default(), &wanted)? {
+        Some(at) => Ok(Value::from(start + at)),
+        None if is_tuple(of) => Err(fault("tuple.index(x): x not in tuple")),
+        None => Err(fault(format!("{} is not in list", repr(&wanted)))),
+    }
 }
 
 /// Python's order; an error if two of them have none.

@@ -3,12 +3,14 @@
 use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
+use super::bytes::encoded;
+use super::translate::{table, translated};
 use crate::render::jinja::args::Args;
 use crate::render::jinja::format;
 use crate::render::jinja::ops::{self, TEXT_MAX};
 use crate::render::python::{fault, is_tuple, items, list, text, tuple_of};
 
-pub(super) const NAMES: [&str; 46] = [
+pub(super) const NAMES: [&str; 47] = [
     "capitalize",
     "casefold",
     "center",
@@ -53,6 +55,7 @@ pub(super) const NAMES: [&str; 46] = [
     "strip",
     "swapcase",
     "title",
+    "translate",
     "upper",
     "zfill",
 ];
@@ -67,14 +70,19 @@ pub(super) fn call(own: &str, method: &str, args: &Args) -> Result<Value, Error>
         "lower" => Value::from(own.to_lowercase()),
         "upper" => Value::from(own.to_uppercase()),
         "title" => Value::from(titled(own)),
-        "swapcase" => Value::from(own.chars().map(swapped).collect::<String>()),
+        "swapcase" => Value::from(own.chars().flat_map(swapped).collect::<String>()),
         "center" | "ljust" | "rjust" => Value::from(padded(own, method, args)?),
         "zfill" => Value::from(zfilled(own, args)?),
         "expandtabs" => Value::from(expanded(own, args)?),
-        "count" => Value::from(count(&part(own, args)?, &word(args, 0, "sub")?)),
+        "count" => {
+            let sub = word(args, 0, "sub")?;
+            Value::from(part(own, args)?.map_or(0, |part| count(&part, &sub)))
+        }
         "find" | "rfind" | "index" | "rindex" => found(own, method, args)?,
         "startswith" | "endswith" => Value::from(bounded(own, method, args)?),
-        "encode" => Value::from_bytes(own.as_bytes().to_vec()),
+        "encode" => encoded(own, args)?,
+        "maketrans" => table(args)?,
+        "translate" => Value::from(translated(own, args)?),
         "format" => Value::from(format::braces(own, args)?),
         "format_map" => {
             let map = args.must(0, "mapping")?;
@@ -88,10 +96,14 @@ pub(super) fn call(own: &str, method: &str, args: &Args) -> Result<Value, Error>
         "partition" | "rpartition" => {
             partition(own, method == "partition", &word(args, 0, "sep")?)?
         }
-        "removeprefix" => Value::from(own.strip_prefix(&*word(args, 0, "prefix")?).unwrap_or(own)),
-        "removesuffix" => Value::from(own.strip_suffix(&*word(args, 0, "suffix")?).unwrap_or(own)),
+        "removeprefix" => {
+            Value::from(own.strip_prefix(&*argument(args, 0, method)?).unwrap_or(own))
+        }
+        "removesuffix" => {
+            Value::from(own.strip_suffix(&*argument(args, 0, method)?).unwrap_or(own))
+        }
         "replace" => {
-            let (old, new) = (word(args, 0, "old")?, word(args, 1, "new")?);
+            let (old, new) = (argument(args, 0, method)?, argument(args, 1, method)?);
             Value::from(replaced(own, &old, &new, args.int(2, "count", -1)?)?)
         }
         "split" | "rsplit" => split(own, method == "rsplit", args)?,
@@ -130,10 +142,31 @@ fn word(args: &Args, at: usize, name: &str) -> Result<String, Error> {
     }
 }
 
+/// A text that a method needs, which Python calls by its place if there are several.
+fn argument(args: &Args, at: usize, method: &str) -> Result<String, Error> {
+    let value = args.must(at, method)?;
+    let place =
+        if method == "replace" { format!("argument {}", at + 1) } else { "argument".into() };
+    match (value.kind(), value.as_str()) {
+        (ValueKind::String, Some(text)) => Ok(text.to_owned()),
+        _ => {
+            let kind = ops::type_name(&value);
+            Err(fault(format!("{method}() {place} must be str, not {kind}")))
+        }
+    }
+}
+
 pub(in crate::render) fn capitalized(own: &str) -> String {
     let mut chars = own.chars();
-    let first = chars.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
+    let first = chars.next().map(initial).unwrap_or_default();
     first + &chars.as_str().to_lowercase()
+}
+
+/// A character at the start of a word: where it becomes several letters, the first alone is upper.
+fn initial(c: char) -> String {
+    let mut upper = c.to_uppercase();
+    let first = upper.next().into_iter();
+    first.chain(upper.flat_map(char::to_lowercase)).collect()
 }
 
 fn titled(own: &str) -> String {
@@ -143,16 +176,15 @@ fn titled(own: &str) -> String {
         if inside {
             out.extend(c.to_lowercase());
         } else {
-            out.extend(c.to_uppercase());
+            out.push_str(&initial(c));
         }
         inside = c.is_alphabetic();
     }
     out
 }
 
-fn swapped(c: char) -> char {
-    let changed = if c.is_uppercase() { c.to_lowercase().next() } else { c.to_uppercase().next() };
-    changed.unwrap_or(c)
+fn swapped(c: char) -> Vec<char> {
+    if c.is_uppercase() { c.to_lowercase().collect() } else { c.to_uppercase().collect() }
 }
 
 fn wide(args: &Args) -> Result<usize, Error> {
@@ -210,23 +242,25 @@ fn expanded(own: &str, args: &Args) -> Result<String, Error> {
     Ok(out)
 }
 
-/// The part that `start` and `end` of a search leave.
-fn part(own: &str, args: &Args) -> Result<String, Error> {
+/// The part that `start` and `end` of a search leave; `None` if it begins behind its end, where
+/// not even an empty text is found.
+fn part(own: &str, args: &Args) -> Result<Option<String>, Error> {
     let (start, end) = bounds(own, args)?;
-    Ok(own.chars().skip(start).take(end.saturating_sub(start)).collect())
+    let len = end.checked_sub(start);
+    Ok(len.map(|len| own.chars().skip(start).take(len).collect()))
 }
 
 fn bounds(own: &str, args: &Args) -> Result<(usize, usize), Error> {
     let len = i64::try_from(own.chars().count()).unwrap_or(i64::MAX);
-    let clamp = |at: i64| {
-        let at = if at < 0 { (at + len).max(0) } else { at.min(len) };
+    let clamp = |at: i64, most: i64| {
+        let at = if at < 0 { at.saturating_add(len).max(0) } else { at.min(most) };
         usize::try_from(at).unwrap_or(0)
     };
     let given = |at, name, usual| match args.get(at, name) {
         Some(value) if value.is_none() => Ok(usual),
         _ => args.int(at, name, usual),
     };
-    Ok((clamp(given(1, "start", 0)?), clamp(given(2, "end", len)?)))
+    Ok((clamp(given(1, "start", 0)?, i64::MAX), clamp(given(2, "end", len)?, len)))
 }
 
 fn count(own: &str, sub: &str) -> usize {
@@ -237,7 +271,10 @@ fn found(own: &str, method: &str, args: &Args) -> Result<Value, Error> {
     let sub = word(args, 0, "sub")?;
     let (start, _) = bounds(own, args)?;
     let inside = part(own, args)?;
-    let at = if method.starts_with('r') { inside.rfind(&*sub) } else { inside.find(&*sub) };
+    let at = inside.as_ref().and_then(|inside| {
+        if method.starts_with('r') { inside.rfind(&*sub) } else { inside.find(&*sub) }
+    });
+    let inside = inside.unwrap_or_default();
     match at {
         Some(at) => Ok(Value::from(start + inside[..at].chars().count())),
         None if method.ends_with("index") => Err(fault("substring not found")),
@@ -248,10 +285,11 @@ fn found(own: &str, method: &str, args: &Args) -> Result<Value, Error> {
 fn bounded(own: &str, method: &str, args: &Args) -> Result<bool, Error> {
     let inside = part(own, args)?;
     let wanted = args.must(0, "prefix")?;
-    let fits = |word: &Value| match word.as_str() {
-        Some(word) if method == "startswith" => Ok(inside.starts_with(word)),
-        Some(word) => Ok(inside.ends_with(word)),
-        None => Err(fault(format!(
+    let fits = |word: &Value| match (word.as_str(), inside.as_deref()) {
+        (Some(_), None) => Ok(false),
+        (Some(word), Some(inside)) if method == "startswith" => Ok(inside.starts_with(word)),
+        (Some(word), Some(inside)) => Ok(inside.ends_with(word)),
+        (None, _) => Err(fault(format!(
             "{method} first arg must be str or a tuple of str, not {}",
             ops::type_name(word)
         ))),
@@ -260,6 +298,10 @@ fn bounded(own: &str, method: &str, args: &Args) -> Result<bool, Error> {
         return fits(&wanted);
     }
     for word in items(&wanted) {
+        if word.kind() != ValueKind::String {
+            let kind = ops::type_name(&word);
+            return Err(fault(format!("tuple for {method} must only contain str, not {kind}")));
+        }
         if fits(&word)? {
             return Ok(true);
         }
@@ -269,7 +311,8 @@ fn bounded(own: &str, method: &str, args: &Args) -> Result<bool, Error> {
 
 pub(in crate::render) fn joined(by: &str, all: &Value) -> Result<String, Error> {
     let mut out = String::new();
-    for (at, item) in ops::iterate(all)?.iter().enumerate() {
+    let all = ops::iterate(all).map_err(|_| fault("can only join an iterable"))?;
+    for (at, item) in all.iter().enumerate() {
         let Some(text) = item.as_str() else {
             let kind = ops::type_name(item);
             return Err(fault(format!("sequence item {at}: expected str instance, {kind} found")));
@@ -285,6 +328,9 @@ pub(in crate::render) fn joined(by: &str, all: &Value) -> Result<String, Error> 
 
 fn stripped(own: &str, method: &str, args: &Args) -> Result<Value, Error> {
     let chars = args.get(0, "chars").filter(|chars| !chars.is_none());
+    if chars.as_ref().is_some_and(|chars| chars.kind() != ValueKind::String) {
+        return Err(fault(format!("{method} arg must be None or str")));
+    }
     let chars = chars.map(|chars| text(&chars));
     Ok(Value::from(strip_any(own, chars.as_deref(), method != "rstrip", method != "lstrip")))
 }

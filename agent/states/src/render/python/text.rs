@@ -53,7 +53,12 @@ fn write(value: &Value, out: &mut String, safe: bool, left: usize) {
         ValueKind::Iterable if super::view_name(value).is_some() => {
             let inner = items(value);
             match super::view_name(value).unwrap_or_default() {
-                "range" => out.push_str(&super::range_text(value)),
+                "range" => match super::bounds(value).unwrap_or_default() {
+                    [start, stop, 1] => out.push_str(&format!("range({start}, {stop})")),
+                    [start, stop, step] => {
+                        out.push_str(&format!("range({start}, {stop}, {step})"));
+                    }
+                },
                 "generator" => out.push_str("<generator object>"),
                 name => {
                     out.push_str(name);

@@ -45,6 +45,9 @@ pub(super) fn write(data: &Value, options: &Options) -> String {
 impl Layout {
     fn value(&self, value: &Value, depth: usize, out: &mut String) {
         match value {
+            Value::String(string) if !key::is_text(string) => {
+                out.push_str(&key::json_text(string));
+            }
             Value::String(string) => self.string(string, out),
             Value::Number(number) if number.is_f64() => out.push_str(&text(value)),
             Value::Null | Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
@@ -118,5 +121,5 @@ impl Layout {
 
 /// Reads JSON; a fault is told with its line and column.
 pub(super) fn read(text: &str) -> Result<Value, String> {
-    serde_json::from_str(text).map_err(|error| error.to_string())
+    crate::data::json::read(text).map_err(|error| error.to_string())
 }

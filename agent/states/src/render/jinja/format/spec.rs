@@ -16,6 +16,9 @@ pub(super) struct Spec {
     pub(super) fill: char,
     pub(super) align: Option<char>,
     pub(super) sign: Option<char>,
+    /// Whether a zero stands before the width: numbers are then filled behind their sign.
+    pub(super) zero: bool,
+    pub(super) no_negative_zero: bool,
     pub(super) alternate: bool,
     pub(super) width: usize,
     pub(super) group: Option<char>,
@@ -35,12 +38,15 @@ pub(super) fn precise(precision: Option<i64>) -> Result<Option<usize>, Error> {
 }
 
 impl Spec {
-    pub(super) fn parse(text: &str) -> Result<Spec, Error> {
-        let invalid = || fault("Invalid format specifier");
+    /// Reads a form for a value of a type.
+    pub(super) fn parse(text: &str, of_type: &str) -> Result<Spec, Error> {
+        let invalid =
+            || fault(format!("Invalid format specifier '{text}' for object of type '{of_type}'"));
         let mut spec = Spec { fill: ' ', ..Spec::default() };
         let is_align = |c: char| "<>=^".contains(c);
         let mut chars = text.chars();
         let (first, second) = (chars.next(), chars.next());
+        let filled = second.is_some_and(is_align);
         let mut rest = text;
         match (first, second) {
             (Some(fill), Some(align)) if is_align(align) => {
@@ -55,18 +61,20 @@ impl Spec {
             _ => {}
         }
         if let Some(sign) = rest.chars().next().filter(|c| "+- ".contains(*c)) {
-            spec.sign = Some(sign).filter(|sign| *sign != '-');
+            spec.sign = Some(sign);
             rest = &rest[1..];
+        }
+        if let Some(after) = rest.strip_prefix('z') {
+            spec.no_negative_zero = true;
+            rest = after;
         }
         if let Some(after) = rest.strip_prefix('#') {
             spec.alternate = true;
             rest = after;
         }
-        if let Some(after) = rest.strip_prefix('0') {
-            if spec.align.is_none() {
-                spec.fill = '0';
-                spec.align = Some('=');
-            }
+        if let Some(after) = rest.strip_prefix('0').filter(|_| !filled) {
+            spec.zero = true;
+            spec.fill = '0';
             rest = after;
         }
         let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
@@ -77,6 +85,12 @@ impl Spec {
         if let Some(group) = rest.chars().next().filter(|c| ",_".contains(*c)) {
             spec.group = Some(group);
             rest = &rest[1..];
+            if let Some(other) = rest.chars().next().filter(|c| ",_".contains(*c)) {
+                return Err(fault(match other == group {
+                    true => format!("Cannot specify '{group}' with '{group}'."),
+                    false => "Cannot specify both ',' and '_'.".to_owned(),
+                }));
+            }
         }
         if let Some(after) = rest.strip_prefix('.') {
             let digits = after.bytes().take_while(u8::is_ascii_digit).count();
@@ -91,49 +105,108 @@ impl Spec {
     }
 
     /// `format(value, spec)`.
-    pub(super) fn value(self, value: &Value) -> Result<String, Error> {
-        let unknown = |kind: char| {
-            fault(format!("Unknown format code '{kind}' for object of type '{}'", type_name(value)))
-        };
-        if value.kind() == ValueKind::Bool && self.is_plain() {
-            return Ok(self.text(&text(value)));
-        }
-        match (ops::number(value), self.kind) {
-            (Some(Number::Int(whole)), None | Some('d' | 'n')) => self.integer(whole, 10, false),
-            (Some(Number::Int(whole)), Some('x')) => self.integer(whole, 16, false),
-            (Some(Number::Int(whole)), Some('X')) => self.integer(whole, 16, true),
-            (Some(Number::Int(whole)), Some('o')) => self.integer(whole, 8, false),
-            (Some(Number::Int(whole)), Some('b')) => self.integer(whole, 2, false),
-            (Some(Number::Int(code)), Some('c')) => {
-                let c = u32::try_from(code).ok().and_then(char::from_u32);
-                Ok(self.text(&c.ok_or_else(|| fault("%c arg not in range(0x110000)"))?.to_string()))
+    pub(super) fn value(mut self, value: &Value) -> Result<String, Error> {
+        match (ops::number(value), value.kind()) {
+            (_, ValueKind::String) => {
+                self.judge_group()?;
+                self.word(value.as_str().unwrap_or_default())
             }
-            (Some(number), Some(kind @ ('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%'))) => {
-                self.float(number.as_float(), kind)
+            (Some(number), _) => {
+                self.judge_group()?;
+                let align = if self.zero { '=' } else { '>' };
+                self.align = self.align.or(Some(align));
+                match (number, self.kind) {
+                    (number, Some(kind @ ('e' | 'E' | 'f' | 'F' | 'g' | 'G' | '%'))) => {
+                        self.float(number.as_float(), kind)
+                    }
+                    (Number::Int(number), _) => self.whole(number, type_name(value)),
+                    (Number::Float(number), _) => self.real(number),
+                }
             }
-            (Some(Number::Float(number)), None) => match self.precision {
-                Some(_) => self.float(number, 'g'),
-                None => Ok(self.signed(
-                    number.is_sign_negative(),
-                    "",
-                    &text(&Value::from(number.abs())),
-                )),
-            },
-            (Some(_), Some(kind)) => Err(unknown(kind)),
-            (None, None | Some('s')) if value.kind() == ValueKind::String || self.is_plain() => {
-                Ok(self.text(&text(value)))
-            }
-            (None, _) if value.kind() != ValueKind::String => Err(fault(format!(
+            (None, _) => Err(fault(format!(
                 "unsupported format string passed to {}.__format__",
                 type_name(value)
             ))),
-            (None, Some(kind)) => Err(unknown(kind)),
-            (None, None) => Ok(self.text(&text(value))),
         }
     }
 
-    fn is_plain(self) -> bool {
-        self.width == 0 && self.align.is_none() && self.precision.is_none() && self.kind.is_none()
+    /// Refuses separators that a form of number does not have.
+    fn judge_group(self) -> Result<(), Error> {
+        let (Some(by), Some(kind)) = (self.group, self.kind) else { return Ok(()) };
+        if "deEfFgG%".contains(kind) || (by == '_' && "boxX".contains(kind)) {
+            return Ok(());
+        }
+        Err(fault(format!("Cannot specify '{by}' with {}.", shown(kind))))
+    }
+
+    fn word(self, text: &str) -> Result<String, Error> {
+        if let Some(kind) = self.kind.filter(|kind| *kind != 's') {
+            return Err(unknown(kind, "str"));
+        }
+        let refused = match self {
+            Spec { sign: Some(' '), .. } => "Space",
+            Spec { sign: Some(_), .. } => "Sign",
+            Spec { no_negative_zero: true, .. } => "Negative zero coercion (z)",
+            Spec { alternate: true, .. } => "Alternate form (#)",
+            Spec { align: Some('='), .. } => "'=' alignment",
+            Spec { group: Some(by), .. } => {
+                return Err(fault(format!("Cannot specify '{by}' with 's'.")));
+            }
+            _ => return Ok(self.text(text)),
+        };
+        Err(fault(format!("{refused} not allowed in string format specifier")))
+    }
+
+    fn whole(self, number: i128, of_type: &str) -> Result<String, Error> {
+        let kind = self.kind.unwrap_or('d');
+        if !"dncxXob".contains(kind) {
+            return Err(unknown(kind, of_type));
+        }
+        if self.precision.is_some() {
+            return Err(fault("Precision not allowed in integer format specifier"));
+        }
+        if self.no_negative_zero {
+            let refused = "Negative zero coercion (z) not allowed in integer format specifier";
+            return Err(fault(refused));
+        }
+        match kind {
+            'c' => self.character(number),
+            'x' => self.integer(number, 16, false),
+            'X' => self.integer(number, 16, true),
+            'o' => self.integer(number, 8, false),
+            'b' => self.integer(number, 2, false),
+            _ => self.integer(number, 10, false),
+        }
+    }
+
+    fn character(self, code: i128) -> Result<String, Error> {
+        let refused = match self {
+            Spec { sign: Some(_), .. } => "Sign",
+            Spec { alternate: true, .. } => "Alternate form (#)",
+            _ => {
+                let c = u32::try_from(code).ok().and_then(char::from_u32);
+                let c = c.ok_or_else(|| fault("%c arg not in range(0x110000)"))?;
+                return Ok(self.padded(&c.to_string(), self.align.unwrap_or('<')));
+            }
+        };
+        Err(fault(format!("{refused} not allowed with integer format specifier 'c'")))
+    }
+
+    fn real(self, number: f64) -> Result<String, Error> {
+        match (self.kind, self.precision) {
+            (Some('n'), _) => self.float(number, 'g'),
+            (Some(kind), _) => Err(unknown(kind, "float")),
+            (None, None) => {
+                let digits = text(&Value::from(number.abs()));
+                Ok(self.signed(number.is_sign_negative(), "", &digits))
+            }
+            (None, Some(precision)) => {
+                let digits = general(number.abs(), precision, self.alternate);
+                let bare = number.is_finite() && !digits.contains(['.', 'e']);
+                let digits = if bare { format!("{digits}.0") } else { digits };
+                Ok(self.signed(number.is_sign_negative(), "", &digits))
+            }
+        }
     }
 
     pub(super) fn text(self, text: &str) -> String {
@@ -156,12 +229,21 @@ impl Spec {
     }
 
     fn signed(self, negative: bool, prefix: &str, digits: &str) -> String {
+        let negative = negative
+            && !(self.no_negative_zero && digits.chars().all(|c| !c.is_ascii_digit() || c == '0'));
         let sign = match (negative, self.sign) {
             (true, _) => "-".to_owned(),
-            (false, Some(sign)) => sign.to_string(),
-            (false, None) => String::new(),
+            (false, Some(sign)) if sign != '-' => sign.to_string(),
+            (false, _) => String::new(),
         };
-        let digits = self.group.map_or_else(|| digits.to_owned(), |by| grouped(digits, by));
+        let filled = self.fill == '0' && self.align == Some('=');
+        let least = self.width.saturating_sub(sign.len() + prefix.len());
+        let least = if filled { least } else { 0 };
+        let by = if matches!(self.kind, Some('b' | 'o' | 'x' | 'X')) { 4 } else { 3 };
+        let digits = match self.group {
+            Some(group) => grouped(digits, group, by, least),
+            None => digits.to_owned(),
+        };
         if self.align == Some('=') {
             let used = sign.len() + prefix.len() + digits.chars().count();
             let fill = std::iter::repeat_n(self.fill, self.width.saturating_sub(used));
@@ -192,14 +274,19 @@ impl Spec {
             return Err(fault("precision too big"));
         }
         let size = number.abs();
+        let point = if self.alternate && precision == 0 { "." } else { "" };
+        let pointed = |size: f64| format!("{}{point}", fixed(size, precision));
         let digits = if !size.is_finite() {
             if size.is_nan() { "nan".to_owned() } else { "inf".to_owned() }
         } else {
             match kind {
+                'e' | 'E' if self.alternate && precision == 0 => {
+                    scientific(size, precision).replacen('e', ".e", 1)
+                }
                 'e' | 'E' => scientific(size, precision),
                 'g' | 'G' => general(size, precision, self.alternate),
-                '%' => format!("{}%", fixed(size * 100.0, precision)),
-                _ => fixed(size, precision),
+                '%' => format!("{}%", pointed(size * 100.0)),
+                _ => pointed(size),
             }
         };
         let digits = if kind.is_ascii_uppercase() { digits.to_uppercase() } else { digits };
@@ -207,17 +294,35 @@ impl Spec {
     }
 }
 
-fn grouped(digits: &str, by: char) -> String {
-    let end = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
+/// Digits with separators; zeros stand before them until they are as wide as is asked for.
+fn grouped(digits: &str, group: char, by: usize, least: usize) -> String {
+    let end = digits.find(|c: char| !c.is_ascii_hexdigit() || c == 'e').unwrap_or(digits.len());
     let (whole, rest) = digits.split_at(end);
+    let mut count = whole.len();
+    while count + count.saturating_sub(1) / by + rest.len() < least {
+        count += 1;
+    }
+    let whole = format!("{whole:0>count$}");
     let mut out = String::new();
     for (at, digit) in whole.char_indices() {
-        if at > 0 && (whole.len() - at) % 3 == 0 {
-            out.push(by);
+        if at > 0 && (whole.len() - at) % by == 0 {
+            out.push(group);
         }
         out.push(digit);
     }
     out + rest
+}
+
+/// A format code as Python shows it.
+fn shown(kind: char) -> String {
+    match u32::from(kind) {
+        33..=127 => format!("'{kind}'"),
+        code => format!("'\\x{code:x}'"),
+    }
+}
+
+fn unknown(kind: char, of_type: &str) -> Error {
+    fault(format!("Unknown format code {} for object of type '{of_type}'", shown(kind)))
 }
 
 pub(in crate::render) fn fixed(number: f64, precision: usize) -> String {
