@@ -25,6 +25,7 @@ mod ssh_known_hosts;
 mod strict;
 pub(crate) mod sysctl;
 mod test;
+mod timezone;
 mod user;
 
 pub(crate) use mount::fstab;
@@ -235,6 +236,7 @@ static REGISTRY: &[&[Function]] = &[
     ssh_known_hosts::ALL,
     sysctl::ALL,
     test::ALL,
+    timezone::ALL,
     module::ALL,
 ];
 

@@ -12,9 +12,8 @@ pub(super) fn only_reads(module: &str, name: &str) -> bool {
         "file" => !matches!(name, "accumulated" | "patch"),
         "module" => matches!(name, "wait" | "watch"),
         "archive" | "cmd" | "cron" | "git" | "grains" | "group" | "host" | "mount" | "pkg"
-        | "pkgrepo" | "service" | "ssh_auth" | "ssh_known_hosts" | "sysctl" | "test" | "user" => {
-            true
-        }
+        | "pkgrepo" | "service" | "ssh_auth" | "ssh_known_hosts" | "sysctl" | "test"
+        | "timezone" | "user" => true,
         _ => false,
     }
 }

@@ -2,7 +2,7 @@
 //! Salt's whole run when its turn comes.
 
 /// By their full names; the others ignore what they do not know.
-const STRICT: [&str; 46] = [
+const STRICT: [&str; 47] = [
     "cron.env_absent",
     "cron.env_present",
     "cron.present",
@@ -47,6 +47,7 @@ const STRICT: [&str; 46] = [
     "sysctl.present",
     "test.check_pillar",
     "test.configurable_test_state",
+    "timezone.system",
     "user.absent",
     "user.present",
 ];
