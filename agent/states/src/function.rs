@@ -15,6 +15,7 @@ mod git;
 pub(crate) mod grains;
 mod group;
 mod host;
+pub(crate) mod ini;
 mod module;
 mod mount;
 mod pkg;
@@ -231,6 +232,7 @@ static REGISTRY: &[&[Function]] = &[
     environ::ALL,
     event::ALL,
     host::ALL,
+    ini::ALL,
     mount::ALL,
     ssh_auth::ALL,
     ssh_known_hosts::ALL,

@@ -89,6 +89,19 @@ pub(crate) fn truth(value: &Value) -> bool {
     }
 }
 
+/// What Python calls the type of a value.
+pub(crate) fn python_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "int",
+        Value::String(_) => "str",
+        Value::Array(_) => "list",
+        Value::Object(_) => "dict",
+    }
+}
+
 /// A number of seconds as a duration.
 pub(crate) fn seconds(value: Option<&Value>) -> Option<std::time::Duration> {
     let seconds = match value? {

@@ -2,7 +2,7 @@
 //! Salt's whole run when its turn comes.
 
 /// By their full names; the others ignore what they do not know.
-const STRICT: [&str; 47] = [
+const STRICT: [&str; 51] = [
     "cron.env_absent",
     "cron.env_present",
     "cron.present",
@@ -36,6 +36,10 @@ const STRICT: [&str; 47] = [
     "host.absent",
     "host.only",
     "host.present",
+    "ini.options_absent",
+    "ini.options_present",
+    "ini.sections_absent",
+    "ini.sections_present",
     "mount.fstab_absent",
     "mount.fstab_present",
     "mount.swap",

@@ -67,11 +67,11 @@ impl StateFunction for System {
                     "Unable to compare desired timezone '{name}' to system timezone: {words}"
                 ));
             }
-            Err(Fault::Raised(words)) => return Plan::Done(raised(&words)),
+            Err(Fault::Raised(words)) => return Plan::Done(Outcome::raised(words)),
         };
         let local = match clock::is_local(ctx) {
             Ok(local) => local,
-            Err(fault) => return Plan::Done(raised(&fault.words())),
+            Err(fault) => return Plan::Done(Outcome::raised(fault.words())),
         };
         let wanted = utc(ctx);
         let step = Step { zone: !same, utc: truth(&wanted) && !is(&wanted, !local) };
@@ -90,7 +90,7 @@ impl StateFunction for System {
         let mut zone = None;
         if step.zone {
             if let Err(fault) = zone::set(ctx, name) {
-                return raised(&fault.words());
+                return Outcome::raised(fault.words());
             }
             told.changes.insert("timezone".to_owned(), Value::from(name));
             zone = Some(format!("Set timezone {name}"));
@@ -99,7 +99,7 @@ impl StateFunction for System {
         if step.utc {
             let set = match clock::set_utc(ctx) {
                 Ok(set) => set,
-                Err(fault) => return raised(&fault.words()),
+                Err(fault) => return Outcome::raised(fault.words()),
             };
             told.result = Some(set);
             if set {
@@ -116,11 +116,6 @@ impl StateFunction for System {
 
 fn joined(zone: Option<String>, clock: Option<String>) -> String {
     zone.into_iter().chain(clock).collect::<Vec<_>>().join(", ")
-}
-
-/// What Salt makes of a fault that it does not expect; what was done before it is not told.
-fn raised(words: &str) -> Outcome {
-    Outcome::failed(format!("An exception occurred in this state: {words}"))
 }
 
 /// Whether the hardware clock is to keep UTC: anything that has a truth.
