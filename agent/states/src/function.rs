@@ -10,12 +10,14 @@ mod cmd;
 mod cron;
 mod environ;
 mod event;
+mod fault;
 pub(crate) mod file;
 mod git;
 pub(crate) mod grains;
 mod group;
 mod host;
 pub(crate) mod ini;
+mod locale;
 mod module;
 mod mount;
 mod pkg;
@@ -233,6 +235,7 @@ static REGISTRY: &[&[Function]] = &[
     event::ALL,
     host::ALL,
     ini::ALL,
+    locale::ALL,
     mount::ALL,
     ssh_auth::ALL,
     ssh_known_hosts::ALL,
@@ -249,6 +252,20 @@ fn registry() -> impl Iterator<Item = &'static Function> {
 /// The function of a module by its name.
 pub(crate) fn find(module: &str, name: &str) -> Option<&'static Function> {
     registry().find(|function| function.module == module && function.name == name)
+}
+
+/// Does what a state function does as a part of another one.
+fn part(ctx: &Context<'_>, of: (&str, &str), name: &str, args: &serde_json::Value) -> Outcome {
+    let (state, fun) = of;
+    let Some(function) = find(state, fun) else { return Outcome::raised(format!("{state}.{fun}")) };
+    let chunk = Chunk {
+        state: state.to_owned(),
+        fun: fun.to_owned(),
+        name: name.to_owned(),
+        args: args.as_object().cloned().unwrap_or_default(),
+        ..ctx.chunk.clone()
+    };
+    function.run(&Context { chunk: &chunk, ..*ctx })
 }
 
 /// Whether this engine has functions of a module.

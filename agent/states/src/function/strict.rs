@@ -2,7 +2,7 @@
 //! Salt's whole run when its turn comes.
 
 /// By their full names; the others ignore what they do not know.
-const STRICT: [&str; 51] = [
+const STRICT: [&str; 53] = [
     "cron.env_absent",
     "cron.env_present",
     "cron.present",
@@ -40,6 +40,8 @@ const STRICT: [&str; 51] = [
     "ini.options_present",
     "ini.sections_absent",
     "ini.sections_present",
+    "locale.present",
+    "locale.system",
     "mount.fstab_absent",
     "mount.fstab_present",
     "mount.swap",

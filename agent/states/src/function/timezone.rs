@@ -3,46 +3,16 @@
 mod clock;
 mod zone;
 
-use std::io;
-
 use serde_json::Value;
 
 use super::args::truth;
+use super::fault::{Fault, ask};
 use super::{Context, Function, Plan, StateFunction};
-use crate::host::command::{CommandError, Exec, Output, run};
 use crate::host::files::{Access, copy_beside, replace_keeping, which};
 use crate::outcome::{Changes, Outcome};
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[Function::of::<System>()];
-
-/// What keeps Salt from telling or setting a zone.
-#[derive(Debug)]
-enum Fault {
-    /// Salt's own words.
-    Told(String),
-    /// A fault of Python's, which ends the state.
-    Raised(String),
-}
-
-impl Fault {
-    fn words(self) -> String {
-        match self {
-            Fault::Told(words) | Fault::Raised(words) => words,
-        }
-    }
-
-    /// An error as Python words it.
-    fn of(error: &io::Error, path: &str) -> Fault {
-        Fault::Raised(super::args::python_error(error, path))
-    }
-}
-
-impl From<CommandError> for Fault {
-    fn from(error: CommandError) -> Fault {
-        Fault::Raised(error.to_string())
-    }
-}
 
 pub(super) struct System;
 
@@ -148,16 +118,12 @@ fn timedatectl(ctx: &Context<'_>) -> Option<String> {
 }
 
 /// What `timedatectl` tells.
-fn status(ctx: &Context<'_>, program: String) -> Result<String, Fault> {
-    let output = ran(ctx, Exec { argv: vec![program], reads: true, ..Exec::default() })?;
+fn status(ctx: &Context<'_>, program: &str) -> Result<String, Fault> {
+    let output = ask(ctx, &[program])?;
     match output.code {
         0 => Ok(output.stdout),
         _ => Err(Fault::Told(format!("timedatectl failed: {}", output.stderr.trim_end()))),
     }
-}
-
-fn ran(ctx: &Context<'_>, exec: Exec) -> Result<Output, Fault> {
-    Ok(run(ctx.host, &exec, ctx.cancel)?)
 }
 
 /// Salt's words for an answer that has no such line.

@@ -1,8 +1,8 @@
 //! The hardware clock: UTC, or the time of the zone.
 
-use super::{Fault, is_family, put_line, ran, status, timedatectl, unreadable, zone};
+use super::{is_family, put_line, status, timedatectl, unreadable, zone};
 use crate::function::Context;
-use crate::host::command::Exec;
+use crate::function::fault::{Fault, act};
 
 const ADJTIME: &str = "/etc/adjtime";
 const DEFAULTS: &str = "/etc/default/rcS";
@@ -10,7 +10,7 @@ const DEFAULTS: &str = "/etc/default/rcS";
 /// Whether the clock keeps the time of the zone. Salt reads `LOCAL` in `/etc/adjtime` as UTC.
 pub(super) fn is_local(ctx: &Context<'_>) -> Result<bool, Fault> {
     if let Some(program) = timedatectl(ctx) {
-        let told = status(ctx, program)?;
+        let told = status(ctx, &program)?;
         let lower = told.to_lowercase();
         let line = lower.lines().find(|line| line.contains("rtc in local tz"));
         let line = line.ok_or_else(|| unreadable(&told))?;
@@ -43,8 +43,7 @@ fn adjusted(ctx: &Context<'_>) -> Result<bool, Fault> {
 /// Lets the clock keep UTC; whether that came about.
 pub(super) fn set_utc(ctx: &Context<'_>) -> Result<bool, Fault> {
     if let Some(program) = timedatectl(ctx) {
-        let argv = vec![program, "set-local-rtc".to_owned(), "false".to_owned()];
-        return Ok(ran(ctx, Exec { argv, ..Exec::default() })?.code == 0);
+        return Ok(act(ctx, &[&program, "set-local-rtc", "false"])?.code == 0);
     }
     let name = zone::current(ctx)?;
     let path = format!("/usr/share/zoneinfo/{name}");

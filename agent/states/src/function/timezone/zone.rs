@@ -2,9 +2,10 @@
 
 use std::fs;
 
-use super::{Fault, is_family, put_line, ran, status, timedatectl, unreadable};
+use super::{is_family, put_line, status, timedatectl, unreadable};
 use crate::function::Context;
-use crate::host::command::Exec;
+use crate::function::args::strerror;
+use crate::function::fault::{Fault, act};
 use crate::host::files::{Access, replace_keeping, replace_link};
 
 const LOCALTIME: &str = "/etc/localtime";
@@ -14,7 +15,7 @@ const SYSCONFIG: &str = "/etc/sysconfig/clock";
 /// The machine's zone by its name.
 pub(super) fn current(ctx: &Context<'_>) -> Result<String, Fault> {
     if let Some(program) = timedatectl(ctx) {
-        let told = status(ctx, program)?;
+        let told = status(ctx, &program)?;
         let zone = told.lines().find_map(named).map(str::to_owned);
         return zone.ok_or_else(|| unreadable(&told));
     }
@@ -23,7 +24,7 @@ pub(super) fn current(ctx: &Context<'_>) -> Result<String, Fault> {
         "Debian" | "Gentoo" => match ctx.host.read(TIMEZONE) {
             Ok(data) => Ok(String::from_utf8_lossy(&data).trim().to_owned()),
             Err(error) => {
-                let words = crate::function::args::strerror(&error);
+                let words = strerror(&error);
                 Err(Fault::Told(format!("Problem reading timezone file {TIMEZONE}: {words}")))
             }
         },
@@ -63,7 +64,7 @@ pub(super) fn is(ctx: &Context<'_>, name: &str) -> Result<bool, Fault> {
         Err(raised) => return Err(raised),
     }
     let own = fs::metadata(ctx.host.followed(LOCALTIME)).map_err(|error| {
-        let words = crate::function::args::strerror(&error);
+        let words = strerror(&error);
         Fault::Told(format!("Failed to read {LOCALTIME} to determine current timezone: {words}"))
     })?;
     let path = file(name);
@@ -84,10 +85,9 @@ fn file(name: &str) -> String {
 /// Puts the machine into a zone. As in Salt, one that there is not changes nothing and is no fault.
 pub(super) fn set(ctx: &Context<'_>, name: &str) -> Result<(), Fault> {
     if let Some(program) = timedatectl(ctx) {
-        let words = name.split_whitespace().map(str::to_owned);
-        let argv = [program, "set-timezone".to_owned()].into_iter().chain(words).collect();
+        let argv = [program.as_str(), "set-timezone"].into_iter().chain(name.split_whitespace());
         // What it refuses is tried without it.
-        ran(ctx, Exec { argv, ..Exec::default() })?;
+        act(ctx, &argv.collect::<Vec<_>>())?;
     }
     let path = file(name);
     if ctx.host.stat(&path).is_none() {
