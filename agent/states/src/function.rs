@@ -17,6 +17,7 @@ pub(crate) mod grains;
 mod group;
 mod host;
 pub(crate) mod ini;
+mod kmod;
 mod locale;
 mod module;
 mod mount;
@@ -235,6 +236,7 @@ static REGISTRY: &[&[Function]] = &[
     event::ALL,
     host::ALL,
     ini::ALL,
+    kmod::ALL,
     locale::ALL,
     mount::ALL,
     ssh_auth::ALL,

@@ -2,7 +2,7 @@
 //! Salt's whole run when its turn comes.
 
 /// By their full names; the others ignore what they do not know.
-const STRICT: [&str; 53] = [
+const STRICT: [&str; 55] = [
     "cron.env_absent",
     "cron.env_present",
     "cron.present",
@@ -40,6 +40,8 @@ const STRICT: [&str; 53] = [
     "ini.options_present",
     "ini.sections_absent",
     "ini.sections_present",
+    "kmod.absent",
+    "kmod.present",
     "locale.present",
     "locale.system",
     "mount.fstab_absent",
