@@ -4,6 +4,7 @@
 //! is the check alone. Each Salt module is one file here; each function in it has the same shape.
 
 mod ahead;
+mod alternatives;
 mod archive;
 pub(crate) mod args;
 mod cmd;
@@ -222,6 +223,7 @@ fn run_named<F: StateFunction>(ctx: &Context<'_>) -> Outcome {
 /// Every state function, by the file that has its module.
 static REGISTRY: &[&[Function]] = &[
     file::ALL,
+    alternatives::ALL,
     archive::ALL,
     git::ALL,
     cmd::ALL,
@@ -287,8 +289,13 @@ pub fn names() -> impl Iterator<Item = String> {
 
 /// Salt's words for a module that it does not load on this host, as what it works with is missing.
 pub(crate) fn not_loaded(host: &Host, chunk: &Chunk) -> Option<String> {
-    let Chunk { state, sls, .. } = chunk;
+    let Chunk { state, .. } = chunk;
     let program = match state.as_str() {
+        "alternatives" => {
+            let there = host.stat("/etc/alternatives").is_some_and(|meta| meta.is_dir());
+            // Salt's own spelling.
+            return (!there).then(|| unloaded(chunk, "alernatives"));
+        }
         "cron" => "crontab",
         "git" => "git",
         _ => return None,
@@ -299,13 +306,16 @@ pub(crate) fn not_loaded(host: &Host, chunk: &Chunk) -> Option<String> {
     let there = host.root().is_some()
         || which(host, program).is_some()
         || std::env::split_paths(&path).any(found);
-    (!there).then(|| {
-        format!(
-            "State '{}' was not found in SLS '{sls}'\nReason: '{state}' __virtual__ returned \
-             False: {state} module could not be loaded\n",
-            chunk.function()
-        )
-    })
+    (!there).then(|| unloaded(chunk, state))
+}
+
+fn unloaded(chunk: &Chunk, module: &str) -> String {
+    let Chunk { state, sls, .. } = chunk;
+    format!(
+        "State '{}' was not found in SLS '{sls}'\nReason: '{state}' __virtual__ returned False: \
+         {module} module could not be loaded\n",
+        chunk.function()
+    )
 }
 
 /// What a state function is given.

@@ -2,7 +2,11 @@
 //! Salt's whole run when its turn comes.
 
 /// By their full names; the others ignore what they do not know.
-const STRICT: [&str; 55] = [
+const STRICT: [&str; 59] = [
+    "alternatives.auto",
+    "alternatives.install",
+    "alternatives.remove",
+    "alternatives.set",
     "cron.env_absent",
     "cron.env_present",
     "cron.present",
