@@ -4,17 +4,22 @@
 //! is the check alone. Each Salt module is one file here; each function in it has the same shape.
 
 mod ahead;
+mod alternatives;
 mod archive;
 pub(crate) mod args;
 mod cmd;
 mod cron;
 mod environ;
 mod event;
+mod fault;
 pub(crate) mod file;
 mod git;
 pub(crate) mod grains;
 mod group;
 mod host;
+pub(crate) mod ini;
+mod kmod;
+mod locale;
 mod module;
 mod mount;
 mod pkg;
@@ -25,6 +30,7 @@ mod ssh_known_hosts;
 mod strict;
 pub(crate) mod sysctl;
 mod test;
+mod timezone;
 mod user;
 
 pub(crate) use mount::fstab;
@@ -217,6 +223,7 @@ fn run_named<F: StateFunction>(ctx: &Context<'_>) -> Outcome {
 /// Every state function, by the file that has its module.
 static REGISTRY: &[&[Function]] = &[
     file::ALL,
+    alternatives::ALL,
     archive::ALL,
     git::ALL,
     cmd::ALL,
@@ -230,11 +237,15 @@ static REGISTRY: &[&[Function]] = &[
     environ::ALL,
     event::ALL,
     host::ALL,
+    ini::ALL,
+    kmod::ALL,
+    locale::ALL,
     mount::ALL,
     ssh_auth::ALL,
     ssh_known_hosts::ALL,
     sysctl::ALL,
     test::ALL,
+    timezone::ALL,
     module::ALL,
 ];
 
@@ -245,6 +256,20 @@ fn registry() -> impl Iterator<Item = &'static Function> {
 /// The function of a module by its name.
 pub(crate) fn find(module: &str, name: &str) -> Option<&'static Function> {
     registry().find(|function| function.module == module && function.name == name)
+}
+
+/// Does what a state function does as a part of another one.
+fn part(ctx: &Context<'_>, of: (&str, &str), name: &str, args: &serde_json::Value) -> Outcome {
+    let (state, fun) = of;
+    let Some(function) = find(state, fun) else { return Outcome::raised(format!("{state}.{fun}")) };
+    let chunk = Chunk {
+        state: state.to_owned(),
+        fun: fun.to_owned(),
+        name: name.to_owned(),
+        args: args.as_object().cloned().unwrap_or_default(),
+        ..ctx.chunk.clone()
+    };
+    function.run(&Context { chunk: &chunk, ..*ctx })
 }
 
 /// Whether this engine has functions of a module.
@@ -264,8 +289,13 @@ pub fn names() -> impl Iterator<Item = String> {
 
 /// Salt's words for a module that it does not load on this host, as what it works with is missing.
 pub(crate) fn not_loaded(host: &Host, chunk: &Chunk) -> Option<String> {
-    let Chunk { state, sls, .. } = chunk;
+    let Chunk { state, .. } = chunk;
     let program = match state.as_str() {
+        "alternatives" => {
+            let there = host.stat("/etc/alternatives").is_some_and(|meta| meta.is_dir());
+            // Salt's own spelling.
+            return (!there).then(|| unloaded(chunk, "alernatives"));
+        }
         "cron" => "crontab",
         "git" => "git",
         _ => return None,
@@ -276,13 +306,16 @@ pub(crate) fn not_loaded(host: &Host, chunk: &Chunk) -> Option<String> {
     let there = host.root().is_some()
         || which(host, program).is_some()
         || std::env::split_paths(&path).any(found);
-    (!there).then(|| {
-        format!(
-            "State '{}' was not found in SLS '{sls}'\nReason: '{state}' __virtual__ returned \
-             False: {state} module could not be loaded\n",
-            chunk.function()
-        )
-    })
+    (!there).then(|| unloaded(chunk, state))
+}
+
+fn unloaded(chunk: &Chunk, module: &str) -> String {
+    let Chunk { state, sls, .. } = chunk;
+    format!(
+        "State '{}' was not found in SLS '{sls}'\nReason: '{state}' __virtual__ returned False: \
+         {module} module could not be loaded\n",
+        chunk.function()
+    )
 }
 
 /// What a state function is given.

@@ -18,6 +18,7 @@ mod file;
 mod git;
 mod grains;
 mod hashutil;
+mod ini;
 mod known;
 mod loader;
 mod machine;
@@ -92,6 +93,7 @@ static TABLES: &[&[Function]] = &[
     network::ALL,
     matching::ALL,
     hashutil::ALL,
+    ini::ALL,
     random::ALL,
     accounts::ALL,
     accounts::act::ALL,

@@ -39,6 +39,11 @@ impl Outcome {
         Outcome { result: Some(false), comment: comment.into(), ..Outcome::default() }
     }
 
+    /// What Salt makes of a fault of Python's in a state: what was done before is not told.
+    pub(crate) fn raised(words: impl std::fmt::Display) -> Outcome {
+        Outcome::failed(format!("An exception occurred in this state: {words}"))
+    }
+
     /// Done, with these changes.
     pub(crate) fn changed(comment: impl Into<String>, changes: Changes) -> Outcome {
         Outcome { result: Some(true), comment: comment.into(), changes, ..Outcome::default() }

@@ -259,3 +259,24 @@ fn a_function_that_is_called_sends_each_event_with_its_state() {
     assert!(report.states().iter().all(|(_, state)| state.result == Some(true)));
     assert_eq!(tags, [vec!["x", "y"], vec!["z"]]);
 }
+
+#[test]
+fn sections_of_an_ini_file_are_made_where_salt_has_lost_an_argument() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("a.ini"), "a = 1\n[s]\nb=2\n").unwrap();
+    let sls = "/a.ini:\n  ini.sections_present:\n    - sections: [s, t]\n";
+    let mut changes = Vec::new();
+    for test in [true, false, false] {
+        let options = Options { test, ..Options::default() };
+        let report = apply(sls, &json!({}), dir.path(), &options, &mut |_, _| {});
+        let told = report.states().values().next().unwrap().clone();
+        changes.push((told.result, Value::from(told.changes), told.comment));
+    }
+    let comment = "Section unchanged s.\nCreated new section t.\n";
+    assert_eq!(changes[0], (None, json!({}), comment.to_owned()));
+    let made = json!({"t": {"before": null, "after": {}}});
+    assert_eq!(changes[1], (Some(true), made, "Changes take effect".to_owned()));
+    assert_eq!(changes[2].1, json!({}));
+    let text = std::fs::read_to_string(dir.path().join("a.ini")).unwrap();
+    assert_eq!(text, "a = 1\n\n[s]\nb = 2\n\n[t]\n");
+}

@@ -11,10 +11,9 @@ pub(super) fn only_reads(module: &str, name: &str) -> bool {
         // What is gathered is for later states; a patch is tried by writing.
         "file" => !matches!(name, "accumulated" | "patch"),
         "module" => matches!(name, "wait" | "watch"),
-        "archive" | "cmd" | "cron" | "git" | "grains" | "group" | "host" | "mount" | "pkg"
-        | "pkgrepo" | "service" | "ssh_auth" | "ssh_known_hosts" | "sysctl" | "test" | "user" => {
-            true
-        }
+        "alternatives" | "archive" | "cmd" | "cron" | "git" | "grains" | "group" | "host"
+        | "ini" | "kmod" | "locale" | "mount" | "pkg" | "pkgrepo" | "service" | "ssh_auth"
+        | "ssh_known_hosts" | "sysctl" | "test" | "timezone" | "user" => true,
         _ => false,
     }
 }

@@ -31,6 +31,11 @@ impl<'a> Context<'a> {
         self.value(key).map(list).unwrap_or_default()
     }
 
+    /// A fact of the machine that is a text; empty if there is none.
+    pub(crate) fn fact(&self, key: &str) -> &'a str {
+        self.view().facts.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+
     /// A mode argument, or what is wrong with it; `keep` is `None`.
     pub(crate) fn mode(&self, key: &str) -> Result<Option<u32>, String> {
         match self.text(key) {
@@ -84,6 +89,19 @@ pub(crate) fn truth(value: &Value) -> bool {
     }
 }
 
+/// What Python calls the type of a value.
+pub(crate) fn python_type(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "NoneType",
+        Value::Bool(_) => "bool",
+        Value::Number(number) if number.is_f64() => "float",
+        Value::Number(_) => "int",
+        Value::String(_) => "str",
+        Value::Array(_) => "list",
+        Value::Object(_) => "dict",
+    }
+}
+
 /// A number of seconds as a duration.
 pub(crate) fn seconds(value: Option<&Value>) -> Option<std::time::Duration> {
     let seconds = match value? {
@@ -91,6 +109,23 @@ pub(crate) fn seconds(value: Option<&Value>) -> Option<std::time::Duration> {
         other => text(other).parse().ok()?,
     };
     std::time::Duration::try_from_secs_f64(seconds).ok()
+}
+
+/// An error as Python words it: `[Errno 39] Directory not empty: '/x'`.
+pub(crate) fn python_error(error: &std::io::Error, path: &str) -> String {
+    match error.raw_os_error() {
+        Some(number) => format!("[Errno {number}] {}: '{path}'", strerror(error)),
+        None => error.to_string(),
+    }
+}
+
+/// The system's words for an error.
+pub(crate) fn strerror(error: &std::io::Error) -> String {
+    let number = error.raw_os_error();
+    number.map_or_else(
+        || error.to_string(),
+        |number| nix::errno::Errno::from_raw(number).desc().to_owned(),
+    )
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ mod retention;
 mod serialize;
 pub(in crate::function) mod source;
 mod symlink;
-mod text;
+pub(in crate::function) mod text;
 mod tidied;
 mod touch;
 

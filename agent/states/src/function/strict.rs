@@ -2,7 +2,11 @@
 //! Salt's whole run when its turn comes.
 
 /// By their full names; the others ignore what they do not know.
-const STRICT: [&str; 46] = [
+const STRICT: [&str; 59] = [
+    "alternatives.auto",
+    "alternatives.install",
+    "alternatives.remove",
+    "alternatives.set",
     "cron.env_absent",
     "cron.env_present",
     "cron.present",
@@ -36,6 +40,14 @@ const STRICT: [&str; 46] = [
     "host.absent",
     "host.only",
     "host.present",
+    "ini.options_absent",
+    "ini.options_present",
+    "ini.sections_absent",
+    "ini.sections_present",
+    "kmod.absent",
+    "kmod.present",
+    "locale.present",
+    "locale.system",
     "mount.fstab_absent",
     "mount.fstab_present",
     "mount.swap",
@@ -47,6 +59,7 @@ const STRICT: [&str; 46] = [
     "sysctl.present",
     "test.check_pillar",
     "test.configurable_test_state",
+    "timezone.system",
     "user.absent",
     "user.present",
 ];

@@ -50,6 +50,19 @@ pub(crate) fn replace(host: &Host, path: &Path, data: &[u8], access: Access) -> 
     host.renamed(path)
 }
 
+/// Puts a link in the place of what is there; the name never leads nowhere.
+pub(crate) fn replace_link(host: &Host, path: &Path, target: &str) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("/"));
+    may_act()?;
+    host.makes_temp_in(folder);
+    let holder = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(folder)?;
+    let temp = holder.path().join("link");
+    std::os::unix::fs::symlink(target, &temp)?;
+    keep(path);
+    fs::rename(&temp, path)?;
+    host.renamed(path)
+}
+
 /// Replaces a file, keeping the old one's owner and mode where nothing else is wanted.
 ///
 /// An old owner that cannot be given (a user namespace that does not map it) is let go.

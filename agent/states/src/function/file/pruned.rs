@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::{Value, json};
 
+use crate::function::args::python_error;
 use crate::function::{Context, Plan, StateFunction};
 use crate::outcome::{Changes, Outcome, change};
 
@@ -100,15 +101,4 @@ fn older_than(ctx: &Context<'_>) -> Option<SystemTime> {
     let days: u64 = ctx.text("older_than")?.parse().ok().filter(|days| *days > 0)?;
     #[allow(clippy::disallowed_methods, reason = "an age is told from now")]
     SystemTime::now().checked_sub(Duration::from_secs(days.saturating_mul(86_400)))
-}
-
-/// An error as Python words it: `[Errno 39] Directory not empty: '/x'`.
-fn python_error(error: &std::io::Error, path: &str) -> String {
-    match error.raw_os_error() {
-        Some(number) => {
-            let words = nix::errno::Errno::from_raw(number).desc();
-            format!("[Errno {number}] {words}: '{path}'")
-        }
-        None => error.to_string(),
-    }
 }

@@ -185,7 +185,7 @@ pub(super) fn encoded(text: &str, utf8: bool) -> Vec<u8> {
 }
 
 /// Python's `splitlines(True)` of a text.
-pub(super) fn python_lines(text: &str) -> Vec<&str> {
+pub(in crate::function) fn python_lines(text: &str) -> Vec<&str> {
     split_lines(text, |sign| {
         matches!(
             sign,
@@ -222,7 +222,7 @@ fn split_lines(text: &str, ends: impl Fn(char) -> bool) -> Vec<&str> {
 }
 
 /// A line without its end, as Python's `splitlines()` has it.
-pub(super) fn without_end(line: &str) -> &str {
+pub(in crate::function) fn without_end(line: &str) -> &str {
     let ends = [
         '\n', '\r', '\u{b}', '\u{c}', '\u{1c}', '\u{1d}', '\u{1e}', '\u{85}', '\u{2028}',
         '\u{2029}',

@@ -1,0 +1,5 @@
+run:
+  alternatives.install:
+    - link: /srv/run
+    - path: /srv/one
+    - priority: 10

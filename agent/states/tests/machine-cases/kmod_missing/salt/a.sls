@@ -1,0 +1,5 @@
+loop:
+  kmod.present
+gone:
+  kmod.absent:
+    - name: loop

@@ -1,0 +1,2 @@
+# As an old Red Hat, without systemd.
+mkdir -p /etc/sysconfig
