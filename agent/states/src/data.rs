@@ -27,7 +27,7 @@ pub(crate) fn traverse<'a>(value: &'a Value, path: &str, by: &str) -> Option<&'a
 /// Keys of pillar may be numbers or truths: the part is then read as YAML reads it.
 fn as_yaml(part: &str) -> Option<String> {
     let node = crate::yaml::parse(part).ok()?;
-    Some(key::of_node(&node)).filter(|key| !key::is_text(key))
+    Some(key::of_node(node)).filter(|key| !key::is_text(key))
 }
 
 /// Merges `over` into `base`, map by map; lists are replaced, or joined if `lists` says so.

@@ -1,5 +1,6 @@
 //! From libyaml's events to nodes: anchors, merge keys, duplicate keys, and limits.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::libyaml::{Error, Event, EventData, Mark, Parser};
@@ -86,7 +87,7 @@ impl Loader<'_> {
             EventData::Alias { anchor } => self.alias(&anchor, mark, level),
             EventData::Scalar { anchor, tag, value, plain_implicit, .. } => {
                 let head = self.open(Head { mark, anchor, tag, level })?;
-                let data = scalar::typed(&value, plain_implicit, head.tag.as_deref());
+                let data = scalar::typed(value, plain_implicit, head.tag.as_deref());
                 self.close(head, data)
             }
             EventData::SequenceStart { anchor, tag } => {
@@ -229,14 +230,14 @@ fn is_plain(event: &Event, text: &str) -> bool {
 }
 
 /// What makes two keys the same to Python: the value; 1, 1.0 and True are one.
-fn same_as(key: &Node) -> (u8, String) {
+fn same_as(key: &Node) -> (u8, Cow<'_, str>) {
     match &key.data {
-        Data::Null => (0, String::new()),
-        Data::Bool(flag) => (1, u8::from(*flag).to_string()),
-        Data::Int(number) => (1, number.to_string()),
-        Data::Float(number) => (1, number.to_string()),
-        Data::Str(text) => (2, text.clone()),
-        Data::Seq(_) | Data::Map(_) => (3, key.key_text()),
+        Data::Null => (0, Cow::Borrowed("")),
+        Data::Bool(flag) => (1, u8::from(*flag).to_string().into()),
+        Data::Int(number) => (1, number.to_string().into()),
+        Data::Float(number) => (1, number.to_string().into()),
+        Data::Str(text) => (2, Cow::Borrowed(text)),
+        Data::Seq(_) | Data::Map(_) => (3, key.key_str()),
     }
 }
 
@@ -282,7 +283,7 @@ fn unique(
         out.retain(|(key, _)| !there.contains(&same_as(key)));
     }
     out.extend(own);
-    let mut seen = HashSet::with_capacity(out.len());
+    let mut seen = HashSet::new();
     for (key, _) in &out {
         if matches!(key.data, Data::Seq(_) | Data::Map(_)) {
             // PyYAML prints the key with all that it holds, which may be a secret.
@@ -290,7 +291,8 @@ fn unique(
                           are double curly braces";
             return fail_in(MAPPING, start, reason, mark_of(key));
         }
-        if !seen.insert(same_as(key)) {
+        // Most maps of an SLS have one key.
+        if out.len() > 1 && !seen.insert(same_as(key)) {
             let reason = format!("found conflicting ID '{}'", key.key_text());
             return fail_in(MAPPING, start, &reason, mark_of(key));
         }
