@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use serde_json::{Map, Value};
+use foldhash::fast::RandomState;
+use serde_json::Value;
 
-use crate::chunk::Chunk;
+use crate::chunk::{Args, Chunk};
 use crate::data::key;
 use crate::error::{Error, Kind};
 use crate::high::{Arg, Body, High, Pair};
@@ -14,7 +15,9 @@ use crate::high::{Arg, Body, High, Pair};
 ///
 /// `watches` says whether a module reacts to changes: elsewhere, watching is a plain requirement.
 pub(crate) fn chunks(high: High, watches: impl Fn(&str) -> bool) -> (Vec<Chunk>, Vec<Error>) {
-    let mut out = Chunks { list: Vec::new(), by_tag: HashMap::new(), errors: Vec::new() };
+    let most = high.bodies.len();
+    let by_tag = HashMap::with_capacity_and_hasher(most, RandomState::default());
+    let mut out = Chunks { list: Vec::with_capacity(most), by_tag, errors: Vec::new() };
     for (id, mut body) in high.bodies {
         for (state, args) in std::mem::take(&mut body.states) {
             let (mut base, names) = chunk(&id, &body, state, args);
@@ -38,7 +41,7 @@ fn chunk(id: &str, body: &Body, state: String, args: Vec<Arg>) -> (Chunk, Vec<Va
         sls: body.sls.clone(),
         saltenv: body.saltenv.clone(),
         at: body.at.clone(),
-        args: Map::new(),
+        args: Args::with_capacity_and_hasher(args.len(), RandomState::default()),
         included_from: body.included_from.clone(),
         name_order: 0,
         lines: Vec::with_capacity(args.len()),
@@ -84,10 +87,10 @@ fn set(chunk: &mut Chunk, Pair { key, value, line }: Pair) {
 }
 
 /// Puts `watch` behind `require`, as Salt does for a module that cannot react.
-fn without_watch(args: &mut Map<String, Value>) {
+fn without_watch(args: &mut Args) {
     for (watch, require) in [("watch", "require"), ("watch_any", "require_any")] {
-        let Some(Value::Array(more)) = args.remove(watch) else { continue };
-        match args.entry(require).or_insert_with(|| Value::Array(Vec::new())) {
+        let Some(Value::Array(more)) = args.swap_remove(watch) else { continue };
+        match args.entry(require.to_owned()).or_insert_with(|| Value::Array(Vec::new())) {
             Value::Array(items) => items.extend(more),
             other => *other = Value::Array(more),
         }
@@ -96,7 +99,7 @@ fn without_watch(args: &mut Map<String, Value>) {
 
 struct Chunks {
     list: Vec<Chunk>,
-    by_tag: HashMap<String, usize>,
+    by_tag: HashMap<String, usize, RandomState>,
     errors: Vec<Error>,
 }
 

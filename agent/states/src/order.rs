@@ -178,7 +178,7 @@ mod tests {
             sls: "a".into(),
             saltenv: "base".into(),
             at: At::new("a.sls", 1),
-            args: args.as_object().cloned().unwrap_or_else(Map::new),
+            args: args.as_object().cloned().unwrap_or_default().into_iter().collect(),
             included_from: Vec::new(),
             name_order: 0,
             lines: Vec::new(),

@@ -3,10 +3,8 @@
 mod check;
 pub(crate) mod repr;
 
-use indexmap::IndexMap;
-
 use super::{Arg, Body, Exclude, Extend, High, Pair};
-use crate::data::key;
+use crate::data::{Ordered, key};
 use crate::error::{At, Error};
 use crate::requisite::is_keyword;
 use crate::sls::Sls;
@@ -160,7 +158,7 @@ impl Reader<'_> {
                 let fun = fun.unwrap_or_default();
                 self.check_function(&text, line, &fun);
                 let args = vec![Arg::Fun(fun)];
-                self.empty_body(line, IndexMap::from([(state.unwrap_or_default(), args)]))
+                self.empty_body(line, Ordered::from_iter([(state.unwrap_or_default(), args)]))
             }
             data => {
                 let reason = format!("ID {text} in SLS {} is not a dictionary", self.sls.name);
@@ -173,7 +171,7 @@ impl Reader<'_> {
         self.high.bodies.insert(id.into_key_text(), body);
     }
 
-    fn empty_body(&self, line: u32, states: IndexMap<String, Vec<Arg>>) -> Body {
+    fn empty_body(&self, line: u32, states: Ordered<Vec<Arg>>) -> Body {
         Body {
             sls: self.sls.name.clone(),
             saltenv: self.sls.saltenv.clone(),
@@ -184,7 +182,7 @@ impl Reader<'_> {
     }
 
     fn body(&mut self, id: &str, line: u32, pairs: Vec<(Node, Node)>, extending: bool) -> Body {
-        let mut states: IndexMap<String, Vec<Arg>> = IndexMap::new();
+        let mut states = Ordered::default();
         // `module: [function]` comes before `module.function`, which Salt takes apart and appends.
         let mut pairs = pairs;
         pairs.sort_by_key(|(key, value)| key.key_str().contains('.') && value.as_seq().is_some());
