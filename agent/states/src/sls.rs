@@ -1,5 +1,6 @@
 //! One SLS: its file, its renderers, its data with lines.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -60,13 +61,14 @@ pub(crate) fn load(renderer: &Renderer, name: &str, file: &str, more: Vars) -> R
     vars.extend(more);
     let text = if jinja {
         let rendered = renderer.render(file, &source, vars.clone());
-        rendered.map_err(|error| {
+        let rendered = rendered.map_err(|error| {
             let at = At::new(crate::sls::place(tree, &error.file), error.line);
             let fault = Error::new(Kind::Render, Some(at), failed(&error.to_string()));
             fault.in_full(failed(&error.words()))
-        })?
+        });
+        Cow::Owned(rendered?)
     } else {
-        source.clone()
+        Cow::Borrowed(&*source)
     };
     let root = if json { parse_json(&text) } else { yaml::parse(&text) };
     let root = root.map_err(|error| {

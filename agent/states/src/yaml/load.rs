@@ -271,19 +271,27 @@ fn to_merge(value: Node, start: Mark, mark: Mark) -> Result<Vec<(Node, Node)>, Y
     }
 }
 
-/// A map: what was merged comes first, without what the map has itself. No key may stand twice.
+/// What was merged, without what the map has itself, and then that.
+fn joined(mut merged: Vec<(Node, Node)>, own: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
+    if merged.is_empty() {
+        return own;
+    }
+    let there: HashSet<_> = own.iter().map(|(key, _)| same_as(key)).collect();
+    merged.retain(|(key, _)| !there.contains(&same_as(key)));
+    merged.extend(own);
+    merged
+}
+
+/// A map: what was merged comes first. No key may stand twice.
 fn unique(
     merged: Vec<(Node, Node)>,
     own: Vec<(Node, Node)>,
     start: Mark,
 ) -> Result<Data, YamlError> {
-    let mut out = merged;
-    if !out.is_empty() {
-        let there: HashSet<_> = own.iter().map(|(key, _)| same_as(key)).collect();
-        out.retain(|(key, _)| !there.contains(&same_as(key)));
-    }
-    out.extend(own);
-    let mut seen = HashSet::new();
+    let out = joined(merged, own);
+    // Most maps of an SLS have one key.
+    let many = out.len() > 1;
+    let mut seen = HashSet::with_capacity(if many { out.len() } else { 0 });
     for (key, _) in &out {
         if matches!(key.data, Data::Seq(_) | Data::Map(_)) {
             // PyYAML prints the key with all that it holds, which may be a secret.
@@ -291,8 +299,7 @@ fn unique(
                           are double curly braces";
             return fail_in(MAPPING, start, reason, mark_of(key));
         }
-        // Most maps of an SLS have one key.
-        if out.len() > 1 && !seen.insert(same_as(key)) {
+        if many && !seen.insert(same_as(key)) {
             let reason = format!("found conflicting ID '{}'", key.key_text());
             return fail_in(MAPPING, start, &reason, mark_of(key));
         }
