@@ -152,9 +152,10 @@ impl Function {
     /// Whether an argument has a meaning, for this function or for any.
     pub(crate) fn knows(&self, name: &str) -> bool {
         let own = [self.takes, self.tolerates, self.refuses];
-        let runners =
-            requisite::RUNTIME.contains(&name) && !(self.is_strict() && strict::is_handed_on(name));
-        requisite::is_keyword(name) || runners || own.iter().any(|list| list.contains(&name))
+        let runners = || {
+            requisite::RUNTIME.contains(&name) && !(self.is_strict() && strict::is_handed_on(name))
+        };
+        own.iter().any(|list| list.contains(&name)) || requisite::is_keyword(name) || runners()
     }
 
     /// Whether Salt refuses an argument that it does not know.
@@ -242,19 +243,25 @@ fn registry() -> impl Iterator<Item = &'static Function> {
     REGISTRY.iter().copied().flatten()
 }
 
+/// The functions of a module.
+fn of_module(module: &str) -> impl Iterator<Item = &'static Function> {
+    let is = |all: &&&[Function]| all.first().is_some_and(|function| function.module == module);
+    REGISTRY.iter().find(is).copied().into_iter().flatten()
+}
+
 /// The function of a module by its name.
 pub(crate) fn find(module: &str, name: &str) -> Option<&'static Function> {
-    registry().find(|function| function.module == module && function.name == name)
+    of_module(module).find(|function| function.name == name)
 }
 
 /// Whether this engine has functions of a module.
 pub(crate) fn has_module(module: &str) -> bool {
-    registry().any(|function| function.module == module)
+    of_module(module).next().is_some()
 }
 
 /// Whether a module reacts to watched states.
 pub(crate) fn watches(module: &str) -> bool {
-    registry().any(|function| function.module == module && function.watches)
+    of_module(module).any(|function| function.watches)
 }
 
 /// The names of all state functions, as `module.function`.
