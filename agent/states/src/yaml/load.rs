@@ -4,10 +4,10 @@ use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::libyaml::{Error, Event, EventData, Mark, Parser};
-use super::{Data, Node, YamlError, scalar};
+use super::{Data, Node, YamlError, scalar, simple};
 
 /// Nodes that one document may expand to, aliases included.
-const NODES_MAX: usize = 500_000;
+pub(super) const NODES_MAX: usize = 500_000;
 /// Depth that one document may nest to.
 const DEPTH_MAX: usize = 128;
 /// What PyYAML does when a map is at fault.
@@ -15,6 +15,11 @@ const MAPPING: &str = "while constructing a mapping";
 
 /// Reads one document; an empty text is null.
 pub(super) fn document(text: &str) -> Result<Node, YamlError> {
+    simple::document(text).map_or_else(|| by_libyaml(text), Ok)
+}
+
+/// The same, however simple the text is.
+pub(super) fn by_libyaml(text: &str) -> Result<Node, YamlError> {
     let parser = Parser::new(text);
     Loader { parser, fault: None, anchors: HashMap::new(), nodes: 0 }.document()
 }
@@ -283,7 +288,7 @@ fn joined(mut merged: Vec<(Node, Node)>, own: Vec<(Node, Node)>) -> Vec<(Node, N
 }
 
 /// A map: what was merged comes first. No key may stand twice.
-fn unique(
+pub(super) fn unique(
     merged: Vec<(Node, Node)>,
     own: Vec<(Node, Node)>,
     start: Mark,
