@@ -1,9 +1,13 @@
 //! Low data: one state to run, fully spelled out.
 
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
+use crate::data::Ordered;
 use crate::error::At;
+
+/// Arguments of a state by their names.
+pub(crate) type Args = Ordered<Value>;
 
 /// One state to run: Salt's low chunk.
 #[derive(Debug, Clone, Serialize)]
@@ -23,7 +27,7 @@ pub struct Chunk {
     /// Where that is.
     pub at: At,
     /// Every argument but `name`, with requisites and runtime options.
-    pub args: Map<String, Value>,
+    pub args: Args,
     /// SLS that include the one above, for `require: - sls: x`.
     pub included_from: Vec<String>,
     /// The place among `names`, from 1; 0 for none.

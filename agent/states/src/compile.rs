@@ -236,7 +236,7 @@ fn draft(selected: &Selected, request: &Request<'_>, runnable: bool, alone: bool
         errors.append(&mut high.malformed);
         let extends = std::mem::take(&mut high.extends);
         extend::apply(&mut high, extends, false);
-        return in_order(&high, runnable, Draft { errors, ..draft });
+        return in_order(high, runnable, Draft { errors, ..draft });
     }
     if high.is_empty() && *request.selection == Selection::Highstate && runnable {
         return Draft { errors: vec![nothing("No states found for this minion")], ..draft };
@@ -252,23 +252,23 @@ fn draft(selected: &Selected, request: &Request<'_>, runnable: bool, alone: bool
         high.extends.clear();
         high.excludes.clear();
         errors.append(&mut high.malformed);
-        return in_order(&high, runnable, Draft { errors, ..draft });
+        return in_order(high, runnable, Draft { errors, ..draft });
     }
     let extends = std::mem::take(&mut high.extends);
     errors.extend(extend::apply(&mut high, extends, false));
     errors.append(&mut high.malformed);
     if runnable && !errors.is_empty() {
-        return in_order(&high, runnable, Draft { errors, ..draft });
+        return in_order(high, runnable, Draft { errors, ..draft });
     }
     let (extends, faults) = requisite_in::extensions(&high);
     errors.extend(faults);
     errors.extend(extend::apply(&mut high, extends, true));
     high.apply_excludes();
-    in_order(&high, runnable, Draft { errors, ..draft })
+    in_order(high, runnable, Draft { errors, ..draft })
 }
 
 /// From high data to states in order.
-fn in_order(high: &High, runnable: bool, mut draft: Draft) -> Draft {
+fn in_order(high: High, runnable: bool, mut draft: Draft) -> Draft {
     let (chunks, faults) = low::chunks(high, requisite::watches);
     draft.chunks = chunks;
     if !draft.errors.is_empty() {

@@ -158,9 +158,10 @@ impl Function {
     /// Whether an argument has a meaning, for this function or for any.
     pub(crate) fn knows(&self, name: &str) -> bool {
         let own = [self.takes, self.tolerates, self.refuses];
-        let runners =
-            requisite::RUNTIME.contains(&name) && !(self.is_strict() && strict::is_handed_on(name));
-        requisite::is_keyword(name) || runners || own.iter().any(|list| list.contains(&name))
+        let runners = || {
+            requisite::RUNTIME.contains(&name) && !(self.is_strict() && strict::is_handed_on(name))
+        };
+        own.iter().any(|list| list.contains(&name)) || requisite::is_keyword(name) || runners()
     }
 
     /// Whether Salt refuses an argument that it does not know.
@@ -253,20 +254,27 @@ fn registry() -> impl Iterator<Item = &'static Function> {
     REGISTRY.iter().copied().flatten()
 }
 
+/// The functions of a module.
+fn of_module(module: &str) -> impl Iterator<Item = &'static Function> {
+    let is = |all: &&&[Function]| all.first().is_some_and(|function| function.module == module);
+    REGISTRY.iter().find(is).copied().into_iter().flatten()
+}
+
 /// The function of a module by its name.
 pub(crate) fn find(module: &str, name: &str) -> Option<&'static Function> {
-    registry().find(|function| function.module == module && function.name == name)
+    of_module(module).find(|function| function.name == name)
 }
 
 /// Does what a state function does as a part of another one.
 fn part(ctx: &Context<'_>, of: (&str, &str), name: &str, args: &serde_json::Value) -> Outcome {
     let (state, fun) = of;
     let Some(function) = find(state, fun) else { return Outcome::raised(format!("{state}.{fun}")) };
+    let args = args.as_object().into_iter().flatten();
     let chunk = Chunk {
         state: state.to_owned(),
         fun: fun.to_owned(),
         name: name.to_owned(),
-        args: args.as_object().cloned().unwrap_or_default(),
+        args: args.map(|(key, value)| (key.clone(), value.clone())).collect(),
         ..ctx.chunk.clone()
     };
     function.run(&Context { chunk: &chunk, ..*ctx })
@@ -274,12 +282,12 @@ fn part(ctx: &Context<'_>, of: (&str, &str), name: &str, args: &serde_json::Valu
 
 /// Whether this engine has functions of a module.
 pub(crate) fn has_module(module: &str) -> bool {
-    registry().any(|function| function.module == module)
+    of_module(module).next().is_some()
 }
 
 /// Whether a module reacts to watched states.
 pub(crate) fn watches(module: &str) -> bool {
-    registry().any(|function| function.module == module && function.watches)
+    of_module(module).any(|function| function.watches)
 }
 
 /// The names of all state functions, as `module.function`.

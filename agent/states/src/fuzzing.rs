@@ -68,11 +68,13 @@ fn nowhere() -> Host {
     Host::under("/nonexistent")
 }
 
-/// Reads YAML and writes it again: what was read must come back.
+/// Reads YAML and writes it again: what was read must come back. What is read line by line must be
+/// what libyaml reads.
 ///
 /// # Panics
-/// When it does not.
+/// When it is not.
 pub fn yaml_round(text: &str) {
+    assert!(crate::yaml::simple::agrees(text), "{text:?}");
     let Ok(read) = crate::yaml::read_pillar(text) else { return };
     // Line breaks of YAML 1.1 alone: PyYAML, whose writing this is, does not read them back either.
     if read.to_string().contains(['\u{85}', '\u{2028}', '\u{2029}']) {

@@ -9,16 +9,16 @@ pub(crate) mod requisite_in;
 pub(crate) use build::build;
 pub(crate) use declare::repr::shown;
 
-use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
+use crate::data::Ordered;
 use crate::error::{At, Error};
 use crate::target::glob;
 
 /// States by ID, as written.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct High {
-    pub(crate) bodies: IndexMap<String, Body>,
+    pub(crate) bodies: Ordered<Body>,
     pub(crate) extends: Vec<Extend>,
     pub(crate) excludes: Vec<Exclude>,
     /// What is malformed but gets no further than a later stage of Salt's.
@@ -34,7 +34,7 @@ pub(crate) struct Body {
     pub(crate) saltenv: String,
     pub(crate) at: At,
     pub(crate) included_from: Vec<String>,
-    pub(crate) states: IndexMap<String, Vec<Arg>>,
+    pub(crate) states: Ordered<Vec<Arg>>,
 }
 
 /// One item of a state's list.

@@ -155,9 +155,9 @@ impl Journal {
 
     /// A state was found to be as wanted, or at fault: nothing was done. Whoever looks again after
     /// a crash finds the same, so the line may be written later.
-    pub(crate) fn found(&mut self, key: &str, of: u64, kept: Kept) -> Result<(), JournalError> {
+    pub(crate) fn found(&mut self, key: String, of: u64, kept: Kept) -> Result<(), JournalError> {
         let plain = kept.result == Some(true) && kept.changes.is_empty();
-        let line = Line::End { key: key.to_owned(), of, kept: kept.cut() };
+        let line = Line::End { key, of, kept: kept.cut() };
         if !plain || self.waiting.len() >= WAITING_MAX {
             return self.write(&line);
         }

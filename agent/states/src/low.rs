@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use serde_json::{Map, Value};
+use foldhash::fast::RandomState;
+use serde_json::Value;
 
-use crate::chunk::Chunk;
+use crate::chunk::{Args, Chunk};
 use crate::data::key;
 use crate::error::{Error, Kind};
 use crate::high::{Arg, Body, High, Pair};
@@ -13,64 +14,83 @@ use crate::high::{Arg, Body, High, Pair};
 /// Every state of the high data as a chunk, in its order.
 ///
 /// `watches` says whether a module reacts to changes: elsewhere, watching is a plain requirement.
-pub(crate) fn chunks(high: &High, watches: impl Fn(&str) -> bool) -> (Vec<Chunk>, Vec<Error>) {
-    let mut out = Chunks { list: Vec::new(), by_tag: HashMap::new(), errors: Vec::new() };
-    for (id, body) in &high.bodies {
-        for (state, args) in &body.states {
-            let mut base = chunk(id, body, state, args);
-            if !watches(state) {
+pub(crate) fn chunks(high: High, watches: impl Fn(&str) -> bool) -> (Vec<Chunk>, Vec<Error>) {
+    let most = high.bodies.len();
+    let by_tag = HashMap::with_capacity_and_hasher(most, RandomState::default());
+    let mut out = Chunks { list: Vec::with_capacity(most), by_tag, errors: Vec::new() };
+    for (id, mut body) in high.bodies {
+        for (state, args) in std::mem::take(&mut body.states) {
+            let (mut base, names) = chunk(&id, &body, state, args);
+            if !watches(&base.state) {
                 without_watch(&mut base.args);
             }
-            out.expand(base, args);
+            out.expand(base, names);
         }
     }
     (out.list, out.errors)
 }
 
-/// The chunk of a state, but for `names`.
-fn chunk(id: &str, body: &Body, state: &str, args: &[Arg]) -> Chunk {
+/// The chunk of a state, and the items of its `names`, each once.
+fn chunk(id: &str, body: &Body, state: String, args: Vec<Arg>) -> (Chunk, Vec<Value>) {
+    let mut names = Vec::new();
     let mut chunk = Chunk {
-        state: state.to_owned(),
+        state,
         fun: String::new(),
         id: id.to_owned(),
         name: id.to_owned(),
         sls: body.sls.clone(),
         saltenv: body.saltenv.clone(),
         at: body.at.clone(),
-        args: Map::new(),
+        args: Args::with_capacity_and_hasher(args.len(), RandomState::default()),
         included_from: body.included_from.clone(),
         name_order: 0,
         lines: Vec::with_capacity(args.len()),
     };
     for arg in args {
         match arg {
-            Arg::Fun(fun) => chunk.fun.clone_from(fun),
-            Arg::Set(pairs) => pairs.iter().for_each(|pair| set(&mut chunk, pair)),
+            Arg::Fun(fun) => chunk.fun = fun,
+            Arg::Set(pairs) => {
+                for mut pair in pairs {
+                    if pair.key == "names" {
+                        add_names(&mut names, pair.value.take());
+                    }
+                    set(&mut chunk, pair);
+                }
+            }
             Arg::Other(_) => {}
         }
     }
-    chunk
+    (chunk, names)
 }
 
-fn set(chunk: &mut Chunk, pair: &Pair) {
-    if pair.line > 0 {
-        chunk.lines.push((pair.key.clone(), pair.line));
+fn add_names(names: &mut Vec<Value>, list: Value) {
+    let Value::Array(items) = list else { return };
+    for item in items {
+        if !names.contains(&item) {
+            names.push(item);
+        }
     }
-    match (pair.key.as_str(), &pair.value) {
+}
+
+fn set(chunk: &mut Chunk, Pair { key, value, line }: Pair) {
+    if line > 0 {
+        chunk.lines.push((key.clone(), line));
+    }
+    match (key.as_str(), value) {
         ("state" | "fun" | "names", _) => {}
-        ("name", Value::String(name)) if key::is_text(name) => chunk.name.clone_from(name),
+        ("name", Value::String(name)) if key::is_text(&name) => chunk.name = name,
         ("name", _) => chunk.name.clone_from(&chunk.id),
-        (key, value) => {
-            chunk.args.insert(key.to_owned(), value.clone());
+        (_, value) => {
+            chunk.args.insert(key, value);
         }
     }
 }
 
 /// Puts `watch` behind `require`, as Salt does for a module that cannot react.
-fn without_watch(args: &mut Map<String, Value>) {
+fn without_watch(args: &mut Args) {
     for (watch, require) in [("watch", "require"), ("watch_any", "require_any")] {
-        let Some(Value::Array(more)) = args.remove(watch) else { continue };
-        match args.entry(require).or_insert_with(|| Value::Array(Vec::new())) {
+        let Some(Value::Array(more)) = args.swap_remove(watch) else { continue };
+        match args.entry(require.to_owned()).or_insert_with(|| Value::Array(Vec::new())) {
             Value::Array(items) => items.extend(more),
             other => *other = Value::Array(more),
         }
@@ -79,32 +99,22 @@ fn without_watch(args: &mut Map<String, Value>) {
 
 struct Chunks {
     list: Vec<Chunk>,
-    by_tag: HashMap<String, usize>,
+    by_tag: HashMap<String, usize, RandomState>,
     errors: Vec<Error>,
 }
 
 impl Chunks {
-    fn expand(&mut self, base: Chunk, args: &[Arg]) {
+    /// Adds a chunk, or one for each of its names.
+    fn expand(&mut self, base: Chunk, names: Vec<Value>) {
         // Arguments that a requisite gave to a state that nobody declares.
         if base.fun.is_empty() {
             return;
-        }
-        let pairs = args.iter().filter_map(|arg| match arg {
-            Arg::Set(pairs) => Some(pairs),
-            Arg::Fun(_) | Arg::Other(_) => None,
-        });
-        let lists = pairs.flatten().filter(|pair| pair.key == "names");
-        let mut names: Vec<&Value> = Vec::new();
-        for item in lists.filter_map(|pair| pair.value.as_array()).flatten() {
-            if !names.contains(&item) {
-                names.push(item);
-            }
         }
         if names.is_empty() {
             return self.push(base);
         }
         for (place, item) in (1..).zip(names) {
-            match named(&base, item, place) {
+            match named(&base, &item, place) {
                 Some(chunk) => self.push(chunk),
                 None => {
                     let reason = format!(
@@ -140,7 +150,7 @@ fn named(base: &Chunk, item: &Value, place: u32) -> Option<Chunk> {
             key::text(name).clone_into(&mut chunk.name);
             for over in own.as_array()? {
                 for (key, value) in over.as_object()? {
-                    set(&mut chunk, &Pair::new(key.as_str(), value.clone(), 0));
+                    set(&mut chunk, Pair::new(key.as_str(), value.clone(), 0));
                 }
             }
         }

@@ -53,13 +53,27 @@ pub(crate) fn sort(graph: &Graph, chunks: &[Chunk]) -> Option<Sorted> {
     (steps.len() == graph.nodes.len()).then_some(Sorted { steps, orders: orders.own })
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 struct Key<'a> {
     effective: f64,
     own: f64,
-    label: String,
+    chunk: &'a Chunk,
     tag: &'a str,
     node: usize,
+}
+
+impl Key<'_> {
+    /// Salt's label of a state.
+    fn label(&self) -> impl Iterator<Item = u8> {
+        let Chunk { state, name, fun, .. } = self.chunk;
+        state.bytes().chain(name.bytes()).chain(fun.bytes())
+    }
+}
+
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.node == other.node
+    }
 }
 
 impl Eq for Key<'_> {}
@@ -69,7 +83,7 @@ impl Ord for Key<'_> {
         self.effective
             .total_cmp(&other.effective)
             .then_with(|| self.own.total_cmp(&other.own))
-            .then_with(|| self.label.cmp(&other.label))
+            .then_with(|| self.label().cmp(other.label()))
             .then_with(|| self.tag.cmp(other.tag))
             .then_with(|| self.node.cmp(&other.node))
     }
@@ -106,7 +120,7 @@ impl Orders {
         Orders { cap, own, settled: vec![false; chunks.len()] }
     }
 
-    fn key<'a>(&mut self, graph: &'a Graph, chunks: &[Chunk], node: usize) -> Key<'a> {
+    fn key<'a>(&mut self, graph: &'a Graph, chunks: &'a [Chunk], node: usize) -> Key<'a> {
         let at = graph.nodes[node].step.chunk;
         let chunk = &chunks[at];
         if !self.settled[at] {
@@ -120,7 +134,7 @@ impl Orders {
         Key {
             effective: own.min(self.least_dependent(graph, node)),
             own,
-            label: [chunk.state.as_str(), &chunk.name, &chunk.fun].concat(),
+            chunk,
             tag: &graph.nodes[node].tag,
             node,
         }
@@ -178,7 +192,7 @@ mod tests {
             sls: "a".into(),
             saltenv: "base".into(),
             at: At::new("a.sls", 1),
-            args: args.as_object().cloned().unwrap_or_else(Map::new),
+            args: args.as_object().cloned().unwrap_or_default().into_iter().collect(),
             included_from: Vec::new(),
             name_order: 0,
             lines: Vec::new(),

@@ -20,6 +20,7 @@ use crate::sls;
 use crate::target::{Subject, glob};
 use crate::top::{self, Matches};
 use crate::tree::{BASE, Tree};
+use crate::yaml::{Data, Node};
 use merging::Merging;
 
 /// What a pillar is rendered from.
@@ -282,7 +283,7 @@ impl<'a> Pass<'a> {
         // A look through the text, lest every pillar be rendered twice.
         let is_word = |data: &[u8]| data.windows(6).any(|word| word == b"pillar");
         self.looks_at_itself |= tree.read(&file).and_then(Result::ok).is_some_and(|d| is_word(&d));
-        let loaded = match sls::load(renderer, name, &file, vars.clone()) {
+        let mut loaded = match sls::load(renderer, name, &file, vars.clone()) {
             Ok(loaded) => loaded,
             Err(mut error) => {
                 let words = format!("Rendering SLS '{env}:{name}' failed: ");
@@ -295,21 +296,22 @@ impl<'a> Pass<'a> {
                 return None;
             }
         };
-        let root = &loaded.root;
-        if root.is_null() {
-            return None;
-        }
-        let Some(pairs) = root.as_map() else {
-            let reason = format!("SLS '{name}' does not render to a dictionary");
-            self.errors.push(Error::shape(&At::new(loaded.place.as_str(), root.line), reason));
-            return None;
+        let line = loaded.root.line;
+        let pairs = match std::mem::replace(&mut loaded.root.data, Data::Null) {
+            Data::Null => return None,
+            Data::Map(pairs) => pairs,
+            _ => {
+                let reason = format!("SLS '{name}' does not render to a dictionary");
+                self.errors.push(Error::shape(&At::new(loaded.place.clone(), line), reason));
+                return None;
+            }
         };
-        let is_include = |pair: &&(crate::yaml::Node, _)| pair.0.as_str() == Some("include");
-        let own = pairs.iter().filter(|pair| !is_include(pair));
-        let own: Map<String, Value> =
-            own.map(|(key, value)| (key::of_node(key), value.to_json())).collect();
+        let is_include = |(key, _): &(Node, Node)| key.as_str() == Some("include");
+        let (include, own): (Vec<_>, Vec<_>) = pairs.into_iter().partition(is_include);
+        let own = own.into_iter().map(|(key, value)| (key::of_node(key), value.into_json()));
+        let own: Map<String, Value> = own.collect();
         self.done.insert(name.to_owned(), Some(own.clone()));
-        match pairs.iter().find(is_include) {
+        match include.first() {
             Some((_, list)) => Some(self.with_includes(own, list, &loaded, env, vars)),
             None => Some(own),
         }

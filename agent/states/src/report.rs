@@ -198,6 +198,9 @@ impl Report {
 
     /// The same under other keys; of two that would be the same, the later one counts itself.
     pub(crate) fn renamed(self, rename: impl Fn(&str) -> Option<String>) -> Report {
+        if self.states.keys().all(|key| rename(key).is_none()) {
+            return self;
+        }
         let mut states = IndexMap::with_capacity(self.states.len());
         for (key, state) in self.states {
             let mut key = rename(&key).unwrap_or(key);
@@ -207,6 +210,11 @@ impl Report {
             states.insert(key, state);
         }
         Report { states }
+    }
+
+    /// An empty one, with room for so many states.
+    pub(crate) fn with_room(states: usize) -> Report {
+        Report { states: IndexMap::with_capacity(states) }
     }
 
     pub(crate) fn insert(&mut self, tag: String, state: StateReturn) {

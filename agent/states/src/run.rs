@@ -103,7 +103,7 @@ pub fn run(
             progress,
             journal,
             prints,
-            report: Report::default(),
+            report: Report::with_room(compiled.steps.len()),
             pre: HashMap::new(),
             tested: HashSet::new(),
             pending: Vec::new(),
@@ -167,7 +167,7 @@ impl<'env> Runner<'_, 'env> {
                 self.cancelled(step.chunk);
                 continue;
             }
-            if self.report.get(&self.tag(step.chunk)).is_none() {
+            if self.report.get(self.tag(step.chunk)).is_none() {
                 self.look_ahead(at);
                 self.chunk(step.chunk, 0);
                 self.check_failhard(step.chunk);
@@ -199,8 +199,8 @@ impl<'env> Runner<'_, 'env> {
         self.caller.compiled
     }
 
-    fn tag(&self, chunk: usize) -> String {
-        self.chunk_at(chunk).tag()
+    fn tag(&self, chunk: usize) -> &'env str {
+        &self.compiled().graph.nodes[chunk].tag
     }
 
     fn chunk_at(&self, chunk: usize) -> &'env Chunk {
@@ -220,7 +220,7 @@ impl<'env> Runner<'_, 'env> {
             }
             if self.caller.options.cancel.is_cancelled() {
                 self.cancelled(chunk);
-            } else if self.report.get(&self.tag(chunk)).is_none() {
+            } else if self.report.get(self.tag(chunk)).is_none() {
                 self.chunk(chunk, 0);
                 self.check_failhard(chunk);
             }
@@ -293,15 +293,15 @@ impl<'env> Runner<'_, 'env> {
         }
     }
 
-    fn finish(&mut self, tag: String, state: StateReturn) {
-        let shown = self.caller.secrets().masked(&tag);
-        (self.progress)(shown.as_deref().unwrap_or(&tag), &state);
-        self.caller.session.done.borrow_mut().insert(tag.clone());
+    fn finish(&mut self, tag: &str, state: StateReturn) {
+        let shown = self.caller.secrets().masked(tag);
+        (self.progress)(shown.as_deref().unwrap_or(tag), &state);
+        self.caller.session.done.borrow_mut().insert(tag.to_owned());
         if !state.changes.is_empty() {
             self.caller.host.may_have_changed();
-            self.caller.session.changed.borrow_mut().insert(tag.clone());
+            self.caller.session.changed.borrow_mut().insert(tag.to_owned());
         }
-        self.report.insert(tag, state);
+        self.report.insert(tag.to_owned(), state);
     }
 
     /// Runs first what the sort should have put first.
@@ -310,7 +310,7 @@ impl<'env> Runner<'_, 'env> {
             return self.not_run(chunk, false, "Recursive requisite found");
         }
         for (dependency, _) in self.dependencies(chunk) {
-            if self.report.get(&self.tag(dependency)).is_none() {
+            if self.report.get(self.tag(dependency)).is_none() {
                 self.chunk(dependency, depth + 1);
                 self.check_failhard(dependency);
                 if self.stopped {
@@ -334,8 +334,7 @@ impl<'env> Runner<'_, 'env> {
         }
         let mut failed: Vec<String> = Vec::new();
         for (dependency, _) in self.dependencies(chunk) {
-            let state =
-                self.pre.get(&dependency).or_else(|| self.report.get(&self.tag(dependency)));
+            let state = self.pre.get(&dependency).or_else(|| self.report.get(self.tag(dependency)));
             if state.is_some_and(|state| state.result == Some(false)) {
                 let low = self.chunk_at(dependency);
                 let name = format!("{}.{}", low.sls, low.id);
@@ -358,7 +357,7 @@ impl<'env> Runner<'_, 'env> {
     }
 
     fn cancelled(&mut self, chunk: usize) {
-        if self.report.get(&self.tag(chunk)).is_none() {
+        if self.report.get(self.tag(chunk)).is_none() {
             let state =
                 self.skipped(chunk, false, "State was not run because the run was cancelled");
             self.finish(self.tag(chunk), state);
@@ -366,15 +365,14 @@ impl<'env> Runner<'_, 'env> {
     }
 
     fn check_failhard(&mut self, chunk: usize) {
-        let low = self.chunk_at(chunk);
-        self.stopped |= self.fails_hard(low, &low.tag());
+        self.stopped |= self.fails_hard(self.chunk_at(chunk), self.tag(chunk));
     }
 
     fn fails_hard(&self, low: &Chunk, tag: &str) -> bool {
         let options = self.caller.options;
         let own = low.args.get("failhard").map(crate::function::args::truth);
-        let failed = self.report.get(tag).is_some_and(|s| s.result == Some(false));
-        failed && !options.test && own.unwrap_or(options.failhard)
+        let failed = || self.report.get(tag).is_some_and(|s| s.result == Some(false));
+        own.unwrap_or(options.failhard) && !options.test && failed()
     }
 
     fn next_num(&mut self) -> u64 {

@@ -1,5 +1,6 @@
 //! One SLS: its file, its renderers, its data with lines.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ pub(crate) struct Sls {
     pub(crate) saltenv: String,
     pub(crate) file: String,
     /// The file as faults name it: of `base` its path, of others with `?saltenv=` behind.
-    pub(crate) place: String,
+    pub(crate) place: Arc<str>,
     pub(crate) root: Node,
 }
 
@@ -48,9 +49,9 @@ pub(crate) fn names(tree: &Tree) -> Vec<String> {
 /// Renders and parses the SLS `name` in `file`; `more` are variables beside the usual.
 pub(crate) fn load(renderer: &Renderer, name: &str, file: &str, more: Vars) -> Result<Sls, Error> {
     let tree = &renderer.scope().tree;
-    let (saltenv, place) = (tree.saltenv(), place(tree, file));
+    let (saltenv, place) = (tree.saltenv(), Arc::<str>::from(place(tree, file)));
     let failed = |reason: &str| failed(saltenv, name, reason);
-    let at = |line| At::new(place.as_str(), line);
+    let at = |line| At::new(place.clone(), line);
     let read = tree.read(file).ok_or_else(|| missing(name, saltenv))?;
     let data = read.map_err(|error| Error::new(Kind::Missing, Some(at(0)), error.to_string()))?;
     let source = String::from_utf8(data)
@@ -60,13 +61,14 @@ pub(crate) fn load(renderer: &Renderer, name: &str, file: &str, more: Vars) -> R
     vars.extend(more);
     let text = if jinja {
         let rendered = renderer.render(file, &source, vars.clone());
-        rendered.map_err(|error| {
+        let rendered = rendered.map_err(|error| {
             let at = At::new(crate::sls::place(tree, &error.file), error.line);
             let fault = Error::new(Kind::Render, Some(at), failed(&error.to_string()));
             fault.in_full(failed(&error.words()))
-        })?
+        });
+        Cow::Owned(rendered?)
     } else {
-        source.clone()
+        Cow::Borrowed(&*source)
     };
     let root = if json { parse_json(&text) } else { yaml::parse(&text) };
     let root = root.map_err(|error| {

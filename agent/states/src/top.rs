@@ -176,12 +176,12 @@ fn load(renderer: &Renderer, name: &str, file: &str) -> Result<Loaded, Vec<Error
     let mut loaded = Loaded { sections: Sections::new(), includes: Vec::new() };
     let top = sls::load(renderer, name, file, Vars::new()).map_err(|error| vec![error])?;
     let Some(sections) = top.root.as_map() else {
-        let at = At::new(top.place.as_str(), top.root.line);
+        let at = At::new(top.place.clone(), top.root.line);
         let fault = || Error::shape(&at, "the top file is not a map of environments");
         return if top.root.is_null() { Ok(loaded) } else { Err(vec![fault()]) };
     };
     for (env, targets) in sections {
-        let at = At::new(top.place.as_str(), env.line);
+        let at = At::new(top.place.clone(), env.line);
         if env.as_str() == Some("include") {
             let items = targets.as_seq().unwrap_or_default();
             loaded.includes.extend(items.iter().map(Node::key_text));
@@ -198,7 +198,7 @@ fn load(renderer: &Renderer, name: &str, file: &str) -> Result<Loaded, Vec<Error
         };
         let section = loaded.sections.entry(env.key_text()).or_default();
         for (target, body) in targets {
-            let at = At::new(top.place.as_str(), target.line);
+            let at = At::new(top.place.clone(), target.line);
             section.insert(target.key_text(), (body.clone(), at));
         }
     }

@@ -1,13 +1,17 @@
 //! YAML 1.1 as PyYAML and Salt read it, with the line of every node.
 //!
 //! Salt reads with libyaml, and so does this: what parses, and the words for what does not, are the
-//! same. `yaml/load.rs` builds the nodes, `yaml/scalar.rs` resolves scalars.
+//! same. `yaml/load.rs` builds the nodes, `yaml/scalar.rs` resolves scalars; `yaml/simple.rs` reads
+//! what is so simple that it can do without libyaml, four times faster.
 
 pub(crate) mod emit;
 mod libyaml;
 mod load;
 pub(crate) mod scalar;
+pub(crate) mod simple;
 pub(crate) mod typed;
+
+use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
@@ -60,7 +64,7 @@ impl YamlError {
 /// # Errors
 /// When it is no YAML, or too large.
 pub fn read_pillar(text: &str) -> Result<Value, YamlError> {
-    parse(text).map(|node| node.to_json())
+    parse(text).map(Node::into_json)
 }
 
 /// Reads one document as JSON, for whoever keeps small files in YAML.
@@ -68,7 +72,7 @@ pub fn read_pillar(text: &str) -> Result<Value, YamlError> {
 /// # Errors
 /// When it is no YAML, or too large.
 pub fn read_yaml(text: &str) -> Result<Value, YamlError> {
-    parse(text).map(|node| key::plain(node.to_json()))
+    parse(text).map(|node| key::plain(node.into_json()))
 }
 
 /// Reads one document; an empty text is null.
@@ -91,31 +95,49 @@ impl Node {
     }
 
     /// The node as JSON; keys that are no texts carry a mark (`data::key`).
-    pub(crate) fn to_json(&self) -> Value {
-        match &self.data {
+    pub(crate) fn into_json(self) -> Value {
+        match self.data {
             Data::Null => Value::Null,
-            Data::Bool(b) => Value::from(*b),
-            Data::Int(i) => key::of_whole(*i),
-            Data::Float(f) => key::of_float(*f),
-            Data::Str(s) => Value::from(s.as_str()),
-            Data::Seq(items) => items.iter().map(Node::to_json).collect(),
+            Data::Bool(b) => Value::from(b),
+            Data::Int(i) => key::of_whole(i),
+            Data::Float(f) => key::of_float(f),
+            Data::Str(s) => Value::from(s),
+            Data::Seq(items) => items.into_iter().map(Node::into_json).collect(),
             Data::Map(pairs) => {
-                let pairs = pairs.iter().map(|(key, value)| (key::of_node(key), value.to_json()));
-                Value::Object(pairs.collect::<Map<_, _>>())
+                let pair = |(key, value): (Node, Node)| (key::of_node(key), value.into_json());
+                Value::Object(pairs.into_iter().map(pair).collect::<Map<_, _>>())
             }
         }
     }
 
+    /// As [`Node::into_json`], of a node that is needed again.
+    pub(crate) fn to_json(&self) -> Value {
+        self.clone().into_json()
+    }
+
     /// The text of a key: what Python's `str()` makes of it.
-    pub(crate) fn key_text(&self) -> String {
+    pub(crate) fn key_str(&self) -> Cow<'_, str> {
         match &self.data {
-            Data::Null => "None".to_owned(),
-            Data::Bool(true) => "True".to_owned(),
-            Data::Bool(false) => "False".to_owned(),
-            Data::Int(i) => i.to_string(),
-            Data::Float(f) => crate::render::python::float(*f),
-            Data::Str(s) => s.clone(),
-            Data::Seq(_) | Data::Map(_) => key::plain(self.to_json()).to_string(),
+            Data::Null => "None".into(),
+            Data::Bool(true) => "True".into(),
+            Data::Bool(false) => "False".into(),
+            Data::Int(i) => i.to_string().into(),
+            Data::Float(f) => crate::render::python::float(*f).into(),
+            Data::Str(s) => s.into(),
+            Data::Seq(_) | Data::Map(_) => key::plain(self.to_json()).to_string().into(),
+        }
+    }
+
+    /// As [`Node::key_str`].
+    pub(crate) fn key_text(&self) -> String {
+        self.key_str().into_owned()
+    }
+
+    /// As [`Node::key_str`], of a node that is not needed again.
+    pub(crate) fn into_key_text(self) -> String {
+        match self.data {
+            Data::Str(s) => s,
+            _ => self.key_text(),
         }
     }
 

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{Compiled, Request, check};
-use crate::chunk::Chunk;
+use crate::chunk::{Args, Chunk};
 use crate::error::{At, Error, Kind};
 use crate::function;
 use crate::function::args::text;
@@ -76,7 +76,7 @@ fn chunk(function: &str, args: &Map<String, Value>) -> Result<(Chunk, Vec<Error>
     let mut words = function.split('.');
     let (state, fun) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
     let mut warnings = Vec::new();
-    let mut kept = Map::new();
+    let mut kept = Args::default();
     for (key, value) in args.iter().filter(|(key, _)| *key != "name" && *key != "names") {
         if requisite::is_keyword(key) {
             let reason = format!("'{key}' has no effect on a state that runs alone");

@@ -48,14 +48,13 @@ fn marked(letter: char, text: &str) -> String {
 }
 
 /// The key of a YAML node.
-pub(crate) fn of_node(node: &Node) -> String {
+pub(crate) fn of_node(node: Node) -> String {
     match &node.data {
         Data::Int(_) => marked('i', &node.key_text()),
         Data::Float(_) => marked('f', &node.key_text()),
         Data::Bool(_) => marked('b', &node.key_text()),
         Data::Null => marked('n', &node.key_text()),
-        Data::Str(text) => text.clone(),
-        Data::Seq(_) | Data::Map(_) => node.key_text(),
+        Data::Str(_) | Data::Seq(_) | Data::Map(_) => node.into_key_text(),
     }
 }
 

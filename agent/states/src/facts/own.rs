@@ -18,7 +18,7 @@ pub(super) fn collect(host: &Host, facts: &mut Facts) {
             continue;
         }
         match yaml::parse(&host.read_text(path).unwrap_or_default())
-            .map(|node| key::plain(node.to_json()))
+            .map(|node| key::plain(node.into_json()))
         {
             Ok(Value::Object(own)) => {
                 for (name, value) in own {

@@ -1,5 +1,7 @@
 //! Reading a state's arguments as Python would: `None` is unset, anything has a truth.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::Context;
@@ -21,6 +23,11 @@ impl<'a> Context<'a> {
         self.value(key).map(text)
     }
 
+    /// The same, to look at.
+    pub(crate) fn shown(&self, key: &str) -> Option<Cow<'a, str>> {
+        self.value(key).map(shown)
+    }
+
     /// An argument as a truth.
     pub(crate) fn flag(&self, key: &str, default: bool) -> bool {
         self.value(key).map_or(default, truth)
@@ -38,7 +45,7 @@ impl<'a> Context<'a> {
 
     /// A mode argument, or what is wrong with it; `keep` is `None`.
     pub(crate) fn mode(&self, key: &str) -> Result<Option<u32>, String> {
-        match self.text(key) {
+        match self.shown(key) {
             None => Ok(None),
             Some(word) if word == "keep" => Ok(None),
             Some(digits) => mode(&digits)
@@ -62,9 +69,14 @@ pub(crate) fn show_mode(mode: u32) -> String {
 
 /// A scalar as Python's `str()` makes it.
 pub(crate) fn text(value: &Value) -> String {
+    shown(value).into_owned()
+}
+
+/// The same, to look at.
+pub(crate) fn shown(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::String(text) => text.clone(),
-        other => python::text(&python::from_sls(other)),
+        Value::String(text) => text.into(),
+        other => python::text(&python::from_sls(other)).into(),
     }
 }
 

@@ -149,6 +149,10 @@ pub(super) fn merge(high: &mut High, more: High, errors: &mut Vec<Error>) {
     high.excludes.extend(more.excludes);
     high.malformed.extend(more.malformed);
     high.warnings.extend(more.warnings);
+    if high.bodies.is_empty() {
+        high.bodies = more.bodies;
+        return;
+    }
     for (id, body) in more.bodies {
         if let Some(own) = high.bodies.get(&id)
             && *own != body

@@ -3,10 +3,8 @@
 mod check;
 pub(crate) mod repr;
 
-use indexmap::IndexMap;
-
 use super::{Arg, Body, Exclude, Extend, High, Pair};
-use crate::data::key;
+use crate::data::{Ordered, key};
 use crate::error::{At, Error};
 use crate::requisite::is_keyword;
 use crate::sls::Sls;
@@ -27,12 +25,13 @@ pub(super) struct Declared {
     pub(super) includes: Vec<Include>,
 }
 
-/// Reads the declarations of an SLS; `None` if it is no map.
-pub(super) fn declare(sls: Sls, errors: &mut Vec<Error>) -> Option<Declared> {
+/// Reads the declarations of an SLS; `None` if it is no map. What was read is no longer in it.
+pub(super) fn declare(mut sls: Sls, errors: &mut Vec<Error>) -> Option<Declared> {
+    let line = sls.root.line;
+    let data = std::mem::replace(&mut sls.root.data, Data::Null);
     let mut reader = Reader { sls: &sls, errors, high: High::default(), includes: Vec::new() };
-    let Some(pairs) = sls.root.as_map() else {
-        let contents = repr::shown(&sls.root);
-        let line = sls.root.line;
+    let Data::Map(pairs) = data else {
+        let contents = repr::shown(&Node { data, ..sls.root });
         reader.fault(line, format!("SLS {} does not render to a dictionary", sls.name));
         reader.fault(line, format!("Error when rendering state with contents: {contents}"));
         return None;
@@ -41,12 +40,13 @@ pub(super) fn declare(sls: Sls, errors: &mut Vec<Error>) -> Option<Declared> {
         pairs.iter().find(|(key, _)| key.as_str() == Some(wanted)).map(|(_, value)| value)
     };
     // Salt reads these first, wherever they stand.
-    let include = special("include").map(|value| (value, reader.include(value)));
+    let includes = special("include").is_some_and(|value| reader.include(value));
     special("extend").into_iter().for_each(|value| reader.extend(value));
     special("exclude").into_iter().for_each(|value| reader.exclude(value));
     for (key, value) in pairs {
-        match (key.as_str(), &include) {
-            (Some("extend" | "exclude"), _) | (Some("include"), Some((_, true))) => {}
+        match key.as_str() {
+            Some("extend" | "exclude") => {}
+            Some("include") if includes => {}
             _ => reader.id(key, value),
         }
     }
@@ -63,7 +63,7 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     fn at(&self, line: u32) -> At {
-        At::new(self.sls.place.as_str(), line)
+        At::new(self.sls.place.clone(), line)
     }
 
     /// A fault that keeps the SLS from being read.
@@ -135,43 +135,43 @@ impl Reader<'_> {
                 continue;
             };
             let own = std::mem::take(&mut self.high.malformed);
-            let body = self.body(&text, id.line, states, true);
+            let body = self.body(&text, id.line, states.to_vec(), true);
             let malformed = std::mem::replace(&mut self.high.malformed, own);
             self.high.extends.push(Extend { id: text, body, malformed });
         }
     }
 
-    fn id(&mut self, id: &Node, value: &Node) {
-        let text = id.key_text();
+    fn id(&mut self, id: Node, value: Node) {
+        let text = id.key_str();
         let line = id.line;
-        let body = match (&value.data, value.as_map()) {
-            (_, Some(_)) if text.starts_with("__") => return,
-            (_, Some(states)) => {
-                self.text_id(id);
+        let body = match value.data {
+            Data::Map(_) if text.starts_with("__") => return,
+            Data::Map(states) => {
+                self.text_id(&id);
                 self.body(&text, line, states, false)
             }
             // The short form `id: module.function`; Salt takes no more than two parts of it.
-            (Data::Str(short), _) if short.contains('.') => {
-                self.text_id(id);
+            Data::Str(short) if short.contains('.') => {
+                self.text_id(&id);
                 let mut parts = short.split('.').map(str::to_owned);
                 let (state, fun) = (parts.next(), parts.next());
                 let fun = fun.unwrap_or_default();
                 self.check_function(&text, line, &fun);
                 let args = vec![Arg::Fun(fun)];
-                self.empty_body(line, IndexMap::from([(state.unwrap_or_default(), args)]))
+                self.empty_body(line, Ordered::from_iter([(state.unwrap_or_default(), args)]))
             }
-            _ => {
+            data => {
                 let reason = format!("ID {text} in SLS {} is not a dictionary", self.sls.name);
                 self.fault(line, reason);
-                let value = repr::shown(value);
+                let value = repr::shown(&Node { data, ..value });
                 let reason = format!("The type {text} in {value} is not formatted as a dictionary");
                 return self.malformed(line, reason);
             }
         };
-        self.high.bodies.insert(text, body);
+        self.high.bodies.insert(id.into_key_text(), body);
     }
 
-    fn empty_body(&self, line: u32, states: IndexMap<String, Vec<Arg>>) -> Body {
+    fn empty_body(&self, line: u32, states: Ordered<Vec<Arg>>) -> Body {
         Body {
             sls: self.sls.name.clone(),
             saltenv: self.sls.saltenv.clone(),
@@ -181,14 +181,13 @@ impl Reader<'_> {
         }
     }
 
-    fn body(&mut self, id: &str, line: u32, pairs: &[(Node, Node)], extending: bool) -> Body {
-        let mut states: IndexMap<String, Vec<Arg>> = IndexMap::new();
+    fn body(&mut self, id: &str, line: u32, pairs: Vec<(Node, Node)>, extending: bool) -> Body {
+        let mut states = Ordered::default();
         // `module: [function]` comes before `module.function`, which Salt takes apart and appends.
-        let dotted =
-            |(key, value): &&(Node, Node)| key.key_text().contains('.') && value.as_seq().is_some();
-        let (parted, whole): (Vec<_>, Vec<_>) = pairs.iter().partition(dotted);
-        for (key, value) in whole.into_iter().chain(parted) {
-            let key_text = key.key_text();
+        let mut pairs = pairs;
+        pairs.sort_by_key(|(key, value)| key.key_str().contains('.') && value.as_seq().is_some());
+        for (key, value) in pairs {
+            let key_text = key.key_str();
             if key_text.starts_with("__") {
                 continue;
             }
@@ -203,7 +202,7 @@ impl Reader<'_> {
                 self.fault(key.line, reason);
                 continue;
             }
-            let mut args = match self.state(id, key, value) {
+            let mut args = match self.state(id, &key, value) {
                 Some(args) => args,
                 // What it is no extension of is told all the same.
                 None if extending => Vec::new(),
@@ -219,9 +218,9 @@ impl Reader<'_> {
     }
 
     /// What stands under one module of an ID.
-    fn state(&mut self, id: &str, key: &Node, value: &Node) -> Option<Vec<Arg>> {
+    fn state(&mut self, id: &str, key: &Node, value: Node) -> Option<Vec<Arg>> {
         let sls = &self.sls.name;
-        match &value.data {
+        match value.data {
             Data::Seq(items) => Some(self.args(id, items)),
             Data::Null => {
                 let reason = format!(
@@ -240,32 +239,34 @@ impl Reader<'_> {
         }
     }
 
-    fn args(&mut self, id: &str, items: &[Node]) -> Vec<Arg> {
-        let mut args = Vec::new();
-        for item in items {
-            if let Some(fun) = item.as_str() {
-                self.check_function(id, item.line, fun);
-                args.push(Arg::Fun(fun.to_owned()));
-                continue;
+    fn args(&mut self, id: &str, items: Vec<Node>) -> Vec<Arg> {
+        items.into_iter().map(|item| self.arg(id, item)).collect()
+    }
+
+    fn arg(&mut self, id: &str, item: Node) -> Arg {
+        match item.data {
+            Data::Str(fun) => {
+                self.check_function(id, item.line, &fun);
+                Arg::Fun(fun)
             }
-            let pairs = item.as_map().unwrap_or_default();
-            let Some((first, value)) = pairs.first() else {
+            Data::Map(pairs) if !pairs.is_empty() => {
+                let (first, value) = &pairs[0];
+                self.check_arg(id, &first.key_str(), value, pairs.len());
+                Arg::Set(pairs.into_iter().map(pair).collect())
+            }
+            _ => {
                 let reason =
                     format!("an item of state '{id}' is neither a function nor an argument");
                 let warning = Error::shape(&self.at(item.line), reason);
                 self.high.warnings.push(warning);
-                args.push(Arg::Other(key::plain(item.to_json())));
-                continue;
-            };
-            self.check_arg(id, &first.key_text(), value, pairs.len());
-            let pair = |(key, value): &(Node, Node)| {
-                let (name, line) = (key.key_text(), key.line);
-                let value = value.to_json();
-                let value = if is_keyword(&name) { key::plain(value) } else { value };
-                Pair::new(name, value, line)
-            };
-            args.push(Arg::Set(pairs.iter().map(pair).collect()));
+                Arg::Other(key::plain(item.into_json()))
+            }
         }
-        args
     }
+}
+
+fn pair((key, value): (Node, Node)) -> Pair {
+    let (line, name, value) = (key.line, key.into_key_text(), value.into_json());
+    let value = if is_keyword(&name) { key::plain(value) } else { value };
+    Pair::new(name, value, line)
 }

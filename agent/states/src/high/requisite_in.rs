@@ -1,10 +1,10 @@
 //! `require_in` and its like, `use` and `use_in`: turned into extensions of the states they name.
 
-use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::extend::{find_name, sls_ids};
 use super::{Arg, Body, Extend, High, Pair};
+use crate::data::Ordered;
 use crate::error::{At, Error};
 use crate::requisite::is_turned;
 
@@ -14,7 +14,7 @@ const NEVER_USED: [&str; 8] =
 
 /// The extensions that the states ask for, in Salt's order.
 pub(crate) fn extensions(high: &High) -> (Vec<Extend>, Vec<Error>) {
-    let mut turner = Turner { high, out: IndexMap::new(), errors: Vec::new() };
+    let mut turner = Turner { high, out: Ordered::default(), errors: Vec::new() };
     for (id, body) in &high.bodies {
         for (state, args) in &body.states {
             for pair in args.iter().filter_map(Arg::first).filter(|pair| is_turned(&pair.key)) {
@@ -53,7 +53,7 @@ impl Asker<'_> {
 
 struct Turner<'a> {
     high: &'a High,
-    out: IndexMap<String, Body>,
+    out: Ordered<Body>,
     errors: Vec<Error>,
 }
 
@@ -177,7 +177,7 @@ impl Turner<'_> {
             saltenv: asker.body.saltenv.clone(),
             at: asker.at(),
             included_from: Vec::new(),
-            states: IndexMap::new(),
+            states: Ordered::default(),
         })
     }
 }

@@ -87,12 +87,14 @@ impl Accounts {
 
     /// The uid of a user given by name or number.
     pub(crate) fn uid(&self, user: &str) -> Option<u32> {
-        user.parse().ok().or_else(|| self.user(user).map(|user| user.uid))
+        let local = || self.users.iter().find(|own| own.name == user).map(|own| own.uid);
+        user.parse().ok().or_else(local).or_else(|| self.user(user).map(|user| user.uid))
     }
 
     /// The gid of a group given by name or number.
     pub(crate) fn gid(&self, group: &str) -> Option<u32> {
-        group.parse().ok().or_else(|| self.group(group).map(|group| group.gid))
+        let local = || self.groups.iter().find(|own| own.name == group).map(|own| own.gid);
+        group.parse().ok().or_else(local).or_else(|| self.group(group).map(|group| group.gid))
     }
 
     /// The name of a uid, or its digits.

@@ -44,7 +44,7 @@ impl Call<'_> {
             state: state.to_owned(),
             fun: fun.to_owned(),
             name: name.to_owned(),
-            args,
+            args: args.into_iter().collect(),
             ..ctx.chunk.clone()
         };
         // A transaction of packages is never cut short, whoever asks for it.

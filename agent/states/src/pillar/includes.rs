@@ -24,7 +24,7 @@ impl Pass<'_> {
         let Some(items) = list.as_seq() else {
             let reason =
                 format!("Include Declaration in SLS '{}' is not formed as a list", from.name);
-            self.errors.push(Error::shape(&At::new(from.place.as_str(), list.line), reason));
+            self.errors.push(Error::shape(&At::new(from.place.clone(), list.line), reason));
             return own;
         };
         // Variables of one include stay for the plain ones behind it, as in Salt.
@@ -34,7 +34,7 @@ impl Pass<'_> {
         let mut told: Vec<Error> = Vec::new();
         for item in items {
             let (target, key) = include(item, &mut vars);
-            let at = Some(At::new(from.place.as_str(), item.line));
+            let at = Some(At::new(from.place.clone(), item.line));
             for name in self.included(&target, from, env) {
                 let found = match self.done.get(&name) {
                     Some(done) => {

@@ -7,7 +7,8 @@
 //! After an act the next state is checked at its turn, then a few more ahead, and ever more as
 //! long as nothing acts: so what is looked up in vain stays below what was not.
 
-use std::collections::HashMap;
+use std::collections::VecDeque;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -34,7 +35,8 @@ const STACK_BYTES: usize = 8 << 20;
 
 /// What was found ahead.
 pub(super) struct Ahead {
-    found: HashMap<usize, Found>,
+    /// In the order in which they will most likely be asked for.
+    found: VecDeque<(usize, Found)>,
     /// How often the host had been acted on when that was found.
     acts: u64,
     /// The first step that was not looked at.
@@ -60,7 +62,7 @@ impl Ahead {
             None => std::thread::available_parallelism().map_or(1, usize::from),
         };
         Ahead {
-            found: HashMap::new(),
+            found: VecDeque::new(),
             acts: 0,
             next: 0,
             window: WINDOW_FIRST,
@@ -87,8 +89,9 @@ impl Ahead {
 
     /// What was found, if that still stands.
     fn take(&mut self, chunk: usize, acts: u64) -> Option<Found> {
-        let found = self.found.remove(&chunk);
-        found.filter(|_| acts == self.acts)
+        let at = self.found.iter().position(|(own, _)| *own == chunk)?;
+        let (_, found) = self.found.remove(at)?;
+        (acts == self.acts).then_some(found)
     }
 }
 
@@ -127,7 +130,7 @@ impl Runner<'_, '_> {
             && !truth_of(low, "parallel")
             && self.compiled().graph.test_of(chunk).is_none()
             && !self.dependencies(chunk).iter().any(|(_, kind)| seldom(kind))
-            && self.report.get(&low.tag()).is_none()
+            && self.report.get(self.tag(chunk)).is_none()
     }
 
     /// The return of a state for which nothing is to be done, by what was found ahead.
@@ -145,7 +148,7 @@ impl Runner<'_, '_> {
             }
             secrets.mask_outcome(&mut outcome);
             // Nothing begins that a crash could cut short.
-            self.note(|journal| journal.found(&entry.key, entry.of, kept(low, &outcome)));
+            self.note(|journal| journal.found(entry.key, entry.of, kept(low, &outcome)));
         } else {
             secrets.mask_outcome(&mut outcome);
         }
@@ -159,19 +162,19 @@ impl Runner<'_, '_> {
 }
 
 /// Checks states on several threads; what could not be settled by looking is left out.
-fn look(caller: &Caller<'_>, chunks: &[usize], threads: usize) -> HashMap<usize, Found> {
+fn look(caller: &Caller<'_>, chunks: &[usize], threads: usize) -> VecDeque<(usize, Found)> {
     let next = AtomicUsize::new(0);
+    // Each is filled by one thread.
+    let places: Vec<_> = chunks.iter().map(|chunk| (*chunk, OnceLock::new())).collect();
     let work = || {
-        let mut found = Vec::new();
-        while let Some(chunk) = chunks.get(next.fetch_add(1, Ordering::Relaxed)) {
+        while let Some((chunk, place)) = places.get(next.fetch_add(1, Ordering::Relaxed)) {
             if caller.options.cancel.is_cancelled() {
                 break;
             }
-            found.extend(
-                look_at(caller, &caller.compiled.chunks()[*chunk]).map(|one| (*chunk, one)),
-            );
+            if let Some(found) = look_at(caller, &caller.compiled.chunks()[*chunk]) {
+                place.get_or_init(|| found);
+            }
         }
-        found
     };
     std::thread::scope(|scope| {
         let others: Vec<_> = (1..threads.min(chunks.len()))
@@ -181,11 +184,12 @@ fn look(caller: &Caller<'_>, chunks: &[usize], threads: usize) -> HashMap<usize,
                 thread.stack_size(STACK_BYTES).spawn_scoped(scope, work).ok()
             })
             .collect();
-        let mut found: HashMap<usize, Found> = work().into_iter().collect();
-        // What a thread that broke off had found is found again at its turn.
-        found.extend(others.into_iter().filter_map(|other| other.join().ok()).flatten());
-        found
-    })
+        work();
+        // What a thread that broke off would have found is found at its turn.
+        others.into_iter().for_each(|other| drop(other.join()));
+    });
+    let found = places.into_iter().filter_map(|(chunk, place)| Some((chunk, place.into_inner()?)));
+    found.collect()
 }
 
 fn look_at(caller: &Caller<'_>, low: &Chunk) -> Option<Found> {
@@ -202,7 +206,7 @@ mod tests {
     fn with(found: usize) -> Ahead {
         let mut ahead = Ahead::new(&Options { ahead_max: Some(2), ..Options::default() });
         let one = Found { outcome: Outcome::default(), started: String::new(), millis: 0.0 };
-        ahead.found.insert(found, one);
+        ahead.found.push_back((found, one));
         ahead
     }
 

@@ -43,7 +43,7 @@ impl Runner<'_, '_> {
             } else {
                 self.unable(&low)
             };
-            self.finish(tag.clone(), state);
+            self.finish(&tag, state);
             if self.fails_hard(&low, &tag) {
                 break;
             }
@@ -51,7 +51,7 @@ impl Runner<'_, '_> {
         for (module, name) in missing.into_keys() {
             let state = self.unknown(&module, &name);
             let tag = format!("Listen_Error_|-listen_{name}_|-listen_{module}_|-Listen_Error");
-            self.finish(tag, state);
+            self.finish(&tag, state);
         }
     }
 
@@ -141,7 +141,7 @@ impl Runner<'_, '_> {
     }
 
     fn changed(&self, chunk: usize) -> bool {
-        self.report.get(&self.tag(chunk)).is_some_and(|state| !state.changes.is_empty())
+        self.report.get(self.tag(chunk)).is_some_and(|state| !state.changes.is_empty())
     }
 }
 

@@ -67,7 +67,7 @@ impl Runner<'_, '_> {
         if let Some(outcome) = kept {
             let num = self.next_num();
             let state = self.caller.returned(low, outcome, num);
-            self.finish(low.tag(), state);
+            self.finish(&low.tag(), state);
             return true;
         }
         let most = caller.options.parallel_max.unwrap_or(PARALLEL_MAX).clamp(1, PARALLEL_MAX);
@@ -79,7 +79,7 @@ impl Runner<'_, '_> {
         let past = entry.as_ref().map_or(Past::Nothing, |entry| self.past(low, entry));
         if let Past::Instead(outcome) = past {
             let state = self.instead(low, outcome, entry.as_ref());
-            self.finish(tag, state);
+            self.finish(&tag, state);
             return true;
         }
         self.begins(entry.as_ref());
@@ -99,7 +99,7 @@ impl Runner<'_, '_> {
         if thread.spawn_scoped(self.scope, work).is_err() {
             let outcome = Outcome::failed("Parallel process failed to return: no thread is left");
             let state = self.caller.returned(low, outcome, num);
-            self.finish(tag, state);
+            self.finish(&tag, state);
             return true;
         }
         let comment = "Started in a separate process";
@@ -155,6 +155,6 @@ impl Runner<'_, '_> {
         // Salt forgets it of one that was tried again.
         state.parallel = called.attempts == 1;
         self.caller.reload(&low);
-        self.finish(tag, state);
+        self.finish(&tag, state);
     }
 }

@@ -2,9 +2,6 @@
 //! reacts, and a command of which nobody knows how far it came is not run again unasked.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Write};
-
-use serde_json::Value;
 
 use super::Runner;
 use crate::chunk::Chunk;
@@ -132,28 +129,9 @@ pub(super) fn fingerprint_of_all(prints: &[u64]) -> u64 {
 
 /// Of what a state is and asks for, wherever in the tree it stands.
 fn fingerprint(low: &Chunk) -> u64 {
-    let mut hasher = Hashed(DefaultHasher::new());
-    low.tag().hash(&mut hasher.0);
-    for (key, value) in &low.args {
-        key.hash(&mut hasher.0);
-        write_value(&mut hasher, value);
-    }
-    hasher.0.finish()
-}
-
-fn write_value(hasher: &mut Hashed, value: &Value) {
-    serde_json::to_writer(hasher, value).expect("a hash takes everything");
-}
-
-struct Hashed(DefaultHasher);
-
-impl Write for Hashed {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        self.0.write(data);
-        Ok(data.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+    let Chunk { state, id, name, fun, args, .. } = low;
+    let mut hasher = DefaultHasher::new();
+    (state, id, name, fun).hash(&mut hasher);
+    args.iter().for_each(|arg| arg.hash(&mut hasher));
+    hasher.finish()
 }

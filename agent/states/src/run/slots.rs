@@ -21,7 +21,7 @@ const SLOT: &str = "__slot__:";
 pub(super) fn filled<'a>(ctx: &Context<'a>) -> Result<Cow<'a, Chunk>, String> {
     let low = ctx.chunk;
     let own = |name: &str| !requisite::is_keyword(name) && !requisite::RUNTIME.contains(&name);
-    if !low.name.starts_with(SLOT) && !low.args.iter().any(|(name, arg)| own(name) && holds(arg)) {
+    if !low.name.starts_with(SLOT) && !low.args.iter().any(|(name, arg)| holds(arg) && own(name)) {
         return Ok(Cow::Borrowed(low));
     }
     // A slot calls its function when its state is called, and then alone.

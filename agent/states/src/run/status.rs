@@ -79,7 +79,7 @@ impl Runner<'_, '_> {
     /// is told to come back later instead.
     fn waits(&mut self, chunk: usize) -> bool {
         self.ended_meanwhile();
-        let mut running: Vec<String> =
+        let mut running: Vec<&str> =
             self.dependencies(chunk).into_iter().map(|(on, _)| self.tag(on)).collect();
         running.retain(|tag| self.parallel.runs(tag));
         if !running.is_empty() && truth_of(self.chunk_at(chunk), "parallel") {
@@ -92,7 +92,7 @@ impl Runner<'_, '_> {
     fn look(&self, kind: Kind, chunk: usize, found: &mut Found) {
         let state = match kind {
             Kind::Prereq => self.pre.get(&chunk),
-            _ => self.report.get(&self.tag(chunk)),
+            _ => self.report.get(self.tag(chunk)),
         };
         let Some(state) = state else {
             found.unmet = true;

@@ -157,10 +157,11 @@ unsafe fn data(event: &unsafe_libyaml::yaml_event_t) -> EventData {
                 let scalar = &event.data.scalar;
                 let length = usize::try_from(scalar.length).unwrap_or_default();
                 let value = std::slice::from_raw_parts(scalar.value, length);
+                let lossy = |_| String::from_utf8_lossy(value).into_owned();
                 EventData::Scalar {
                     anchor: text(scalar.anchor),
                     tag: text(scalar.tag),
-                    value: String::from_utf8_lossy(value).into_owned(),
+                    value: str::from_utf8(value).map_or_else(lossy, str::to_owned),
                     plain_implicit: scalar.plain_implicit,
                     is_plain: scalar.style == unsafe_libyaml::YAML_PLAIN_SCALAR_STYLE,
                 }

@@ -1,12 +1,13 @@
 //! From libyaml's events to nodes: anchors, merge keys, duplicate keys, and limits.
 
+use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 use super::libyaml::{Error, Event, EventData, Mark, Parser};
-use super::{Data, Node, YamlError, scalar};
+use super::{Data, Node, YamlError, scalar, simple};
 
 /// Nodes that one document may expand to, aliases included.
-const NODES_MAX: usize = 500_000;
+pub(super) const NODES_MAX: usize = 500_000;
 /// Depth that one document may nest to.
 const DEPTH_MAX: usize = 128;
 /// What PyYAML does when a map is at fault.
@@ -14,6 +15,11 @@ const MAPPING: &str = "while constructing a mapping";
 
 /// Reads one document; an empty text is null.
 pub(super) fn document(text: &str) -> Result<Node, YamlError> {
+    simple::document(text).map_or_else(|| by_libyaml(text), Ok)
+}
+
+/// The same, however simple the text is.
+pub(super) fn by_libyaml(text: &str) -> Result<Node, YamlError> {
     let parser = Parser::new(text);
     Loader { parser, fault: None, anchors: HashMap::new(), nodes: 0 }.document()
 }
@@ -86,7 +92,7 @@ impl Loader<'_> {
             EventData::Alias { anchor } => self.alias(&anchor, mark, level),
             EventData::Scalar { anchor, tag, value, plain_implicit, .. } => {
                 let head = self.open(Head { mark, anchor, tag, level })?;
-                let data = scalar::typed(&value, plain_implicit, head.tag.as_deref());
+                let data = scalar::typed(value, plain_implicit, head.tag.as_deref());
                 self.close(head, data)
             }
             EventData::SequenceStart { anchor, tag } => {
@@ -229,14 +235,14 @@ fn is_plain(event: &Event, text: &str) -> bool {
 }
 
 /// What makes two keys the same to Python: the value; 1, 1.0 and True are one.
-fn same_as(key: &Node) -> (u8, String) {
+fn same_as(key: &Node) -> (u8, Cow<'_, str>) {
     match &key.data {
-        Data::Null => (0, String::new()),
-        Data::Bool(flag) => (1, u8::from(*flag).to_string()),
-        Data::Int(number) => (1, number.to_string()),
-        Data::Float(number) => (1, number.to_string()),
-        Data::Str(text) => (2, text.clone()),
-        Data::Seq(_) | Data::Map(_) => (3, key.key_text()),
+        Data::Null => (0, Cow::Borrowed("")),
+        Data::Bool(flag) => (1, u8::from(*flag).to_string().into()),
+        Data::Int(number) => (1, number.to_string().into()),
+        Data::Float(number) => (1, number.to_string().into()),
+        Data::Str(text) => (2, Cow::Borrowed(text)),
+        Data::Seq(_) | Data::Map(_) => (3, key.key_str()),
     }
 }
 
@@ -270,19 +276,27 @@ fn to_merge(value: Node, start: Mark, mark: Mark) -> Result<Vec<(Node, Node)>, Y
     }
 }
 
-/// A map: what was merged comes first, without what the map has itself. No key may stand twice.
-fn unique(
+/// What was merged, without what the map has itself, and then that.
+fn joined(mut merged: Vec<(Node, Node)>, own: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
+    if merged.is_empty() {
+        return own;
+    }
+    let there: HashSet<_> = own.iter().map(|(key, _)| same_as(key)).collect();
+    merged.retain(|(key, _)| !there.contains(&same_as(key)));
+    merged.extend(own);
+    merged
+}
+
+/// A map: what was merged comes first. No key may stand twice.
+pub(super) fn unique(
     merged: Vec<(Node, Node)>,
     own: Vec<(Node, Node)>,
     start: Mark,
 ) -> Result<Data, YamlError> {
-    let mut out = merged;
-    if !out.is_empty() {
-        let there: HashSet<_> = own.iter().map(|(key, _)| same_as(key)).collect();
-        out.retain(|(key, _)| !there.contains(&same_as(key)));
-    }
-    out.extend(own);
-    let mut seen = HashSet::with_capacity(out.len());
+    let out = joined(merged, own);
+    // Most maps of an SLS have one key.
+    let many = out.len() > 1;
+    let mut seen = HashSet::with_capacity(if many { out.len() } else { 0 });
     for (key, _) in &out {
         if matches!(key.data, Data::Seq(_) | Data::Map(_)) {
             // PyYAML prints the key with all that it holds, which may be a secret.
@@ -290,7 +304,7 @@ fn unique(
                           are double curly braces";
             return fail_in(MAPPING, start, reason, mark_of(key));
         }
-        if !seen.insert(same_as(key)) {
+        if many && !seen.insert(same_as(key)) {
             let reason = format!("found conflicting ID '{}'", key.key_text());
             return fail_in(MAPPING, start, &reason, mark_of(key));
         }

@@ -26,33 +26,33 @@ fn unknown(tag: &str) -> String {
 }
 
 /// Resolves a scalar by its tag, or by its look when it is plain.
-pub(crate) fn typed(text: &str, plain: bool, tag: Option<&str>) -> Result<Data, String> {
+pub(crate) fn typed(text: String, plain: bool, tag: Option<&str>) -> Result<Data, String> {
     let kind = match tag {
         None if plain && text == "=" => return Err(unknown("tag:yaml.org,2002:value")),
         None if plain && text == "<<" => return Err(unknown("tag:yaml.org,2002:merge")),
         None if plain => return Ok(plain_scalar(text)),
         Some("!") if plain => return Ok(plain_scalar(text)),
-        None | Some("!") => return Ok(Data::Str(text.to_owned())),
+        None | Some("!") => return Ok(Data::Str(text)),
         Some(tag) => tag.strip_prefix(STANDARD).ok_or_else(|| unknown(tag))?,
     };
-    let resolved = || plain_scalar(&text.to_lowercase());
+    let resolved = || look(&text.to_lowercase());
     match kind {
-        "str" | "python/unicode" | "timestamp" => Ok(Data::Str(text.to_owned())),
+        "str" | "python/unicode" | "timestamp" => Ok(Data::Str(text)),
         "null" => Ok(Data::Null),
         "bool" => match resolved() {
-            found @ Data::Bool(_) => Ok(found),
+            Some(found @ Data::Bool(_)) => Ok(found),
             _ => Err(format!("'{text}' is no boolean")),
         },
-        "int" => match integer(text) {
+        "int" => match integer(&text) {
             Some(number) => Ok(Data::Int(number)),
             None => Err(format!("invalid literal for int() with base 10: '{text}'")),
         },
         "float" => match (resolved(), text.replace('_', "").parse()) {
-            (found @ Data::Float(_), _) => Ok(found),
+            (Some(found @ Data::Float(_)), _) => Ok(found),
             (_, Ok(number)) => Ok(Data::Float(number)),
             _ => Err(format!("could not convert string to float: '{text}'")),
         },
-        "binary" => binary(text),
+        "binary" => binary(&text),
         other => Err(unknown(&format!("{STANDARD}{other}"))),
     }
 }
@@ -114,18 +114,22 @@ pub(crate) fn map(data: Data, tag: Option<&str>) -> Result<Data, String> {
 }
 
 /// Resolves a plain scalar by its look.
-pub(crate) fn plain_scalar(text: &str) -> Data {
+fn plain_scalar(text: String) -> Data {
+    look(&text).unwrap_or(Data::Str(text))
+}
+
+/// What a plain scalar looks like; `None` if it is a text.
+pub(crate) fn look(text: &str) -> Option<Data> {
     match text {
-        "" | "~" | "null" | "Null" | "NULL" => return Data::Null,
+        "" | "~" | "null" | "Null" | "NULL" => Some(Data::Null),
         "yes" | "Yes" | "YES" | "true" | "True" | "TRUE" | "on" | "On" | "ON" => {
-            return Data::Bool(true);
+            Some(Data::Bool(true))
         }
         "no" | "No" | "NO" | "false" | "False" | "FALSE" | "off" | "Off" | "OFF" => {
-            return Data::Bool(false);
+            Some(Data::Bool(false))
         }
-        _ => {}
+        _ => number(text),
     }
-    number(text).unwrap_or_else(|| Data::Str(text.to_owned()))
 }
 
 fn number(text: &str) -> Option<Data> {
@@ -201,30 +205,31 @@ mod tests {
 
     #[test]
     fn plain_scalars_resolve_as_in_salt() {
-        let int = |text, value| assert_eq!(plain_scalar(text), Data::Int(value), "{text}");
+        let int = |text, value| assert_eq!(look(text), Some(Data::Int(value)), "{text}");
         int("0644", 644);
         int("22:22", 1342);
         int("0x1f", 31);
         int("1_000", 1000);
         int("-7", -7);
         int("0", 0);
-        let text = |text: &str| assert_eq!(plain_scalar(text), Data::Str(text.into()));
+        let text = |text: &str| assert_eq!(look(text), None, "{text}");
         text("0o644");
         text("1e3");
         text("y");
         text("n");
         text("2026-01-01");
         text("1.2.3");
-        assert_eq!(plain_scalar("1.5"), Data::Float(1.5));
-        assert_eq!(plain_scalar("off"), Data::Bool(false));
-        assert_eq!(plain_scalar("~"), Data::Null);
+        assert_eq!(look("1.5"), Some(Data::Float(1.5)));
+        assert_eq!(look("off"), Some(Data::Bool(false)));
+        assert_eq!(look("~"), Some(Data::Null));
     }
 
     #[test]
     fn quoted_and_tagged_scalars_keep_their_type() {
-        assert_eq!(typed("yes", false, None), Ok(Data::Str("yes".into())));
+        assert_eq!(typed("yes".into(), false, None), Ok(Data::Str("yes".into())));
         let tag = Some("tag:yaml.org,2002:str");
-        assert_eq!(typed("12", true, tag), Ok(Data::Str("12".into())));
-        assert!(typed("x", true, Some("tag:yaml.org,2002:python/object:os.system")).is_err());
+        assert_eq!(typed("12".into(), true, tag), Ok(Data::Str("12".into())));
+        let tag = Some("tag:yaml.org,2002:python/object:os.system");
+        assert!(typed("x".into(), true, tag).is_err());
     }
 }

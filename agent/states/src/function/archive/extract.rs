@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::contents::Contents;
 use super::{Format, explanation, folder, stamp, zip};
-use crate::chunk::Chunk;
+use crate::chunk::{Args, Chunk};
 use crate::function::args::truth;
 use crate::function::file::Directory;
 use crate::function::file::source::{Fetched, Sum};
@@ -89,7 +89,7 @@ fn unpacked(
     let bare = name.trim_end_matches('/');
     let made = !ctx.host.stat(bare).is_some_and(|meta| meta.is_dir());
     if made {
-        let mut args = serde_json::Map::from_iter([("makedirs".to_owned(), true.into())]);
+        let mut args = Args::from_iter([("makedirs".to_owned(), true.into())]);
         args.extend(ctx.value("user").map(|user| ("user".to_owned(), user.clone())));
         let chunk = directory(ctx, bare, args);
         let outcome = run::<Directory>(&Context { chunk: &chunk, ..*ctx });
@@ -298,7 +298,7 @@ fn unzipped(
     Ok(zip_names(ctx, &lines))
 }
 
-fn directory(ctx: &Context<'_>, path: &str, args: serde_json::Map<String, Value>) -> Chunk {
+fn directory(ctx: &Context<'_>, path: &str, args: Args) -> Chunk {
     Chunk {
         state: "file".to_owned(),
         fun: "directory".to_owned(),
@@ -404,7 +404,7 @@ pub(super) fn ownership(
 
 /// A folder and all below it, as a `file.directory` that recurses.
 fn whole(ctx: &Context<'_>, path: &str, owner: Owner, dry: bool) -> Outcome {
-    let mut args = serde_json::Map::new();
+    let mut args = Args::default();
     let mut recurse = Vec::new();
     for (key, set) in [("user", owner.uid.is_some()), ("group", owner.gid.is_some())] {
         if let Some(value) = ctx.value(key).filter(|_| set) {

@@ -5,7 +5,7 @@ mod edit;
 use super::diff;
 use super::managed;
 use super::text::{self, Edit, decoded, encoded, python_lines, universal_lines};
-use crate::chunk::Chunk;
+use crate::chunk::{Args, Chunk};
 use crate::function::{Context, Lint, Plan, StateFunction};
 use crate::outcome::{Outcome, change};
 use edit::{Mode, Wanted};
@@ -97,7 +97,7 @@ impl StateFunction for Line {
 const FORESEEN: &str = "Changes would be made";
 
 fn managed_chunk(ctx: &Context<'_>) -> Chunk {
-    let mut args = serde_json::Map::new();
+    let mut args = Args::default();
     for (own, other) in [("user", "user"), ("group", "group"), ("file_mode", "mode")] {
         args.extend(ctx.value(own).map(|value| (other.to_owned(), value.clone())));
     }

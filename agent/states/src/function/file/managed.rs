@@ -129,7 +129,7 @@ impl StateFunction for Managed {
 /// Checks the arguments and gathers the contents; `None` if there is nothing to make.
 fn prepared(ctx: &Context<'_>, meta: Option<&Metadata>) -> Result<Option<Step>, String> {
     let name = ctx.name();
-    let keep = ctx.text("mode").is_some_and(|mode| mode.eq_ignore_ascii_case("keep"));
+    let keep = ctx.shown("mode").is_some_and(|mode| mode.eq_ignore_ascii_case("keep"));
     let given = contents::given(ctx, keep)?;
     if !ctx.flag("create", true) && !meta.is_some_and(Metadata::is_file) {
         return Ok(None);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::managed::Managed;
 use super::source;
-use crate::chunk::Chunk;
+use crate::chunk::{Args, Chunk};
 use crate::function::{Context, Lint, Plan, StateFunction, run};
 use crate::host::command::{Exec, Output, run as run_command};
 use crate::host::files::{TEMPORARY, which};
@@ -150,12 +150,8 @@ fn fetched(ctx: &Context<'_>, work: &Work) -> Option<Outcome> {
     if let Err(error) = fs::write(work.path("patch"), "") {
         return Some(Outcome::failed(format!("Failed to cache patch file: {error}")));
     }
-    let mut chunk = Chunk {
-        fun: "managed".to_owned(),
-        name,
-        args: serde_json::Map::new(),
-        ..ctx.chunk.clone()
-    };
+    let mut chunk =
+        Chunk { fun: "managed".to_owned(), name, args: Args::default(), ..ctx.chunk.clone() };
     let keys = [
         "source",
         "source_hash",

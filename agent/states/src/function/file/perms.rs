@@ -1,5 +1,6 @@
 //! Owner, group and mode: what a state wants, how it differs, how it is set.
 
+use std::borrow::Cow;
 use std::fs::Metadata;
 use std::io;
 use std::os::unix::fs::MetadataExt;
@@ -89,7 +90,7 @@ impl Perms {
     /// Reads them as far as they can be had; the rest is what a state fails with once all else is
     /// done: a mode that is none, and, where nobody looked before, names that do not exist.
     pub(super) fn with_unmet(ctx: &Context<'_>, names: bool) -> Result<(Perms, Changes), String> {
-        let mut chunk = ctx.chunk.clone();
+        let mut chunk = Cow::Borrowed(ctx.chunk);
         let mut unmet = Changes::new();
         let accounts = ctx.host.accounts();
         let unknown = |key: &str, name: &String| match key {
@@ -99,16 +100,16 @@ impl Perms {
         for key in ["user", "group"].into_iter().filter(|_| names && !ctx.test) {
             let name = ctx.text(key).filter(|name| !name.is_empty());
             if let Some(name) = name.filter(|name| unknown(key, name)) {
-                chunk.args.remove(key);
+                chunk.to_mut().args.swap_remove(key);
                 unmet.insert(key.to_owned(), Value::from(name));
             }
         }
-        let mode = ctx.text("mode").unwrap_or_default();
+        let mode = ctx.shown("mode").unwrap_or_default();
         if mode.is_empty() && ctx.value("mode").is_some() {
-            chunk.args.insert("mode".to_owned(), Value::from(0));
+            chunk.to_mut().args.insert("mode".to_owned(), Value::from(0));
         } else if ctx.mode("mode").is_err() {
             let digits = mode.trim_start_matches(['0', 'O', 'o']);
-            chunk.args.remove("mode");
+            chunk.to_mut().args.swap_remove("mode");
             unmet.insert("mode".to_owned(), Value::from(format!("{digits:0>4}")));
         }
         Ok((Perms::of(&Context { chunk: &chunk, ..*ctx }, "mode")?, unmet))

@@ -11,7 +11,7 @@ use super::managed::{Managed, doubt_backup};
 use super::perms::Perms;
 use super::symlink::Symlink;
 use super::{WINDOWS, not_absolute, source};
-use crate::chunk::Chunk;
+use crate::chunk::{Args, Chunk};
 use crate::function::{Context, Lint, Plan, StateFunction, run};
 use crate::host::files::{make_folders, remove};
 use crate::outcome::{Changes, Outcome, change};
@@ -187,7 +187,7 @@ fn part(ctx: &Context<'_>, fun: &str, path: &str, keys: &[&str]) -> Chunk {
     let mut chunk = Chunk {
         fun: fun.to_owned(),
         name: path.to_owned(),
-        args: serde_json::Map::new(),
+        args: Args::default(),
         ..ctx.chunk.clone()
     };
     for key in keys {

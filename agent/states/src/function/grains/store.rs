@@ -37,7 +37,7 @@ impl Store {
 
 fn file(ctx: &Context<'_>, path: &str) -> Result<Map<String, Value>, String> {
     let Some(text) = ctx.host.read_text(path) else { return Ok(Map::new()) };
-    match yaml::parse(&text).map(|node| node.to_json()) {
+    match yaml::parse(&text).map(yaml::Node::into_json) {
         Ok(Value::Object(map)) => Ok(map),
         Ok(_) => Ok(Map::new()),
         Err(error) => Err(format!("Unable to read existing grains file: {path}: {error}")),

@@ -34,11 +34,11 @@ impl Reader<'_> {
     }
 
     pub(super) fn one_function(&mut self, id: &str, line: u32, args: &[Arg]) {
-        let name = |arg: &Arg| match arg {
-            Arg::Fun(name) => Some(name.clone()),
+        let funs = args.iter().filter_map(|arg| match arg {
+            Arg::Fun(name) => Some(name.as_str()),
             Arg::Set(_) | Arg::Other(_) => None,
-        };
-        let funs: Vec<String> = args.iter().filter_map(name).collect();
+        });
+        let funs: Vec<&str> = funs.collect();
         let sls = &self.sls.name;
         let reason = match funs.len() {
             0 => format!("No function declared in state '{id}' in SLS '{sls}'"),

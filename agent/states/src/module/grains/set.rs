@@ -52,7 +52,7 @@ fn changed(call: &Call<'_>, value: &Value, destructive: bool) -> Result<Value, E
         let told = json!({"comment": "Grain is already set", "changes": {}, "result": true});
         return Ok(from_json(&told));
     }
-    let chunk = Chunk { args: call.given(&["force"]), ..ctx.chunk.clone() };
+    let chunk = Chunk { args: call.given(&["force"]).into_iter().collect(), ..ctx.chunk.clone() };
     let done = set(&Context { chunk: &chunk, ..*ctx }, &path, &value, destructive);
     Ok(from_json(&match done {
         Ok(changes) => json!({"comment": "", "changes": changes, "result": true}),

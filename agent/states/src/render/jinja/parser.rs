@@ -195,9 +195,9 @@ impl Parser {
                 None if ends.is_empty() => return Ok(out),
                 None => return self.unclosed(None),
                 Some(Token::Text(_)) => {
-                    let (_, token) = self.tokens[self.at].clone();
+                    let Token::Text(text) = &mut self.tokens[self.at].1 else { continue };
+                    let text = std::mem::take(text);
                     self.skip();
-                    let Token::Text(text) = token else { continue };
                     StmtKind::Text(text)
                 }
                 Some(Token::PrintBegin) => {

@@ -1,7 +1,6 @@
 //! How a text may be written: plain, in single or in double quotes.
 
-use crate::yaml::Data;
-use crate::yaml::scalar::plain_scalar;
+use crate::yaml::scalar::look;
 
 /// What a text's characters allow, as libyaml judges it.
 pub(super) struct Shape {
@@ -77,7 +76,7 @@ pub(super) fn reads_as_text(text: &str) -> bool {
     if matches!(text, "=" | "<<") || is_date(text) {
         return false;
     }
-    matches!(plain_scalar(text), Data::Str(_))
+    look(text).is_none()
 }
 
 /// PyYAML's pattern of a date or time.

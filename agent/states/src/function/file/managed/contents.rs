@@ -1,11 +1,13 @@
 //! The contents that a state spells out: `contents`, `contents_pillar`, `contents_grains`.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use super::super::source;
 use crate::data::traverse;
 use crate::function::Context;
-use crate::function::args::text;
+use crate::function::args::{shown, text};
 
 /// The contents as bytes, or `None` if the state spells none out.
 pub(super) fn given(ctx: &Context<'_>, keep_mode: bool) -> Result<Option<Vec<u8>>, String> {
@@ -48,7 +50,7 @@ pub(super) fn given(ctx: &Context<'_>, keep_mode: bool) -> Result<Option<Vec<u8>
             .to_owned());
     }
     let lines = joined(&value, ctx.flag("contents_newline", true));
-    match ctx.text("template") {
+    match ctx.shown("template") {
         None => Ok(Some(lines.into_bytes())),
         Some(engine) if engine == "jinja" => {
             source::render_contents(ctx, &lines).map(|text| Some(text.into_bytes()))
@@ -58,9 +60,9 @@ pub(super) fn given(ctx: &Context<'_>, keep_mode: bool) -> Result<Option<Vec<u8>
 }
 
 /// The value itself, or what the pillar or the grains hold.
-fn found(ctx: &Context<'_>, key: &str) -> Result<Value, String> {
-    let value = ctx.value(key).cloned().unwrap_or(Value::Null);
-    let by = ctx.text("contents_delimiter").unwrap_or_else(|| ":".to_owned());
+fn found<'a>(ctx: &Context<'a>, key: &str) -> Result<Cow<'a, Value>, String> {
+    let value = ctx.value(key).unwrap_or(&Value::Null);
+    let by = ctx.shown("contents_delimiter").unwrap_or(":".into());
     let grains;
     let (data, kind) = match key {
         "contents_pillar" => (&ctx.view().pillar, "Pillar"),
@@ -68,32 +70,35 @@ fn found(ctx: &Context<'_>, key: &str) -> Result<Value, String> {
             grains = Value::Object(ctx.view().facts.as_map().clone());
             (&grains, "Grain")
         }
-        _ => return Ok(value),
+        _ => return Ok(Cow::Borrowed(value)),
     };
     let look = |path: &Value| {
         let path = text(path);
         let found = traverse(data, &path, &by).cloned();
         found.ok_or_else(|| format!("{kind} {path} does not exist"))
     };
-    match &value {
+    let found = match value {
         Value::Array(paths) => {
             let texts = paths.iter().map(|path| look(path).map(|value| text(&value)));
-            Ok(Value::from(texts.collect::<Result<Vec<_>, _>>()?.join("\n")))
+            Value::from(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
         }
-        path => look(path),
-    }
+        path => look(path)?,
+    };
+    Ok(Cow::Owned(found))
 }
 
 /// Lines with a line break each; without the last one if `newline` is off.
 fn joined(value: &Value, newline: bool) -> String {
-    let parts: Vec<String> = match value {
-        Value::Array(items) => items.iter().map(text).collect(),
-        one => vec![text(one)],
+    let parts = match value {
+        Value::Array(items) => items.as_slice(),
+        one => std::slice::from_ref(one),
     };
     let mut out = String::new();
-    for line in parts.iter().flat_map(|part| part.lines()) {
-        out.push_str(line.trim_end_matches('\r'));
-        out.push('\n');
+    for part in parts {
+        for line in shown(part).lines() {
+            out.push_str(line.trim_end_matches('\r'));
+            out.push('\n');
+        }
     }
     if !newline {
         out.truncate(out.trim_end_matches(['\n', '\r']).len());
