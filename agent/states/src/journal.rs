@@ -11,6 +11,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -18,6 +19,10 @@ use serde_json::{Map, Value};
 pub use past::Interrupted;
 pub(crate) use past::{Past, Seen};
 
+/// How long a lock may be held that nobody's run has: a program that is just being started, from
+/// another thread, holds all of its parent's until it is itself.
+const LOCK_WAIT: Duration = Duration::from_millis(300);
+const LOCK_POLL: Duration = Duration::from_millis(5);
 /// Bytes of lines that wait to be written.
 const WAITING_MAX: usize = 8 << 10;
 /// Bytes of changes and comment of one state that are kept.
@@ -113,12 +118,18 @@ impl Journal {
         let mut options = OpenOptions::new();
         options.create(true).read(true).append(true).mode(0o600);
         let mut file = options.open(path).map_err(fail)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(JournalError::Busy { path: path.to_path_buf() });
+        let until = Instant::now() + LOCK_WAIT;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) if Instant::now() < until => {
+                    std::thread::sleep(LOCK_POLL);
+                }
+                Err(TryLockError::WouldBlock) => {
+                    return Err(JournalError::Busy { path: path.to_path_buf() });
+                }
+                Err(TryLockError::Error(source)) => return Err(fail(source)),
             }
-            Err(TryLockError::Error(source)) => return Err(fail(source)),
         }
         let mut past = Past::read(&mut file).map_err(fail)?;
         // What is not a whole line was torn by the crash.
