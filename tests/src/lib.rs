@@ -8,3 +8,4 @@ pub mod host;
 pub mod house;
 pub mod joiner;
 pub mod machines;
+pub mod salt;

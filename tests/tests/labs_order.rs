@@ -6,11 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "what fails in a test shall end it, in its helpers too")]
 
 use muster_states::{Facts, Host, Opts, Request, Selection, Tree, show_high, show_low};
+use muster_tests::salt::{self, Dice};
 use serde_json::{Value, json};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 const GRAPHS: usize = 500;
 const KINDS: [&str; 17] = [
@@ -33,22 +30,6 @@ const KINDS: [&str; 17] = [
     "use",
 ];
 const FUNCTIONS: [&str; 3] = ["test.nop", "cmd.run", "file.absent"];
-
-/// Numbers of no particular quality, the same for the same seed (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(bound).unwrap()).unwrap()
-    }
-}
-
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap())
-}
 
 /// An SLS of some states that ask for each other; most of them have no circle.
 fn sls(dice: &mut Dice) -> String {
@@ -109,45 +90,16 @@ fn ours(text: &str) -> (Value, Option<Vec<Value>>) {
     (high, low.map(|low| low.as_array().unwrap().iter().map(short).collect()))
 }
 
-fn python() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/salt/bin/python");
-    let path = std::env::var_os("MUSTER_SALT_PYTHON").map_or(own, PathBuf::from);
-    assert!(
-        path.exists(),
-        "{} is not there: run packaging/tools/install salt, or set MUSTER_SALT_PYTHON",
-        path.display()
-    );
-    path
-}
-
-/// Salt's order of each document.
-fn salts(documents: &[Value]) -> Vec<Value> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("labs/order.py");
-    let mut child = Command::new(python())
-        .arg(script)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(json!(documents).to_string().as_bytes()).unwrap();
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "Salt failed; its words are above");
-    let text = String::from_utf8(output.stdout).unwrap();
-    serde_json::from_str(text.lines().last().unwrap()).unwrap()
-}
-
 #[test]
 fn random_graphs_are_sorted_as_salt_sorts_them() {
-    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
-    let seed = number("MUSTER_SEED").unwrap_or_else(|| u64::from(now()) | 1);
-    let count = number("MUSTER_ORDER_GRAPHS").map_or(GRAPHS, |count| count.try_into().unwrap());
-    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let seed = salt::seed();
+    let count =
+        salt::number("MUSTER_ORDER_GRAPHS").map_or(GRAPHS, |count| count.try_into().unwrap());
+    let mut dice = Dice::new(seed);
     let texts: Vec<String> = (0..count).map(|_| sls(&mut dice)).collect();
     let found: Vec<_> = texts.iter().map(|text| ours(text)).collect();
     let highs: Vec<Value> = found.iter().map(|(high, _)| high.clone()).collect();
-    let wanted = salts(&highs);
+    let wanted: Vec<Value> = salt::ask("order.py", &[], &highs);
     let mut sorted = 0;
     for ((text, (_, found)), wanted) in texts.iter().zip(&found).zip(&wanted) {
         sorted += usize::from(found.is_some());

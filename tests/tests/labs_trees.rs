@@ -8,11 +8,9 @@
 use muster_states::{
     Facts, Host, Kind, Options, Opts, Request, Selection, Tree, compile_request, run,
 };
+use muster_tests::salt::{self, Dice};
 use serde_json::{Map, Value, json};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::path::Path;
 
 const TREES: usize = 50;
 const KINDS: [&str; 18] = [
@@ -77,28 +75,12 @@ const BROKEN: [&str; 8] = [
     "e: [\n",
 ];
 
-/// Numbers of no particular quality, the same for the same seed (xorshift).
-struct Dice(u64);
-
-impl Dice {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(bound).unwrap()).unwrap()
-    }
-
-    fn one_in(&mut self, count: usize) -> bool {
-        self.below(count) == 0
-    }
-
-    fn pick<'a, T: ?Sized>(&mut self, of: &[&'a T]) -> &'a T {
-        of[self.below(of.len())]
-    }
+fn one_in(dice: &mut Dice, count: usize) -> bool {
+    dice.below(count) == 0
 }
 
-fn number(name: &str) -> Option<u64> {
-    std::env::var(name).ok().map(|text| text.parse().unwrap())
+fn pick<'a, T: ?Sized>(dice: &mut Dice, of: &[&'a T]) -> &'a T {
+    of[dice.below(of.len())]
 }
 
 /// What an ID declares, and in which SLS.
@@ -117,16 +99,16 @@ fn target(dice: &mut Dice, states: &[State]) -> String {
         0 => id.clone(),
         1 => format!("{{sls: {}}}", other.sls),
         2 => format!("{{{module}: '{}*'}}", &id[..1]),
-        3 if dice.one_in(3) => format!("{{{module}: nobody}}"),
+        3 if one_in(dice, 3) => format!("{{{module}: nobody}}"),
         _ => format!("{{{module}: {id}}}"),
     }
 }
 
 fn argument(dice: &mut Dice, states: &[State]) -> String {
-    if dice.one_in(3) {
-        return format!("    - {}\n", dice.pick(&OPTIONS));
+    if one_in(dice, 3) {
+        return format!("    - {}\n", pick(dice, &OPTIONS));
     }
-    let kind = dice.pick(&KINDS);
+    let kind = pick(dice, &KINDS);
     let targets: Vec<String> = (0..=dice.below(2)).map(|_| target(dice, states)).collect();
     format!("    - {kind}: [{}]\n", targets.join(", "))
 }
@@ -135,10 +117,10 @@ fn declared(dice: &mut Dice, state: &State, states: &[State]) -> String {
     let State { id, module, fun, .. } = state;
     let mut text = format!("{id}:\n  {module}.{fun}:\n");
     text += &match (*module, *fun) {
-        ("cmd", _) => format!("    - name: {}\n", dice.pick(&COMMANDS)),
+        ("cmd", _) => format!("    - name: {}\n", pick(dice, &COMMANDS)),
         ("file", "managed") => format!("    - name: '@R@/{id}'\n    - contents: x\n"),
         ("file", _) => format!("    - name: '@R@/{id}'\n"),
-        _ if dice.one_in(6) => format!("    - names: [n-{id}, m-{id}]\n"),
+        _ if one_in(dice, 6) => format!("    - names: [n-{id}, m-{id}]\n"),
         _ => format!("    - x: {id}\n"),
     };
     for _ in 0..dice.below(4) {
@@ -155,20 +137,20 @@ fn files(dice: &mut Dice) -> Map<String, Value> {
         for _ in 0..=dice.below(3) {
             let (module, fun) = FUNCTIONS[dice.below(FUNCTIONS.len())];
             let id =
-                if dice.one_in(25) { "same".to_owned() } else { format!("{sls}{}", states.len()) };
+                if one_in(dice, 25) { "same".to_owned() } else { format!("{sls}{}", states.len()) };
             states.push(State { sls, id, module, fun });
         }
     }
     let mut files = Map::new();
     for (at, sls) in names.iter().enumerate() {
         let mut text = String::new();
-        if at + 1 < names.len() && !dice.one_in(6) {
+        if at + 1 < names.len() && !one_in(dice, 6) {
             text += &format!("include: [{}]\n", names[at + 1]);
         }
-        if dice.one_in(10) {
+        if one_in(dice, 10) {
             text += &format!("exclude: [{{id: {}}}]\n", states[dice.below(states.len())].id);
         }
-        if dice.one_in(6) {
+        if one_in(dice, 6) {
             let other = &states[dice.below(states.len())];
             let argument = argument(dice, &states).replace("    - ", "      - ");
             text += &format!("extend:\n  {}:\n    {}:\n{argument}", other.id, other.module);
@@ -176,8 +158,8 @@ fn files(dice: &mut Dice) -> Map<String, Value> {
         for state in states.iter().filter(|state| state.sls == *sls) {
             text += &declared(dice, state, &states);
         }
-        if dice.one_in(30) {
-            text += dice.pick(&BROKEN);
+        if one_in(dice, 30) {
+            text += pick(dice, &BROKEN);
         }
         files.insert(format!("{sls}.sls"), text.into());
     }
@@ -242,46 +224,16 @@ fn normal(returned: &Value) -> Value {
     returned
 }
 
-fn python() -> PathBuf {
-    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../.tools/salt/bin/python");
-    let path = std::env::var_os("MUSTER_SALT_PYTHON").map_or(own, PathBuf::from);
-    assert!(
-        path.exists(),
-        "{} is not there: run packaging/tools/install salt, or set MUSTER_SALT_PYTHON",
-        path.display()
-    );
-    path
-}
-
-/// What Salt returns for each tree: of a dry run, and of a run.
-fn salts(documents: &[Map<String, Value>], root: &Path) -> Vec<[Value; 2]> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("labs/trees.py");
-    let mut child = Command::new(python())
-        .arg(script)
-        .arg(root)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input.write_all(json!(documents).to_string().as_bytes()).unwrap();
-    drop(input);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "Salt failed; its words are above");
-    let text = String::from_utf8(output.stdout).unwrap();
-    serde_json::from_str(text.lines().last().unwrap()).unwrap()
-}
-
 #[test]
 fn random_trees_end_as_in_salt() {
-    let now = || SystemTime::now().duration_since(UNIX_EPOCH).unwrap().subsec_nanos();
-    let seed = number("MUSTER_SEED").unwrap_or_else(|| u64::from(now()) | 1);
-    let count = number("MUSTER_TREES").map_or(TREES, |count| count.try_into().unwrap());
-    let mut dice = Dice(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1);
+    let seed = salt::seed();
+    let count = salt::number("MUSTER_TREES").map_or(TREES, |count| count.try_into().unwrap());
+    let mut dice = Dice::new(seed);
     let trees: Vec<_> = (0..count).map(|_| files(&mut dice)).collect();
     let scratch = tempfile::tempdir().unwrap();
     let root = scratch.path().join("root");
-    let wanted = salts(&trees, &root);
+    // What Salt returns for each tree: of a dry run, and of a run.
+    let wanted: Vec<[Value; 2]> = salt::ask("trees.py", &[root.as_os_str()], &trees);
     let (mut ran, mut wrong) = (0, Vec::new());
     for (files, wanted) in trees.iter().zip(&wanted) {
         std::fs::remove_dir_all(&root).unwrap();
