@@ -28,19 +28,27 @@ impl Stop {
         let mut terminate = listener(SignalKind::terminate(), ignored)?;
         let mut hangup = listener(SignalKind::hangup(), ignored)?;
         drop(entered);
-        let (lives, ended) = oneshot::channel::<()>();
+        let (lives, mut ended) = oneshot::channel::<()>();
         let listen = async move {
             let name = tokio::select! {
                 () = next(&mut interrupt) => "SIGINT",
                 () = next(&mut terminate) => "SIGTERM",
                 () = next(&mut hangup) => "SIGHUP",
-                _ = ended => return,
+                _ = &mut ended => return,
             };
             cancel.cancel();
             eprint(&format!(
                 "{name}: the run is cancelled; its command is ended, a package manager comes to \
                  its end\n"
             ));
+            // A closing terminal may send its signal twice; nobody types Ctrl-C again but who is
+            // tired of waiting.
+            tokio::select! {
+                () = next(&mut interrupt) => {}
+                _ = ended => return,
+            }
+            eprint("SIGINT again: this ends at once; a package manager goes on by itself\n");
+            std::process::exit(128 + SignalKind::interrupt().as_raw_value());
         };
         let thread = Builder::new().name("signals".to_owned());
         let thread = thread.spawn(move || runtime.block_on(listen))?;

@@ -109,6 +109,20 @@ pub(super) fn lines(ctx: &Context<'_>, config: &str) -> Vec<Line> {
     text.lines().filter_map(Line::parse).collect()
 }
 
+/// The line of a mount point, if a state wrote it, which shows in how its fields are set apart:
+/// what an installer wrote is not what somebody asked a state for.
+pub(super) fn written(ctx: &Context<'_>, config: &str, name: &str) -> Option<Line> {
+    written_in(&ctx.host.read_text(config).unwrap_or_default(), name)
+}
+
+fn written_in(text: &str, name: &str) -> Option<Line> {
+    let name = name.replace(' ', "\\040");
+    let of_state = |text: &str| {
+        Line::parse(text).filter(|line| line.name() == name && line.render().trim_end() == text)
+    };
+    text.lines().rev().find_map(of_state)
+}
+
 /// Puts a line into the file, or in a dry run tells what it would do.
 pub(crate) fn set(
     ctx: &Context<'_>,
@@ -207,6 +221,13 @@ mod tests {
     fn line(opts: &[&str]) -> Line {
         let opts: Vec<String> = opts.iter().map(|opt| (*opt).to_owned()).collect();
         Line::new("/dev/sdb1", "/data", "xfs", &opts)
+    }
+
+    #[test]
+    fn a_line_of_a_state_is_known_from_an_installers() {
+        assert_eq!(written_in(TEXT, "/data"), None);
+        let text = format!("{TEXT}{}", line(&["ro"]).render());
+        assert_eq!(written_in(&text, "/data"), Some(line(&["ro"])));
     }
 
     #[test]

@@ -57,10 +57,11 @@ impl StateFunction for Mounted {
     fn watch(ctx: &Context<'_>) -> Outcome {
         let name = ctx.name();
         let want = Want::of(ctx);
+        if ctx.test {
+            let comment = format!("{name} would be remounted");
+            return Outcome::foreseen(comment, [].into_iter().collect());
+        }
         match want.request().remount(ctx) {
-            _ if ctx.test => {
-                Outcome::foreseen(format!("{name} would be remounted"), [].into_iter().collect())
-            }
             Ok(()) => Outcome::fine(format!("{name} remounted")),
             Err(error) => Outcome::failed(format!("{name} failed to remount: {error}")),
         }
@@ -253,16 +254,14 @@ fn adjust(ctx: &Context<'_>, want: &Want, live: &Mount, outcome: &mut Outcome) -
     None
 }
 
-/// Options that the mount has from its line in fstab, and that are not wanted any more. Salt keeps
-/// what it wrote there in a cache of its own.
+/// Options that the mount has from the line that a state wrote into fstab, and that are not wanted
+/// any more. Salt keeps what it wrote in a cache of its own.
 fn taken_away(ctx: &Context<'_>, want: &Want, live: &Mount) -> Vec<String> {
     if !ctx.flag("persist", true) {
         return Vec::new();
     }
-    let lines = fstab::lines(ctx, &config(ctx));
-    let name = want.name.replace(' ', "\\040");
-    let line = lines.iter().rfind(|line| line.name() == name);
-    let written = line.into_iter().flat_map(Line::options);
+    let line = fstab::written(ctx, &config(ctx), &want.name);
+    let written = line.iter().flat_map(Line::options);
     let is_taken = |opt: &&str| {
         let mut active = live.opts.iter().chain(&live.superopts);
         let active = active.any(|own| in_kib(own) == in_kib(opt));

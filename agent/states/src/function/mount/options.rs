@@ -151,7 +151,8 @@ fn of_tmpfs(opt: &str, memory: u64) -> String {
         ("size", size) => {
             let kib = match size.strip_suffix('%') {
                 Some(percent) => {
-                    (memory * percent.parse::<u64>().ok()?).div_ceil(100 * PAGE) * PAGE
+                    let all = memory.checked_mul(percent.parse().ok()?)?;
+                    all.div_ceil(100 * PAGE) * PAGE
                 }
                 None => size.parse::<u64>().ok()?.div_ceil(1024 * PAGE) * PAGE,
             };

@@ -14,10 +14,13 @@ use super::objects::{Loop, Macro, Module, Namespace};
 use super::ops::{self, truth};
 use super::scope::Scope;
 use super::{Engine, Options, args::Args};
+use crate::host::command::Cancel;
 use crate::render::python::{fault, printed};
 
 /// Steps that one render may take: some seconds of work.
 const FUEL_MAX: u64 = 10_000_000;
+/// After how many steps a template looks whether it still has to go on.
+const HEEDS: u64 = 4096;
 /// Bytes of text that one render may make, thrown away or not.
 const BYTES_MAX: u64 = 256 << 20;
 /// Stack that one render may use; a thread has at least twice as much.
@@ -151,10 +154,14 @@ impl<'e> Run<'e> {
     /// Takes one step, `weight` times as heavy as a small one.
     pub(in crate::render) fn step(&mut self, weight: usize) -> Result<(), Error> {
         let weight = u64::try_from(weight).unwrap_or(u64::MAX).saturating_add(1);
-        let fuel = FUEL.get().checked_sub(weight);
+        let before = FUEL.get();
+        let fuel = before.checked_sub(weight);
         FUEL.set(fuel.unwrap_or(0));
-        if fuel.is_none() {
+        let Some(fuel) = fuel else {
             return Err(fault("the template takes too many steps: it ran out of fuel"));
+        };
+        if before / HEEDS != fuel / HEEDS && Cancel::in_force().is_cancelled() {
+            return Err(fault("the run was cancelled"));
         }
         if BASE.get().abs_diff(stack()) > STACK_MAX {
             return Err(fault("the template nests too deep: a macro or an include calls itself"));
