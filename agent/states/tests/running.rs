@@ -1,6 +1,7 @@
 //! Runs that are cancelled, that have secrets in their pillar, and that tell of events.
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, also where it is called from")]
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -28,21 +29,24 @@ fn apply_with(
     options: &Options,
     progress: &mut dyn FnMut(&str, &StateReturn),
 ) -> Report {
+    apply_on(&Host::under(root), opts, sls, pillar, options, progress)
+}
+
+fn apply_on(
+    host: &Host,
+    opts: &Opts,
+    sls: &str,
+    pillar: &Value,
+    options: &Options,
+    progress: &mut dyn FnMut(&str, &StateReturn),
+) -> Report {
     let tree = Tree::from_files([("a.sls", sls)]);
-    let host = Host::under(root);
     let selection = Selection::Sls(vec!["a".into()]);
     let facts = &Facts::default();
-    let request = Request {
-        tree: &tree,
-        facts,
-        pillar,
-        opts,
-        selection: &selection,
-        exclude: &[],
-        host: &host,
-    };
+    let request =
+        Request { tree: &tree, facts, pillar, opts, selection: &selection, exclude: &[], host };
     let compiled = compile_request(&request).unwrap();
-    run(&compiled, &host, options, progress).unwrap()
+    run(&compiled, host, options, progress).unwrap()
 }
 
 /// Runs states until one of them has made the file `begun`; how long it took.
@@ -279,4 +283,84 @@ fn sections_of_an_ini_file_are_made_where_salt_has_lost_an_argument() {
     assert_eq!(changes[2].1, json!({}));
     let text = std::fs::read_to_string(dir.path().join("a.ini")).unwrap();
     assert_eq!(text, "a = 1\n\n[s]\nb = 2\n\n[t]\n");
+}
+
+/// Calls a function of this machine; the state's result and comment.
+fn called(host: &Host, fun: &str, args: &str) -> (Option<bool>, String) {
+    let sls = format!("a: {{module.run: [{{{fun}: [{args}]}}]}}\n");
+    let (opts, options) = (Opts::default(), Options::default());
+    let report = apply_on(host, &opts, &sls, &json!({}), &options, &mut |_, _| {});
+    let state = report.states().values().next().unwrap().clone();
+    (state.result, state.comment)
+}
+
+#[test]
+fn an_archive_that_is_not_packed_leaves_what_lay_there() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    std::fs::create_dir(root.join("folder")).unwrap();
+    std::fs::write(root.join("folder/in"), "kept").unwrap();
+    std::fs::write(root.join("old.zip"), "kept").unwrap();
+    let shown = root.display();
+    let packs = |host: &Host, file: &str, more: &str| {
+        let args = format!("{{zip_file: {file}}}, {{sources: {shown}/folder}}{more}");
+        let (result, comment) = called(host, "archive.zip", &args);
+        assert_eq!(result, Some(false), "{comment}");
+        comment
+    };
+    let machine = Host::new();
+    let comment = packs(&machine, &format!("{shown}/folder"), "");
+    assert!(comment.ends_with(&format!("'{shown}/folder' is no regular file")), "{comment}");
+    packs(&machine, &format!("{shown}/old.zip"), ", {runas: nobody-of-this-name}");
+    packs(&machine, &format!("{shown}/old.zip"), ", {cwd: folder}");
+    packs(&Host::under(root), "/old.zip", "");
+    for file in ["folder/in", "old.zip"] {
+        assert_eq!(std::fs::read_to_string(root.join(file)).unwrap(), "kept");
+    }
+    assert_eq!(std::fs::read_dir(root).unwrap().count(), 2);
+}
+
+#[test]
+fn an_archive_takes_the_place_and_the_rights_of_the_old_one() {
+    if std::process::Command::new("zip").arg("-h").output().is_err() {
+        return;
+    }
+    let dir = tempfile::tempdir().unwrap();
+    let (root, shown) = (dir.path(), dir.path().display());
+    std::fs::write(root.join("-in"), "text").unwrap();
+    std::fs::write(root.join("old"), "no archive").unwrap();
+    std::fs::set_permissions(root.join("old"), PermissionsExt::from_mode(0o640)).unwrap();
+    std::os::unix::fs::symlink("old", root.join("link")).unwrap();
+    let args = format!("{{zip_file: {shown}/link}}, {{sources: '-in'}}, {{cwd: {shown}}}");
+    let told = called(&Host::new(), "archive.zip", &args);
+    assert_eq!(told, (Some(true), "archive.zip: ['-in']".to_owned()));
+    assert!(std::fs::read(root.join("old")).unwrap().starts_with(b"PK"));
+    assert_eq!(std::fs::metadata(root.join("old")).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(root.join("link").is_symlink());
+    assert_eq!(std::fs::read_dir(root).unwrap().count(), 3);
+}
+
+#[test]
+fn a_password_of_an_archive_stands_on_no_command_line() {
+    let args = "{zip_file: /none.zip}, {dest: /none}, {password: secret}";
+    let (result, comment) = called(&Host::new(), "archive.unzip", args);
+    assert_eq!(result, Some(false));
+    assert!(comment.contains("archive.unzip with 'password' is not supported"), "{comment}");
+}
+
+#[test]
+fn what_is_found_is_removed_by_its_path_whatever_is_told_of_it() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    std::fs::create_dir_all(root.join("d/s")).unwrap();
+    for file in ["a", "d/a", "d/s/a"] {
+        std::fs::write(root.join(file), "x").unwrap();
+    }
+    // Salt removes them, too, and then fails to sort the lists with the paths.
+    let args = "{path: /d}, {delete: f}, {print: 'name,size'}";
+    let (result, comment) = called(&Host::under(root), "file.find", args);
+    assert_eq!(result, Some(true), "{comment}");
+    assert!(comment.contains("'/d/s/a'") && comment.contains("['a', 1]"), "{comment}");
+    let there = ["a", "d/a", "d/s/a"].map(|file| root.join(file).exists());
+    assert_eq!(there, [true, false, false]);
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, chown, fchown};
 use std::path::{Path, PathBuf};
 
 use super::{Host, looking, umask};
@@ -60,6 +60,25 @@ pub(crate) fn replace_link(host: &Host, path: &Path, target: &str) -> io::Result
     std::os::unix::fs::symlink(target, &temp)?;
     keep(path);
     fs::rename(&temp, path)?;
+    host.renamed(path)
+}
+
+/// Puts a file that another program made beside an old one in that one's place, with the owner and
+/// the rights that the old one had.
+pub(crate) fn put(host: &Host, made: &Path, path: &Path) -> io::Result<()> {
+    may_act()?;
+    if let Ok(old) = fs::symlink_metadata(path) {
+        // The folder may be another user's, who could put a link there meanwhile.
+        let link = nix::libc::O_NOFOLLOW;
+        let file = File::options().read(true).custom_flags(link).open(made)?;
+        keep_attributes(path, made);
+        if let Err(error) = fchown(&file, Some(old.uid()), Some(old.gid())) {
+            tracing::debug!(%error, "the owner of a file is not kept");
+        }
+        file.set_permissions(Permissions::from_mode(old.mode() & 0o777))?;
+    }
+    keep(path);
+    fs::rename(made, path)?;
     host.renamed(path)
 }
 

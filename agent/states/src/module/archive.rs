@@ -9,7 +9,11 @@ use super::pillar::texts;
 use super::service::is_machine;
 use super::{Call, Function, acts, tidy};
 use crate::host::command::{Cancel, Exec, Output, run};
+use crate::host::files;
 use crate::render::python::{list, text};
+
+/// Names that `trim_output: True` keeps.
+const TRIMMED: usize = 100;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
@@ -20,26 +24,31 @@ pub(super) const ALL: &[Function] = &[
     acts("archive.gunzip", "gzipfile template= runas= options=", |call| {
         zipped(call, "gunzip", "gzipfile")
     }),
-    acts("archive.cmd_zip", "zip_file sources template= cwd= runas=", zip),
+    acts("archive.cmd_zip", "zip_file sources template= cwd= runas=", cmd_zip),
     acts("archive.zip", "zip_file sources template= cwd= runas= zip64=", zip),
     acts(
         "archive.cmd_unzip",
         "zip_file dest excludes= options= template= runas= trim_output= password=",
-        |call| unzip(call, false),
+        cmd_unzip,
     ),
     acts(
         "archive.unzip",
         "zip_file dest excludes= options= template= runas= trim_output= password= extract_perms=",
-        // As Salt's own unpacker: what is there already is overwritten without a question.
-        |call| unzip(call, true),
+        unzip,
     ),
 ];
 
-fn ran(call: &Call<'_>, argv: Vec<String>) -> Result<Output, Error> {
+/// Whether this engine can do what is asked for.
+fn can(call: &Call<'_>) -> Result<(), Error> {
     is_machine(call)?;
     if call.set("template").is_some_and(|engine| engine.is_true()) {
         return Err(call.fail(format!("{} with 'template' is not supported", call.name())));
     }
+    Ok(())
+}
+
+fn ran(call: &Call<'_>, argv: Vec<String>) -> Result<Output, Error> {
+    can(call)?;
     let word = |name: &str| call.text_of(name).filter(|word| !word.is_empty());
     let exec = Exec {
         argv,
@@ -98,64 +107,100 @@ fn zipped(call: &Call<'_>, program: &str, file: &str) -> Result<Value, Error> {
     ran(call, argv).map(|output| lines(&output))
 }
 
+fn cmd_zip(call: &Call<'_>) -> Result<Value, Error> {
+    let mut argv = vec!["zip".to_owned(), "-r".to_owned(), call.text("zip_file")];
+    argv.extend(paths(call, "sources"));
+    ran(call, argv).map(|output| lines(&output))
+}
+
+/// As Salt's own packer: begins anew, takes paths below the folder, tells of what it took.
 fn zip(call: &Call<'_>) -> Result<Value, Error> {
-    let (file, sources) = (call.text("zip_file"), paths(call, "sources"));
-    let mut argv = vec!["zip".to_owned(), "-r".to_owned(), file.clone()];
-    if call.name() == "archive.cmd_zip" {
-        argv.extend(sources);
-        return ran(call, argv).map(|output| lines(&output));
-    }
-    // Salt's own packer begins anew, takes paths below the folder and tells of the files alone.
-    let cwd = call.text("cwd");
+    can(call)?;
+    let (sources, cwd) = (paths(call, "sources"), call.text_or("cwd", ""));
     if cwd.is_empty() && sources.iter().any(|source| !source.starts_with('/')) {
         return Err(call.invalid("Relative paths require the 'cwd' parameter"));
     }
-    let below = format!("{}/", cwd.trim_end_matches('/'));
-    argv.extend(sources.iter().map(|path| path.strip_prefix(&below).unwrap_or(path).to_owned()));
-    match crate::host::files::remove(&call.scope.host.path(&file)) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(call.fail(format!("Exception encountered creating zipfile: {error}")));
-        }
-        Ok(()) | Err(_) => {}
+    if !cwd.is_empty() && !cwd.starts_with('/') {
+        return Err(call.invalid("cwd must be absolute"));
     }
+    let failed = |reason: &dyn std::fmt::Display| {
+        call.fail(format!("Exception encountered creating zipfile: {reason}"))
+    };
+    let (host, file) = (&call.scope.host, call.text("zip_file"));
+    let target = std::path::absolute(&file).map_err(|error| failed(&error))?;
+    let target = host.followed(&target.to_string_lossy());
+    let folder = target.parent().filter(|_| target.is_file() || !target.exists());
+    let folder = folder.ok_or_else(|| failed(&format!("'{file}' is no regular file")))?;
+    host.makes_temp_in(folder);
+    let mut name = tempfile::Builder::new();
+    // A name alone: zip would add to what is there. What it leaves there goes in any case.
+    let made = name.prefix(files::TEMPORARY).suffix(".zip").make_in(folder, |_| Ok(()));
+    let made = made.map_err(|error| failed(&error))?;
+    let below = format!("{}/", cwd.trim_end_matches('/'));
+    let made_name = made.path().to_string_lossy().into_owned();
+    let mut argv = ["zip", "-r", &made_name, "--"].map(str::to_owned).to_vec();
+    argv.extend(sources.iter().map(|path| path.strip_prefix(&below).unwrap_or(path).to_owned()));
     let output = ran(call, argv)?;
     if output.code != 0 {
-        let told = output.stdout.trim_end();
-        return Err(call.fail(format!("Exception encountered creating zipfile: {told}")));
+        return Err(failed(&output.stdout.trim_end()));
     }
+    files::put(host, made.path(), &target).map_err(|error| failed(&error))?;
     let name =
         |line: &str| line.trim().strip_prefix("adding: ")?.split(" (").next().map(Value::from);
     Ok(list(output.stdout.lines().filter_map(name).collect()))
 }
 
-fn unzip(call: &Call<'_>, own: bool) -> Result<Value, Error> {
-    let (file, excludes) = (call.text("zip_file"), paths(call, "excludes"));
-    let mut argv = vec!["unzip".to_owned()];
-    argv.extend(own.then(|| "-o".to_owned()));
-    if let Some(password) = call.text_of("password").filter(|password| !password.is_empty()) {
-        argv.extend(["-P".to_owned(), password]);
+fn cmd_unzip(call: &Call<'_>) -> Result<Value, Error> {
+    let password = call.text_of("password").filter(|password| !password.is_empty());
+    let mut more = password.map(|word| vec!["-P".to_owned(), word]).unwrap_or_default();
+    more.extend(options(call)?);
+    let output = unpacked(call, more)?;
+    if output.code != 0 {
+        return Err(call.fail(output.stdout.trim_end()));
     }
-    argv.extend(options(call)?);
-    argv.extend([file.clone(), "-d".to_owned(), call.text("dest")]);
+    Ok(trimmed(call, output.stdout.trim_end().lines().collect()))
+}
+
+/// As Salt's own unpacker: what is there is overwritten without a question; no options.
+fn unzip(call: &Call<'_>) -> Result<Value, Error> {
+    if call.set("password").is_some_and(|password| password.is_true()) {
+        return Err(call.fail(
+            "archive.unzip with 'password' is not supported: the list of processes would show it \
+             (as it does with archive.cmd_unzip)",
+        ));
+    }
+    let output = unpacked(call, vec!["-o".to_owned()])?;
+    if output.code != 0 {
+        let told = output.stdout.trim_end();
+        return Err(call.fail(format!("Exception encountered unpacking zipfile: {told}")));
+    }
+    let names = ["unzip", "-Z1", &call.text("zip_file")].map(str::to_owned).to_vec();
+    let (names, excludes) = (ran(call, names)?, paths(call, "excludes"));
+    let names = names.stdout.lines().filter(|name| !excludes.iter().any(|out| out == name));
+    Ok(trimmed(call, names.collect()))
+}
+
+/// Runs unzip with more options.
+fn unpacked(call: &Call<'_>, more: Vec<String>) -> Result<Output, Error> {
+    let mut argv = vec!["unzip".to_owned()];
+    argv.extend(more);
+    argv.extend([call.text("zip_file"), "-d".to_owned(), call.text("dest")]);
+    let excludes = paths(call, "excludes");
     if !excludes.is_empty() {
         argv.push("-x".to_owned());
-        argv.extend(excludes.clone());
+        argv.extend(excludes);
     }
-    let output = ran(call, argv)?;
-    if output.code != 0 {
-        let start = if own { "Exception encountered unpacking zipfile: " } else { "" };
-        return Err(call.fail(format!("{start}{}", output.stdout.trim_end())));
-    }
-    if !own {
-        return Ok(lines(&output));
-    }
-    let names = ran(call, vec!["unzip".to_owned(), "-Z1".to_owned(), file])?;
-    let names = names.stdout.lines().filter(|name| !excludes.iter().any(|out| out == name));
+    ran(call, argv)
+}
+
+/// As many of the names as `trim_output` asks for, and a last line that tells of a cut.
+fn trimmed(call: &Call<'_>, mut names: Vec<&str>) -> Value {
     let most = match call.set("trim_output") {
-        Some(flag) if flag.is_true() => {
-            flag.as_usize().filter(|_| flag.is_integer()).unwrap_or(100)
-        }
+        Some(most) if most.is_integer() => most.as_usize().unwrap_or(TRIMMED),
+        Some(flag) if flag.is_true() => TRIMMED,
         Some(_) | None => usize::MAX,
     };
-    Ok(list(names.take(most).map(Value::from).collect()))
+    let cut = (names.len() > most).then(|| format!("List trimmed after {most} files."));
+    names.truncate(most);
+    list(names.into_iter().chain(cut.as_deref()).map(Value::from).collect())
 }

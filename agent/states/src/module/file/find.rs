@@ -5,19 +5,26 @@ use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use minijinja::Error;
-use minijinja::value::Value;
+use minijinja::value::{Value, ValueKind};
 
 use super::expanded;
 use crate::host::Host;
 use crate::module::Call;
 use crate::regex::{Regex, python_regex};
 use crate::render::python::{list, text};
+use crate::render::type_name;
 use crate::target::glob;
 
 /// Paths that one search may look at.
 const PATHS_MAX: usize = 500_000;
 /// Bytes of a file that `grep` looks at.
 const GREP_MAX: u64 = 64 << 20;
+
+/// The options that take text.
+const TEXTS: [&str; 12] = [
+    "name", "iname", "regex", "iregex", "type", "owner", "group", "size", "mtime", "grep", "print",
+    "delete",
+];
 
 /// One condition.
 enum Criterion {
@@ -30,21 +37,36 @@ enum Criterion {
     Grep(Regex),
 }
 
+/// What is done with a path that is found.
+enum Action {
+    Delete,
+    /// What is told of it.
+    Print(Vec<String>),
+}
+
 /// What is asked for.
 #[derive(Default)]
 struct Search {
     criteria: Vec<Criterion>,
     least: i64,
     most: Option<i64>,
-    print: Vec<String>,
-    /// What is found is removed.
-    delete: bool,
+    /// In the order in which they are given.
+    actions: Vec<Action>,
+    /// What would be removed is only told.
+    test: bool,
+}
+
+/// A path that meets all conditions, and what each action tells of it.
+struct Found {
+    path: String,
+    told: Vec<Value>,
 }
 
 pub(super) fn find(call: &Call<'_>) -> Result<Value, Error> {
     let search = match search(call) {
         Ok(search) => search,
         Err(Problem::Wrong(reason)) => return Ok(Value::from(format!("error: {reason}"))),
+        Err(Problem::Kind(error)) => return Err(error),
         Err(Problem::Acts(option)) => {
             return Err(call.fail(format!(
                 "file.find with '{option}' changes the host: use file.tidied, or a command"
@@ -52,69 +74,96 @@ pub(super) fn find(call: &Call<'_>) -> Result<Value, Error> {
         }
     };
     let host = &call.scope.host;
-    let mut out = Vec::new();
+    let mut found = Vec::new();
     let mut left = PATHS_MAX;
     for start in glob_paths(host, &expanded(&call.text("path"))) {
         if search.least < 1 {
-            out.extend(search.look(host, &start));
+            found.extend(search.look(host, &start));
         }
-        search.below(host, &start, 1, &mut left, &mut out);
+        search.below(host, &start, 1, &mut left, &mut found);
     }
     if left == 0 {
         return Err(call.fail(format!("file.find looks at {PATHS_MAX} paths at most")));
     }
-    out.sort();
-    if search.delete {
-        out.retain(|path| delete(host, &text(path)));
-    }
-    Ok(list(out))
-}
-
-/// Removes what was found; what lay in a folder that has gone by now is not told of.
-fn delete(host: &Host, path: &str) -> bool {
-    let removed = crate::host::files::remove(&host.path(path));
-    removed
-        .inspect_err(|error| tracing::warn!(path, %error, "cannot remove what was found"))
-        .is_ok()
+    let mut told: Vec<Value> = found.into_iter().flat_map(|one| search.acted(host, one)).collect();
+    told.sort();
+    Ok(list(told))
 }
 
 enum Problem {
     Wrong(String),
+    /// A value of a kind on which Salt's own function fails.
+    Kind(Error),
     Acts(&'static str),
 }
 
 fn search(call: &Call<'_>) -> Result<Search, Problem> {
     let wrong = |reason: String| Problem::Wrong(reason);
-    let mut search = Search::default();
-    for word in call.rest() {
-        match text(word).as_str() {
-            "delete" => search.deletes(call, "f")?,
-            _ => search.print = vec!["path".to_owned()],
-        }
-    }
-    for (key, value) in call.others().filter(|(key, _)| !key.starts_with('_') && *key != "test") {
+    let options = options(call);
+    let test = options.iter().any(|(key, value)| key == "test" && value.is_true());
+    let mut search = Search { test, ..Search::default() };
+    for (key, value) in options.iter().filter(|(key, _)| key != "test") {
         let shown = text(value);
         let depth = || shown.parse::<i64>().map_err(|_| wrong(format!("invalid {key}: {shown}")));
-        match key {
+        match key.as_str() {
             "mindepth" => search.least = depth()?,
             "maxdepth" => search.most = Some(depth()?),
             _ if !value.is_true() => {
                 return Err(wrong(format!("missing value for \"{key}\" option")));
             }
-            "delete" if shown.contains('a') => search.deletes(call, "bcdpfls")?,
-            "delete" => search.deletes(call, &shown)?,
             "exec" => return Err(Problem::Acts("exec")),
-            "print" => {
-                let words = shown.replace(',', " ");
-                search.print = words.split_whitespace().map(str::to_owned).collect();
+            _ if TEXTS.contains(&key.as_str()) && value.kind() != ValueKind::String => {
+                return Err(Problem::Kind(no_text(call, key, value)));
             }
+            "delete" => {
+                if call.site.state.is_none() && !test {
+                    return Err(Problem::Acts("delete"));
+                }
+                let all = if shown.contains('a') { "bcdpfls" } else { &shown };
+                search.criteria.push(kinds(all).map_err(wrong)?);
+                search.actions.push(Action::Delete);
+            }
+            "print" => search.actions.push(Action::Print(printed(&shown))),
             _ => search.criteria.push(criterion(call, key, &shown).map_err(wrong)?),
         }
     }
-    if search.print.is_empty() {
-        search.print = vec!["path".to_owned()];
+    if search.actions.is_empty() {
+        search.actions.push(Action::Print(printed("path")));
     }
     Ok(search)
+}
+
+/// The options by name, and `delete` or else `print` as words of their own.
+fn options(call: &Call<'_>) -> Vec<(String, Value)> {
+    let named = call.others().filter(|(key, _)| !key.starts_with('_'));
+    let mut out: Vec<_> = named.map(|(key, value)| (key.to_owned(), value.clone())).collect();
+    let words: Vec<String> = call.rest().iter().map(text).collect();
+    let word = [("delete", "f"), ("print", "path")]
+        .into_iter()
+        .find(|(word, _)| words.iter().any(|given| given == word));
+    if let Some((word, usual)) = word {
+        match out.iter_mut().find(|(key, _)| key == word) {
+            Some((_, value)) => *value = Value::from(usual),
+            None => out.push((word.to_owned(), Value::from(usual))),
+        }
+    }
+    out
+}
+
+/// The words of a list of what to tell.
+fn printed(shown: &str) -> Vec<String> {
+    let words: Vec<String> =
+        shown.replace(',', " ").split_whitespace().map(str::to_owned).collect();
+    if words.is_empty() { vec!["path".to_owned()] } else { words }
+}
+
+/// In Python's words: that an option takes text alone.
+fn no_text(call: &Call<'_>, key: &str, value: &Value) -> Error {
+    let kind = type_name(value);
+    match key {
+        "delete" => call.invalid(format!("argument of type '{kind}' is not iterable")),
+        _ => call.raise(format!("'{kind}' object has no attribute 'strip'")),
+    }
 }
 
 /// One condition by its name.
@@ -227,26 +276,37 @@ fn kinds(shown: &str) -> Result<Criterion, String> {
 }
 
 impl Search {
-    /// What is found and of these kinds is removed, if a state asks for it.
-    fn deletes(&mut self, call: &Call<'_>, shown: &str) -> Result<(), Problem> {
-        if call.site.state.is_none() {
-            return Err(Problem::Acts("delete"));
-        }
-        self.delete = true;
-        self.print = vec!["path".to_owned()];
-        self.criteria.push(kinds(shown).map_err(Problem::Wrong)?);
-        Ok(())
-    }
-
     /// What is told of a path, if it meets all conditions.
-    fn look(&self, host: &Host, path: &str) -> Option<Value> {
+    fn look(&self, host: &Host, path: &str) -> Option<Found> {
         let meta = host.stat(path).or_else(|| host.lstat(path))?;
         let name = path.rsplit('/').next().unwrap_or(path);
-        let meets = self.criteria.iter().all(|criterion| criterion.meets(host, path, name, &meta));
-        meets.then(|| self.told(host, path, name, &meta))
+        if !self.criteria.iter().all(|criterion| criterion.meets(host, path, name, &meta)) {
+            return None;
+        }
+        let told = self.actions.iter().map(|action| match action {
+            Action::Delete => Value::from(path),
+            Action::Print(words) => told(host, words, path, &meta),
+        });
+        Some(Found { path: path.to_owned(), told: told.collect() })
     }
 
-    fn below(&self, host: &Host, folder: &str, depth: i64, left: &mut usize, out: &mut Vec<Value>) {
+    /// Does with a path what is asked for; returns what is told of it.
+    fn acted(&self, host: &Host, mut found: Found) -> Vec<Value> {
+        let deletes = self.actions.iter().position(|action| matches!(action, Action::Delete));
+        let Some(at) = deletes.filter(|_| !self.test) else { return found.told };
+        match crate::host::files::remove(&host.path(&found.path)) {
+            Ok(()) => {}
+            // It went with the folder that it lay in, before Salt would have come to it.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Vec::new(),
+            Err(error) => {
+                tracing::warn!(path = found.path, %error, "cannot remove what was found");
+                found.told.remove(at);
+            }
+        }
+        found.told
+    }
+
+    fn below(&self, host: &Host, folder: &str, depth: i64, left: &mut usize, out: &mut Vec<Found>) {
         let entries = std::fs::read_dir(host.followed(folder));
         for entry in entries.into_iter().flatten().flatten() {
             if *left == 0 {
@@ -264,31 +324,32 @@ impl Search {
             }
         }
     }
+}
 
-    fn told(&self, host: &Host, path: &str, name: &str, meta: &std::fs::Metadata) -> Value {
-        let accounts = host.accounts();
-        let id = |name: String, id: u32| {
-            if name == id.to_string() { Value::from(id) } else { Value::from(name) }
-        };
-        let one = |word: &String| match word.as_str() {
-            "name" => Value::from(name),
-            "size" => Value::from(meta.size()),
-            "type" => Value::from(kind(meta).to_string()),
-            "mode" => Value::from(meta.mode() & 0o777),
-            "mtime" => Value::from(meta.mtime()),
-            "user" => id(accounts.user_name(meta.uid()), meta.uid()),
-            "group" => id(accounts.group_name(meta.gid()), meta.gid()),
-            "md5" if meta.is_file() => {
-                let data = std::fs::read(host.followed(path)).unwrap_or_default();
-                Value::from(crate::hash::md5_hex(&data))
-            }
-            "md5" => Value::from(""),
-            _ => Value::from(path),
-        };
-        match self.print.as_slice() {
-            [word] => one(word),
-            words => list(words.iter().map(one).collect()),
+/// What is told of a path.
+fn told(host: &Host, words: &[String], path: &str, meta: &std::fs::Metadata) -> Value {
+    let accounts = host.accounts();
+    let id = |name: String, id: u32| {
+        if name == id.to_string() { Value::from(id) } else { Value::from(name) }
+    };
+    let one = |word: &String| match word.as_str() {
+        "name" => Value::from(path.rsplit('/').next().unwrap_or(path)),
+        "size" => Value::from(meta.size()),
+        "type" => Value::from(kind(meta).to_string()),
+        "mode" => Value::from(meta.mode() & 0o777),
+        "mtime" => Value::from(meta.mtime()),
+        "user" => id(accounts.user_name(meta.uid()), meta.uid()),
+        "group" => id(accounts.group_name(meta.gid()), meta.gid()),
+        "md5" if meta.is_file() => {
+            let data = std::fs::read(host.followed(path)).unwrap_or_default();
+            Value::from(crate::hash::md5_hex(&data))
         }
+        "md5" => Value::from(""),
+        _ => Value::from(path),
+    };
+    match words {
+        [word] => one(word),
+        words => list(words.iter().map(one).collect()),
     }
 }
 
