@@ -47,7 +47,7 @@ use minijinja::{Environment, Error};
 
 use crate::function::Context;
 use crate::render::Scope;
-pub(crate) use call::{Call, Signature, is_invalid, is_salts};
+pub(crate) use call::{Call, Signature, is_invalid, is_salts, refusal};
 pub(crate) use file::expanded;
 pub(crate) use known::{is_module, may_be_function};
 pub(crate) use loader::{salt, unsupported};
@@ -61,7 +61,7 @@ type Body = fn(&Call<'_>) -> Result<Value, Error>;
 pub(crate) struct Function {
     /// `module.function`.
     pub(crate) name: &'static str,
-    /// Its arguments, in Salt's order: `key default= *args **kwargs`.
+    /// Its arguments, in Salt's order: `key default= refused=! *args **kwargs`.
     pub(crate) takes: Signature,
     /// Whether it changes the host.
     pub(crate) acts: bool,

@@ -103,3 +103,33 @@ fn group_members_are_set_added_and_removed() {
     let report = apply(&group("    - members: [ann]\n    - addusers: [root]\n"), dir.path(), false);
     assert!(report.states()[0].comment.starts_with("Error: Conflicting options"));
 }
+
+#[test]
+fn an_account_of_another_root_is_refused_before_anything_runs() {
+    let dir = scratch();
+    let told = |function: &str| format!("{function} with 'root' is not supported: leave it out");
+    let new = "a: {module.run: [{FUN: [{name: ann}, {ARG: x}, {root: /mnt/image}]}]}\n";
+    let old = "a: {module.run: [{name: FUN}, {m_name: ann}, {ARG: x}, {root: /mnt/image}]}\n";
+    for (function, arg) in [
+        ("shadow.set_password", "password"),
+        ("user.chhome", "home"),
+        ("group.adduser", "username"),
+        ("service.mask", "runtime"),
+    ] {
+        for sls in [new, old] {
+            let sls = sls.replace("FUN", function).replace("ARG", arg);
+            let tree = Tree::from_files([("a.sls", sls.as_str())]);
+            let selection = Selection::Sls(vec!["a".into()]);
+            let (facts, host) = (Facts::default(), Host::under(dir.path()));
+            let faults = compile(&tree, &facts, &serde_json::json!({}), &selection, &host);
+            let faults = faults.unwrap_err();
+            assert!(format!("{faults:?}").contains(&told(function)), "{faults:?}");
+        }
+    }
+    // One that comes by place is told by the call.
+    let places = "a: {module.run: [{user.chhome: [ann, /home/other, false, /mnt/image]}]}\n";
+    let before = fs::read_to_string(dir.path().join("etc/passwd")).unwrap();
+    let report = apply(places, dir.path(), false);
+    assert!(report.states()[0].comment.ends_with(&told("user.chhome")), "{report:#?}");
+    assert_eq!(fs::read_to_string(dir.path().join("etc/passwd")).unwrap(), before);
+}

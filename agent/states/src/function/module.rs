@@ -4,7 +4,7 @@ mod legacy;
 
 use serde_json::Value;
 
-use super::args::text;
+use super::args::{text, truth};
 use super::{ANY, Context, Function, Lint, Plan, StateFunction};
 use crate::chunk::Chunk;
 use crate::data::key;
@@ -102,6 +102,31 @@ impl Calls {
         let legacy = own.is_empty() || own.iter().any(|(key, _)| !key.contains('.'));
         Calls { legacy, own }
     }
+
+    /// Arguments that their functions refuse. Those that come by place are told by the call.
+    fn refused(&self, chunk: &Chunk) -> Vec<Lint> {
+        let mut out = Vec::new();
+        let mut look = |name: &str, key: &str, value: &Value| {
+            let function = module::find(name).filter(|_| truth(value));
+            let refused = function.and_then(|own| own.takes.refuses().find(|own| *own == key));
+            out.extend(refused.map(|refused| (refused, module::refusal(name, refused))));
+        };
+        for (name, args) in &self.own {
+            match args {
+                args if self.legacy => {
+                    look(&chunk.name, name, args);
+                    let more = args.as_object().filter(|_| name == "kwargs");
+                    more.into_iter().flatten().for_each(|(key, arg)| look(&chunk.name, key, arg));
+                }
+                Value::Array(args) => {
+                    let named = args.iter().filter_map(Value::as_object).flatten();
+                    named.for_each(|(key, arg)| look(bare(name), key, arg));
+                }
+                _ => {}
+            }
+        }
+        out
+    }
 }
 
 fn internal(key: &str) -> bool {
@@ -128,6 +153,7 @@ fn lint(chunk: &Chunk) -> Vec<Lint> {
             out.push(("name", module::unsupported(name)));
         }
     }
+    out.extend(calls.refused(chunk));
     if calls.own.iter().any(|(key, value)| key == "returner" && !value.is_null()) {
         let words = "'returner' is not supported: the result is in the report; remove it";
         out.push(("returner", words.to_owned()));

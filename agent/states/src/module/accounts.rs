@@ -13,17 +13,17 @@ use crate::render::python::{from_json, list};
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
-    reads("user.info", "name root=", |call| {
+    reads("user.info", "name root=!", |call| {
         let accounts = call.scope.host.accounts();
         let found = accounts.user(&call.text("name"));
         Ok(from_json(&found.map_or_else(|| json!({}), |user| user_shown(&accounts, &user))))
     }),
-    reads("user.getent", "refresh= root=", |call| {
+    reads("user.getent", "refresh= root=!", |call| {
         let accounts = call.scope.host.accounts();
         let all = accounts.users.iter().map(|user| user_shown(&accounts, user));
         Ok(from_json(&all.collect::<Json>()))
     }),
-    reads("user.list_users", "root=", |call| {
+    reads("user.list_users", "root=!", |call| {
         let mut names: Vec<String> =
             call.scope.host.accounts().users.iter().map(|user| user.name.clone()).collect();
         names.sort();
@@ -40,17 +40,17 @@ pub(super) const ALL: &[Function] = &[
         let found = accounts.user(&name).map(|user| accounts.group_name(user.gid));
         Ok(Value::from(found.unwrap_or_else(|| format!("id: '{name}': no such user"))))
     }),
-    reads("group.info", "name root=", |call| {
+    reads("group.info", "name root=!", |call| {
         let found = call.scope.host.accounts().group(&call.text("name"));
         Ok(from_json(&found.map_or_else(|| json!({}), |group| group_shown(&group))))
     }),
-    reads("group.getent", "refresh= root=", |call| {
+    reads("group.getent", "refresh= root=!", |call| {
         let accounts = call.scope.host.accounts();
         Ok(from_json(&accounts.groups.iter().map(group_shown).collect::<Json>()))
     }),
-    reads("shadow.info", "name root=", shadow),
+    reads("shadow.info", "name root=!", shadow),
     reads("shadow.default_hash", "", |_| Ok(Value::from("!"))),
-    reads("shadow.list_users", "root=", |call| {
+    reads("shadow.list_users", "root=!", |call| {
         let text = call.scope.host.read_text(SHADOW).unwrap_or_default();
         let names = text.lines().filter_map(|line| line.split(':').next());
         let mut names: Vec<String> = names.map(str::to_owned).collect();

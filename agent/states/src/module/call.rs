@@ -10,7 +10,8 @@ use crate::render::Scope;
 use crate::render::python::{fault, text};
 
 /// Arguments in Salt's order: a bare name must be given, `name=` may be, `*args` takes the rest,
-/// `**kwargs` any other name. What follows `*` or `*args` is given by name only.
+/// `**kwargs` any other name. What follows `*` or `*args` is given by name only. `name=!` is one
+/// that Salt knows and this engine refuses if it is set.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Signature(pub(super) &'static str);
 
@@ -21,14 +22,18 @@ impl Signature {
 
     /// The arguments that have a place.
     pub(crate) fn places(self) -> impl Iterator<Item = &'static str> {
-        self.words()
-            .take_while(|word| !word.starts_with('*'))
-            .map(|word| word.trim_end_matches('='))
+        self.words().take_while(|word| !word.starts_with('*')).map(bare)
     }
 
     /// The arguments that must be given.
     pub(crate) fn needs(self) -> impl Iterator<Item = &'static str> {
-        self.words().filter(|word| !word.ends_with('=') && !word.starts_with('*'))
+        self.words().filter(|word| !word.contains('=') && !word.starts_with('*'))
+    }
+
+    /// The arguments that are refused if they are set: without them the function would act on
+    /// something else, or in another way.
+    pub(crate) fn refuses(self) -> impl Iterator<Item = &'static str> {
+        self.words().filter(|word| word.ends_with('!')).map(bare)
     }
 
     /// The name of `*args`, if it takes such.
@@ -45,8 +50,18 @@ impl Signature {
     }
 
     fn knows(self, name: &str) -> bool {
-        self.words().any(|word| !word.starts_with('*') && word.trim_end_matches('=') == name)
+        self.words().any(|word| !word.starts_with('*') && bare(word) == name)
     }
+}
+
+/// The name in a word of a signature.
+fn bare(word: &'static str) -> &'static str {
+    word.trim_end_matches(['=', '!'])
+}
+
+/// Why a function refuses an argument.
+pub(crate) fn refusal(function: &str, name: &str) -> String {
+    format!("{function} with '{name}' is not supported: leave it out")
 }
 
 /// Marks an error that Salt itself raises: templates tell of it in other words than of Python's.
@@ -94,7 +109,11 @@ impl<'a> Call<'a> {
         call.judge().map_err(|problem| {
             Error::new(ErrorKind::MissingArgument, format!("{}() {problem}", call.short()))
         })?;
-        Ok(call)
+        let is_set = |name: &&str| call.value(name).is_some_and(|value| value.is_true());
+        match takes.refuses().find(is_set) {
+            Some(refused) => Err(call.fail(refusal(name, refused))),
+            None => Ok(call),
+        }
     }
 
     fn short(&self) -> &'static str {
@@ -271,6 +290,29 @@ mod tests {
             ),
         ] {
             assert_eq!(bound(takes, args, kwargs), format!("fun() {expected}"));
+        }
+    }
+
+    #[test]
+    fn a_refused_argument_is_told_if_it_is_set() {
+        let takes = "a root=! * bare=! **kwargs";
+        let told = |name: &str| format!("mod.fun with '{name}' is not supported: leave it out");
+        assert_eq!(bound(takes, &["1"], &["other"]), "ok");
+        assert_eq!(bound(takes, &["1", ""], &[]), "ok");
+        assert_eq!(bound(takes, &["1", "/mnt"], &[]), told("root"));
+        assert_eq!(bound(takes, &["1"], &["root"]), told("root"));
+        assert_eq!(bound(takes, &["1"], &["bare"]), told("bare"));
+        assert_eq!(Signature(takes).needs().collect::<Vec<_>>(), ["a"]);
+    }
+
+    #[test]
+    fn no_function_takes_another_root_without_using_it() {
+        for function in super::super::TABLES.iter().copied().flatten() {
+            let takes = function.takes;
+            assert!(
+                !takes.knows("root") || takes.refuses().any(|name| name == "root"),
+                "{takes:?}"
+            );
         }
     }
 

@@ -33,11 +33,7 @@ pub(super) const ALL: &[Function] = &[
         Ok(all(&shown, code))
     }),
     reads("cmd.retcode", RUN, |call| execute(call, None, true).map(|ran| Value::from(ran.code))),
-    acts("cmd.run_bg", RUN, |call| {
-        let exec = exec(call, None, false)?;
-        let pid = leave(&call.scope.host, &exec).map_err(|error| call.fail(told(&error, &exec)))?;
-        Ok(dict([(Value::from("pid"), Value::from(pid))].into_iter().collect()))
-    }),
+    acts("cmd.run_bg", LEFT, left),
     acts("cmd.script", SCRIPT, script),
     acts("cmd.script_retcode", SCRIPT, |call| {
         let ran = script(call)?;
@@ -62,11 +58,18 @@ pub(super) const ALL: &[Function] = &[
 ];
 
 /// What all of them take, in the order of `cmd.run`; names after `group` are hardly ever places.
-const RUN: &str = "cmd cwd= stdin= runas= group= shell= python_shell= env= clean_env= template= \
+const RUN: &str = "cmd cwd= stdin= runas= group= shell= python_shell= env= clean_env= template=! \
                    rstrip= umask= output_encoding= output_loglevel= log_callback= hide_output= \
-                   timeout= reset_system_locale= ignore_retcode= saltenv= use_vt= redirect_stderr= \
-                   bg= password= encoded_cmd= raise_err= prepend_path= success_retcodes= \
-                   success_stdout= success_stderr= **kwargs";
+                   timeout= reset_system_locale= ignore_retcode= saltenv= use_vt=! \
+                   redirect_stderr= bg=! password=! encoded_cmd=! raise_err= prepend_path= \
+                   success_retcodes= success_stdout= success_stderr= * root=! **kwargs";
+
+/// What `cmd.run_bg` takes. Nobody waits for the command: it has no limit, and no code is judged.
+const LEFT: &str = "cmd cwd= runas= group= shell= python_shell= env= clean_env= template=! umask= \
+                    timeout= output_encoding= output_loglevel= log_callback= \
+                    reset_system_locale= ignore_retcode= saltenv= password=! prepend_path= \
+                    success_retcodes= success_stdout= success_stderr= * encoded_cmd=! root=! \
+                    **kwargs";
 
 /// What those take that run a script of the tree.
 const SCRIPT: &str = "source args= cwd= stdin= runas= group= shell= python_shell= env= template= \
@@ -93,8 +96,18 @@ fn script(call: &Call<'_>) -> Result<Value, Error> {
     Ok(from_json(&outcome.changes.into()))
 }
 
-/// Options that would need what this engine does not have.
-const REFUSED: [&str; 6] = ["template", "bg", "password", "encoded_cmd", "use_vt", "root"];
+/// Starts a command and leaves it to itself.
+fn left(call: &Call<'_>) -> Result<Value, Error> {
+    // What Salt gives its own runner for a command that is left; it fails to give them twice.
+    let own = ["stdin", "stderr", "stdout", "use_vt", "bg", "with_communicate", "rstrip"];
+    if let Some((name, _)) = call.others().find(|(name, _)| own.contains(name)) {
+        let words = format!("_run() got multiple values for keyword argument '{name}'");
+        return Err(call.invalid(format!("salt.loaded.int.module.cmdmod.{words}")));
+    }
+    let exec = exec(call, None, false)?;
+    let pid = leave(&call.scope.host, &exec).map_err(|error| call.fail(told(&error, &exec)))?;
+    Ok(dict([(Value::from("pid"), Value::from(pid))].into_iter().collect()))
+}
 
 fn printed(call: &Call<'_>, shell: Option<bool>) -> Result<Value, Error> {
     let redirect = call.name() != "cmd.run_stdout" && call.flag("redirect_stderr", true);
@@ -107,13 +120,6 @@ fn printed(call: &Call<'_>, shell: Option<bool>) -> Result<Value, Error> {
 
 /// Runs the command of a call; the output is cut at its end, the code judged.
 fn execute(call: &Call<'_>, shell: Option<bool>, redirect: bool) -> Result<Output, Error> {
-    let given = |name: &str| call.value(name).is_some_and(|value| value.is_true());
-    let other = |name: &str| call.others().any(|(key, value)| key == name && value.is_true());
-    if let Some(name) = REFUSED.iter().find(|name| given(name) || other(name)) {
-        return Err(
-            call.fail(format!("{} with '{name}' is not supported: leave it out", call.name()))
-        );
-    }
     let exec = exec(call, shell, redirect)?;
     let host = &call.scope.host;
     let ran = run(host, &exec, &Cancel::in_force());
@@ -225,7 +231,7 @@ fn exec(call: &Call<'_>, shell: Option<bool>, redirect: bool) -> Result<Exec, Er
         timeout: timeout.or(usual),
         stdin: call.text_of("stdin"),
         merge_stderr: redirect,
-        clean_env: false,
+        clean_env: call.flag("clean_env", false),
         reads: false,
     })
 }

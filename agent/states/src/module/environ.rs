@@ -1,6 +1,5 @@
 //! environ: the variables of the agent's own process, and what states made of them.
 
-use minijinja::Error;
 use minijinja::value::Value;
 use serde_json::{Map, Value as Json};
 
@@ -26,24 +25,52 @@ pub(super) const ALL: &[Function] = &[
         Ok(dict(all.map(|(key, value)| (Value::from(key), Value::from(value))).collect()))
     }),
     acts("environ.setval", "key val false_unsets= permanent=", |call| {
-        let all = Map::from_iter([(call.text("key"), to_json(&call.must("val")))]);
-        let set = set(call, all)?;
-        Ok(crate::render::python::pairs(&set).into_iter().next().map_or(set, |(_, value)| value))
+        let now = match to_json(&call.must("key")) {
+            Json::String(key) => set(call, &key, &to_json(&call.must("val"))),
+            _ => Json::Bool(false),
+        };
+        Ok(from_json(&now))
     }),
     acts("environ.setenv", "environ false_unsets= clear_all= update_minion= permanent=", |call| {
-        match to_json(&call.must("environ")) {
-            Json::Object(all) => set(call, all),
-            _ => Ok(Value::from(false)),
-        }
+        let Json::Object(all) = to_json(&call.must("environ")) else {
+            return Ok(Value::from(false));
+        };
+        Ok(from_json(&set_all(call, &all).map_or(Json::Bool(false), Json::Object)))
     }),
 ];
 
-/// Sets variables for what this run runs: what they are now.
-fn set(call: &Call<'_>, all: Map<String, Json>) -> Result<Value, Error> {
-    let mut args = call.given(&["false_unsets", "clear_all"]);
-    args.insert("value".to_owned(), Json::Object(all.clone()));
-    call.state("environ.setenv", "environ", args)?;
-    Ok(from_json(&Json::Object(all)))
+/// Sets a variable for what this run runs, or takes it out: what it is now; `false` if it cannot
+/// be that.
+fn set(call: &Call<'_>, key: &str, value: &Json) -> Json {
+    let unsets = call.value("false_unsets").is_some_and(|flag| to_json(&flag) == true);
+    let now = match value {
+        Json::Bool(false) if unsets => Json::Null,
+        Json::Bool(false) => Json::from(""),
+        Json::String(_) => value.clone(),
+        _ => return Json::Bool(false),
+    };
+    let done = call.scope.host.variables().set(key, now.as_str());
+    // Nothing is lost of what there cannot be.
+    if done || now.is_null() { now } else { Json::Bool(false) }
+}
+
+/// Sets them up to the first that is no text.
+fn set_all(call: &Call<'_>, all: &Map<String, Json>) -> Option<Map<String, Json>> {
+    let mut out = Map::new();
+    if call.value("clear_all").is_some_and(|flag| to_json(&flag) == true) {
+        let there = call.scope.host.variables().all().into_keys();
+        for key in there.filter(|key| !all.contains_key(key)) {
+            let now = set(call, &key, &Json::Bool(false));
+            out.insert(key, now);
+        }
+    }
+    for (key, value) in all {
+        if !matches!(value, Json::String(_) | Json::Bool(false)) {
+            return None;
+        }
+        out.insert(key.clone(), set(call, key, value));
+    }
+    Some(out)
 }
 
 fn get(call: &Call<'_>, key: &str) -> Value {

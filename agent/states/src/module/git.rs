@@ -2,14 +2,16 @@
 
 pub(super) mod act;
 
+use std::sync::LazyLock;
+
 use minijinja::Error;
 use minijinja::value::Value;
+use regex::Regex;
 
 use super::cmd::TIMEOUT_DEFAULT;
 use super::merge::is_list;
 use super::{Call, Function, reads, tidy};
 use crate::host::command::{Cancel, Exec, home, run};
-use crate::http::redacted;
 use crate::render::python::{dict, items, list, text};
 
 /// This module's functions.
@@ -92,7 +94,7 @@ fn printed<S: AsRef<str>>(
     }
     let argv: Vec<String> =
         ["git"].into_iter().chain(argv.iter().map(AsRef::as_ref)).map(str::to_owned).collect();
-    let command = argv.iter().map(|word| redacted(word)).collect::<Vec<_>>().join(" ");
+    let command = redacted(&argv.join(" "));
     let exec = Exec {
         argv,
         cwd: Some(cwd),
@@ -107,9 +109,19 @@ fn printed<S: AsRef<str>>(
     if ran.code == 0 && !ran.timed_out {
         return Ok(ran.stdout.trim_end().to_owned());
     }
-    let why = ran.stderr.trim_end();
+    let why = if errors { &ran.stdout } else { &ran.stderr }.trim_end();
     let why = if why.is_empty() { String::new() } else { format!(": {}", redacted(why)) };
     Err(call.fail(format!("Command '{command}' failed{why}")))
+}
+
+/// Names and passwords in addresses, up to the last `@` of a line.
+static CREDENTIALS: LazyLock<Option<Regex>> =
+    LazyLock::new(|| Regex::new("(?i)(https?)://.*@").ok());
+
+/// A text without the names and passwords that its addresses have, as Salt redacts it.
+fn redacted(text: &str) -> String {
+    let Some(credentials) = CREDENTIALS.as_ref() else { return "<redacted>".to_owned() };
+    credentials.replace_all(text, "$1://<redacted>@").into_owned()
 }
 
 /// The short names of references.

@@ -82,8 +82,8 @@ pub(super) const ALL: &[Function] = &[
         Ok(Value::from(entry.is_some_and(|own| names.iter().all(|name| has_alias(own, name)))))
     }),
     reads("ssh.host_keys", "keydir= private= certs=", host_keys),
-    reads("dnsutil.A", "host nameserver=", |call| lookup(call, true)),
-    reads("dnsutil.AAAA", "host nameserver=", |call| lookup(call, false)),
+    reads("dnsutil.A", "host nameserver=!", |call| lookup(call, true)),
+    reads("dnsutil.AAAA", "host nameserver=!", |call| lookup(call, false)),
     reads("dnsutil.check_ip", "ip_addr", |call| {
         Ok(Value::from(call.text("ip_addr").parse::<IpAddr>().is_ok()))
     }),
@@ -178,9 +178,6 @@ fn host_keys(call: &Call<'_>) -> Result<Value, Error> {
 /// The addresses of a name, from the system's resolver.
 fn lookup(call: &Call<'_>, four: bool) -> Result<Value, Error> {
     use std::net::ToSocketAddrs;
-    if call.set("nameserver").is_some() {
-        return Err(call.fail("dnsutil with 'nameserver' is not supported: leave it out"));
-    }
     let found = (call.text("host").as_str(), 0).to_socket_addrs();
     let found = found.map_err(|_| call.fail(format!("Unable to resolve {}", call.text("host"))))?;
     let mut ips: Vec<String> = found

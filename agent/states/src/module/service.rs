@@ -25,26 +25,26 @@ pub(super) const ALL: &[Function] = &[
     reads("service.status", "name sig= **kwargs", status),
     reads("service.available", "name", |call| Ok(Value::from(available(call)?))),
     reads("service.missing", "name", |call| Ok(Value::from(!available(call)?))),
-    reads("service.enabled", "name root= **kwargs", |call| enabled(call).map(Value::from)),
-    reads("service.disabled", "name root=", |call| Ok(Value::from(!enabled(call)?))),
-    reads("service.masked", "name runtime= root=", |call| {
+    reads("service.enabled", "name root=! **kwargs", |call| enabled(call).map(Value::from)),
+    reads("service.disabled", "name root=!", |call| Ok(Value::from(!enabled(call)?))),
+    reads("service.masked", "name runtime= root=!", |call| {
         Ok(Value::from(masked(call, &call.text("name"), call.flag("runtime", false))))
     }),
-    reads("service.get_all", "root=", |call| Ok(names(all(call)))),
-    reads("service.get_enabled", "root=", |call| listed(call, "enabled")),
-    reads("service.get_disabled", "root=", |call| listed(call, "disabled")),
-    reads("service.get_static", "root=", |call| listed(call, "static")),
+    reads("service.get_all", "root=!", |call| Ok(names(all(call)))),
+    reads("service.get_enabled", "root=!", |call| listed(call, "enabled")),
+    reads("service.get_disabled", "root=!", |call| listed(call, "disabled")),
+    reads("service.get_static", "root=!", |call| listed(call, "static")),
     acts("service.start", ACT, |call| act(call, Verb::Start)),
     acts("service.stop", "name no_block=", |call| Ok(Value::from(act(call, Verb::Stop).is_ok()))),
     acts("service.restart", ACT, |call| act(call, Verb::Restart)),
     acts("service.reload", ACT, |call| act(call, Verb::Reload)),
     acts("service.force_reload", ACT, |call| act(call, Verb::ForceReload)),
     acts("service.enable", SWITCH, |call| act(call, Verb::Enable)),
-    acts("service.disable", "name no_block= root= **kwargs", |call| {
+    acts("service.disable", "name no_block= root=! **kwargs", |call| {
         Ok(Value::from(act(call, Verb::Disable).is_ok()))
     }),
-    acts("service.mask", "name runtime= root=", mask),
-    acts("service.unmask", "name runtime= root=", |call| {
+    acts("service.mask", "name runtime= root=!", mask),
+    acts("service.unmask", "name runtime= root=!", |call| {
         unmask(call, call.flag("runtime", false)).map(|()| Value::from(true))
     }),
     acts("service.systemctl_reload", "", |call| {
@@ -58,7 +58,7 @@ pub(super) const ALL: &[Function] = &[
 ];
 
 const ACT: &str = "name no_block= unmask= unmask_runtime=";
-const SWITCH: &str = "name no_block= unmask= unmask_runtime= root= **kwargs";
+const SWITCH: &str = "name no_block= unmask= unmask_runtime= root=! **kwargs";
 
 /// Runs a program of the system.
 pub(super) fn command(call: &Call<'_>, argv: &[&str]) -> Result<Output, Error> {

@@ -44,8 +44,8 @@ pub(super) const ALL: &[Function] = &[
         now.format(&format).map(Value::from).map_err(|error| call.fail(error.to_string()))
     }),
     reads("status.pid", "sig", pid),
-    reads("ps.pgrep", "pattern user= full= pattern_is_regex=", pgrep),
-    reads("mount.active", "extended=", active),
+    reads("ps.pgrep", "pattern user=! full= pattern_is_regex=", pgrep),
+    reads("mount.active", "extended=!", active),
     reads("mount.is_mounted", "name", |call| {
         let name = call.text("name");
         Ok(Value::from(mounts(call).iter().any(|mount| mount[1] == name)))
@@ -192,9 +192,6 @@ fn pid(call: &Call<'_>) -> Result<Value, Error> {
 }
 
 fn pgrep(call: &Call<'_>) -> Result<Value, Error> {
-    if call.set("user").is_some() {
-        return Err(call.fail("ps.pgrep with 'user' is not supported: leave it out"));
-    }
     let (pattern, full) = (call.text("pattern"), call.flag("full", false));
     let wanted =
         if call.flag("pattern_is_regex", false) { pattern } else { regex::escape(&pattern) };
@@ -228,9 +225,6 @@ fn mount_of(call: &Call<'_>) -> String {
 }
 
 fn active(call: &Call<'_>) -> Result<Value, Error> {
-    if call.flag("extended", false) {
-        return Err(call.fail("mount.active with 'extended' is not supported: leave it out"));
-    }
     let entry = |words: &Vec<String>| {
         let opts: Vec<String> =
             words[3].split(',').map(|opt| opt.replace("\\040", "\\ ")).collect();

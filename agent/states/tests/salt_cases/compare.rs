@@ -98,6 +98,13 @@ fn normal(changes: &Value) -> Value {
 
 fn same_comment(key: &str, found: &Value, wanted: &Value) -> bool {
     let (found, wanted) = (found.as_str().unwrap(), wanted.as_str().unwrap());
+    // What Salt itself raised is told behind Python's traceback; that of a program that is not
+    // there has names of its own in it.
+    let raised = wanted.rsplit_once("salt.exceptions.CommandExecutionError: ");
+    let raised = raised.filter(|(_, raised)| !raised.starts_with("Unable to run command"));
+    if let Some((_, raised)) = raised {
+        return found.trim_end().ends_with(raised.trim_end());
+    }
     // Python's and Jinja's own words: that it failed was compared; where in a template or in the
     // contents it did, is compared here.
     let jinja = wanted.contains("Jinja variable") || wanted.contains("jinja2");

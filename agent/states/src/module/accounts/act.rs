@@ -14,10 +14,10 @@ pub(in crate::module) const ALL: &[Function] = &[
     acts(
         "user.add",
         "name uid= gid= groups= home= shell= unique= system= fullname= roomnumber= workphone= \
-         homephone= other= createhome= loginclass= nologinit= root= usergroup= local=",
+         homephone= other= createhome= loginclass= nologinit= root=! usergroup= local=",
         add,
     ),
-    acts("user.delete", "name remove= force= root= local=", |call| {
+    acts("user.delete", "name remove= force= root=! local=", |call| {
         let name = call.text("name");
         let there = call.scope.host.accounts().user(&name).is_some();
         let args = [("purge", call.flag("remove", false)), ("force", call.flag("force", false))];
@@ -28,50 +28,50 @@ pub(in crate::module) const ALL: &[Function] = &[
             call.went_well("user.absent", &name, args.into_iter().collect())
         }
     }),
-    acts("user.chuid", "name uid root=", |call| user(call, &["uid"], "allow_uid_change")),
-    acts("user.chgid", "name gid root=", |call| user(call, &["gid"], "allow_gid_change")),
-    acts("user.chshell", "name shell root=", |call| user(call, &["shell"], "")),
-    acts("user.chfullname", "name fullname root=", |call| user(call, &["fullname"], "")),
-    acts("user.chroomnumber", "name roomnumber root=", |call| user(call, &["roomnumber"], "")),
-    acts("user.chworkphone", "name workphone root=", |call| user(call, &["workphone"], "")),
-    acts("user.chhomephone", "name homephone root=", |call| user(call, &["homephone"], "")),
-    acts("user.chother", "name other root=", |call| user(call, &["other"], "")),
-    acts("user.chhome", "name home persist= root=", |call| {
+    acts("user.chuid", "name uid root=!", |call| user(call, &["uid"], "allow_uid_change")),
+    acts("user.chgid", "name gid root=!", |call| user(call, &["gid"], "allow_gid_change")),
+    acts("user.chshell", "name shell root=!", |call| user(call, &["shell"], "")),
+    acts("user.chfullname", "name fullname root=!", |call| user(call, &["fullname"], "")),
+    acts("user.chroomnumber", "name roomnumber root=!", |call| user(call, &["roomnumber"], "")),
+    acts("user.chworkphone", "name workphone root=!", |call| user(call, &["workphone"], "")),
+    acts("user.chhomephone", "name homephone root=!", |call| user(call, &["homephone"], "")),
+    acts("user.chother", "name other root=!", |call| user(call, &["other"], "")),
+    acts("user.chhome", "name home persist= root=!", |call| {
         let persist = if call.flag("persist", false) { "persist_home" } else { "" };
         user(call, &["home"], persist)
     }),
-    acts("user.chgroups", "name groups append= root=", join),
-    acts("shadow.set_password", "name password use_usermod= root=", |call| {
+    acts("user.chgroups", "name groups append= root=!", join),
+    acts("shadow.set_password", "name password use_usermod= root=!", |call| {
         shadow(call, &["password"])
     }),
-    acts("shadow.set_mindays", "name mindays root=", |call| shadow(call, &["mindays"])),
-    acts("shadow.set_maxdays", "name maxdays root=", |call| shadow(call, &["maxdays"])),
-    acts("shadow.set_inactdays", "name inactdays root=", |call| shadow(call, &["inactdays"])),
-    acts("shadow.set_warndays", "name warndays root=", |call| shadow(call, &["warndays"])),
-    acts("shadow.set_date", "name date root=", |call| shadow(call, &["date"])),
-    acts("shadow.set_expire", "name expire root=", |call| shadow(call, &["expire"])),
-    acts("group.add", "name gid= system= root= non_unique= local=", |call| {
+    acts("shadow.set_mindays", "name mindays root=!", |call| shadow(call, &["mindays"])),
+    acts("shadow.set_maxdays", "name maxdays root=!", |call| shadow(call, &["maxdays"])),
+    acts("shadow.set_inactdays", "name inactdays root=!", |call| shadow(call, &["inactdays"])),
+    acts("shadow.set_warndays", "name warndays root=!", |call| shadow(call, &["warndays"])),
+    acts("shadow.set_date", "name date root=!", |call| shadow(call, &["date"])),
+    acts("shadow.set_expire", "name expire root=!", |call| shadow(call, &["expire"])),
+    acts("group.add", "name gid= system= root=! non_unique= local=", |call| {
         let (name, args) = (call.text("name"), call.given(&["gid", "system", "non_unique"]));
         if call.scope.host.accounts().group(&name).is_some() {
             return Ok(Value::from(false));
         }
         call.went_well("group.present", &name, args)
     }),
-    acts("group.delete", "name root= local=", |call| {
+    acts("group.delete", "name root=! local=", |call| {
         let name = call.text("name");
         if call.scope.host.accounts().group(&name).is_none() {
             return Ok(Value::from(false));
         }
         call.went_well("group.absent", &name, Map::new())
     }),
-    acts("group.chgid", "name gid root= non_unique=", |call| group(call, call.given(&["gid"]))),
-    acts("group.adduser", "name username root=", |call| {
+    acts("group.chgid", "name gid root=! non_unique=", |call| group(call, call.given(&["gid"]))),
+    acts("group.adduser", "name username root=!", |call| {
         group(call, one("addusers", vec![call.text("username")]))
     }),
-    acts("group.deluser", "name username root=", |call| {
+    acts("group.deluser", "name username root=!", |call| {
         group(call, one("delusers", vec![call.text("username")]))
     }),
-    acts("group.members", "name members_list root=", |call| {
+    acts("group.members", "name members_list root=!", |call| {
         group(call, one("members", names(&call.must("members_list"))))
     }),
 ];

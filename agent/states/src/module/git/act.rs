@@ -5,11 +5,11 @@ use std::fs;
 use minijinja::Error;
 use minijinja::value::Value;
 
-use super::{options, said};
+use super::{options, redacted, said};
 use crate::module::merge::is_list;
 use crate::module::pillar::texts;
 use crate::module::{Call, Function, acts};
-use crate::render::python::{list, text};
+use crate::render::python::{dict, list, text};
 
 /// The functions of this file.
 pub(in crate::module) const ALL: &[Function] = &[
@@ -25,7 +25,7 @@ pub(in crate::module) const ALL: &[Function] = &[
     ),
     acts(
         "git.clone",
-        "cwd url= name= opts= git_opts= user= password= identity= https_user= https_pass= \
+        "cwd url= name= opts= git_opts= user= password= identity=! https_user=! https_pass=! \
          ignore_retcode= saltenv= output_encoding=",
         clone,
     ),
@@ -51,33 +51,37 @@ pub(in crate::module) const ALL: &[Function] = &[
     ),
     acts(
         "git.merge",
-        "cwd rev= opts= git_opts= user= password= identity= ignore_retcode= output_encoding= \
+        "cwd rev= opts= git_opts= user= password= identity=! ignore_retcode= output_encoding= \
          **kwargs",
         |call| {
-            let rev = call.text_of("rev");
+            let rev = call.text_of("rev").filter(|rev| !rev.is_empty());
             plain(call, &["merge"], &rev.as_deref().into_iter().collect::<Vec<_>>())
         },
     ),
     acts(
         "git.pull",
-        "cwd opts= git_opts= user= password= identity= ignore_retcode= saltenv= output_encoding=",
+        "cwd opts= git_opts= user= password= identity=! ignore_retcode= saltenv= output_encoding=",
         |call| plain(call, &["pull"], &[]),
     ),
     acts(
         "git.push",
-        "cwd remote= ref= opts= git_opts= user= password= identity= ignore_retcode= saltenv= \
+        "cwd remote= ref= opts= git_opts= user= password= identity=! ignore_retcode= saltenv= \
          output_encoding= **kwargs",
-        |call| plain(call, &["push"], &[&call.text("remote"), &call.text("ref")]),
+        |call| {
+            let (remote, name) = (call.text_of("remote"), call.text_of("ref"));
+            let last: Vec<&str> = remote.as_deref().into_iter().chain(name.as_deref()).collect();
+            plain(call, &["push"], &last)
+        },
     ),
     acts(
         "git.remote_set",
-        "cwd url remote= user= password= https_user= https_pass= push_url= push_https_user= \
-         push_https_pass= ignore_retcode= output_encoding=",
+        "cwd url remote= user= password= https_user=! https_pass=! push_url= push_https_user=! \
+         push_https_pass=! ignore_retcode= output_encoding=",
         remote_set,
     ),
     acts(
         "git.reset",
-        "cwd opts= git_opts= user= password= identity= ignore_retcode= output_encoding=",
+        "cwd opts= git_opts= user= password= identity=! ignore_retcode= output_encoding=",
         |call| plain(call, &["reset"], &[]),
     ),
     acts(
@@ -92,39 +96,22 @@ pub(in crate::module) const ALL: &[Function] = &[
     ),
     acts(
         "git.submodule",
-        "cwd command opts= git_opts= user= password= identity= ignore_retcode= saltenv= \
+        "cwd command opts= git_opts= user= password= identity=! ignore_retcode= saltenv= \
          output_encoding= **kwargs",
         |call| plain(call, &["submodule", &call.text("command")], &[]),
     ),
     acts(
         "git.tag",
         "cwd name ref= message= opts= git_opts= user= password= ignore_retcode= output_encoding=",
-        |call| {
-            let message = call.text_of("message").filter(|message| !message.is_empty());
-            let mut first = vec!["tag"];
-            first.extend(message.as_deref().map_or(Vec::new(), |message| vec!["-m", message]));
-            plain(call, &first, &[&call.text("name"), &call.text_or("ref", "HEAD")])
-        },
+        tag,
     ),
 ];
 
-/// Arguments that would need what this engine has for states only.
-fn refused(call: &Call<'_>) -> Result<(), Error> {
-    for name in ["identity", "https_user", "https_pass", "push_https_user", "push_https_pass"] {
-        if call.set(name).is_some_and(|value| value.is_true()) {
-            let words = "is not supported: use a state of git";
-            return Err(call.fail(format!("{} with '{name}' {words}", call.name())));
-        }
-    }
-    Ok(())
-}
-
 fn words(call: &Call<'_>, first: &[&str], last: &[&str]) -> Result<Vec<String>, Error> {
-    refused(call)?;
     let mut argv = options(call, "git_opts")?;
     argv.extend(first.iter().map(|word| (*word).to_owned()));
     argv.extend(options(call, "opts")?);
-    argv.extend(last.iter().filter(|word| !word.is_empty()).map(|word| (*word).to_owned()));
+    argv.extend(last.iter().map(|word| (*word).to_owned()));
     Ok(argv)
 }
 
@@ -133,14 +120,32 @@ fn plain(call: &Call<'_>, first: &[&str], last: &[&str]) -> Result<Value, Error>
     said(call, &words(call, first, last)?).map(Value::from)
 }
 
+fn tag(call: &Call<'_>) -> Result<Value, Error> {
+    let opts = options(call, "opts")?;
+    if opts.iter().any(|word| word == "-m" || word.contains("--message")) {
+        return Err(call.invalid("Tag messages must be passed in the \"message\" argument"));
+    }
+    let mut argv = options(call, "git_opts")?;
+    argv.push("tag".to_owned());
+    if let Some(message) = call.text_of("message") {
+        argv.extend(["-a".to_owned(), "-m".to_owned(), message]);
+    }
+    let deletes = opts.iter().any(|word| word == "-d" || word == "--delete");
+    argv.extend(opts.into_iter().filter(|word| word != "-a" && word != "--annotate"));
+    argv.push(call.text("name"));
+    argv.extend((!deletes).then(|| call.text_or("ref", "HEAD")));
+    super::printed(call, &argv, &call.text("cwd"), true).map(Value::from)
+}
+
 fn checkout(call: &Call<'_>) -> Result<Value, Error> {
     let opts = options(call, "opts")?;
     if call.set("rev").is_none() && !opts.iter().any(|word| word == "-b" || word == "-B") {
         return Err(call.invalid("'rev' argument is required unless -b or -B in opts"));
     }
-    let force = if call.flag("force", false) { "--force" } else { "--no-force" };
-    let argv = words(call, &["checkout", force], &[&call.text_of("rev").unwrap_or_default()])?;
-    let argv: Vec<String> = argv.into_iter().filter(|word| word != "--no-force").collect();
+    let mut first = vec!["checkout"];
+    first.extend(call.flag("force", false).then_some("--force"));
+    let rev = call.text_of("rev");
+    let argv = words(call, &first, &rev.as_deref().into_iter().collect::<Vec<_>>())?;
     super::printed(call, &argv, &call.text("cwd"), true).map(Value::from)
 }
 
@@ -149,16 +154,15 @@ fn clone(call: &Call<'_>) -> Result<Value, Error> {
     if url.is_empty() {
         return Err(call.invalid("Missing 'url' argument"));
     }
-    let place = match call.text_of("name") {
-        None => {
-            let argv = words(call, &["clone"], &["--", &url, &cwd])?;
-            return super::printed(call, &argv, "/tmp", false).map(|_| Value::from(true));
-        }
-        Some(name) => words(call, &["clone"], &["--", &url, &name])?,
-    };
+    let name = call.text_of("name");
+    let mut argv = words(call, &["clone"], &["--", &url])?;
+    argv.push(name.clone().unwrap_or_else(|| cwd.clone()));
+    if name.is_none() {
+        return super::printed(call, &argv, "/tmp", false).map(|_| Value::from(true));
+    }
     fs::create_dir_all(call.scope.host.followed(&cwd))
         .map_err(|error| call.fail(error.to_string()))?;
-    said(call, &place).map(|_| Value::from(true))
+    said(call, &argv).map(|_| Value::from(true))
 }
 
 fn init(call: &Call<'_>) -> Result<Value, Error> {
@@ -179,7 +183,6 @@ fn init(call: &Call<'_>) -> Result<Value, Error> {
 }
 
 fn remote_set(call: &Call<'_>) -> Result<Value, Error> {
-    refused(call)?;
     let (remote, url) = (call.text_or("remote", "origin"), call.text("url"));
     let known = said(call, &["remote"])?;
     if known.lines().any(|own| own == remote) {
@@ -189,10 +192,14 @@ fn remote_set(call: &Call<'_>) -> Result<Value, Error> {
     if let Some(push) = call.text_of("push_url").filter(|push| !push.is_empty()) {
         said(call, &["remote", "set-url", "--push", &remote, &push])?;
     }
-    let push =
-        call.text_of("push_url").filter(|push| !push.is_empty()).unwrap_or_else(|| url.clone());
-    let told = serde_json::json!({"fetch": url, "push": push});
-    Ok(crate::render::python::from_json(&told))
+    let told = said(call, &["remote", "--verbose"])?;
+    let own = told.lines().filter_map(|line| line.split_once('\t'));
+    let urls = own.filter(|(name, _)| *name == remote).filter_map(|(_, told)| {
+        let (url, action) = told.rsplit_once(' ')?;
+        let action = action.trim_matches(['(', ')']).to_lowercase();
+        Some((Value::from(action), Value::from(redacted(url))))
+    });
+    Ok(dict(urls.collect()))
 }
 
 /// Sets a key of a repository's configuration, or of the user's: all values that it has then.
@@ -203,13 +210,19 @@ fn config_set(call: &Call<'_>) -> Result<Value, Error> {
         return Err(call.invalid("'cwd' argument required unless global=True"));
     }
     let cwd = call.text_of("cwd").unwrap_or_else(|| "/".to_owned());
-    let values = match (call.set("value"), call.set("multivar")) {
+    // What the first value does with those that are there; all later ones are added.
+    let (values, first) = match (call.set("value"), call.set("multivar")) {
         (Some(_), Some(_)) => {
             return Err(call.invalid("Only one of 'value' and 'multivar' is permitted"));
         }
-        (None, Some(many)) if is_list(&many) => texts(&many),
-        (None, Some(many)) => text(&many).split(',').map(str::to_owned).collect(),
-        (value, None) => vec![value.map(|value| text(&value)).unwrap_or_default()],
+        (None, None) => return Err(call.invalid("'NoneType' object is not iterable")),
+        (None, Some(many)) if is_list(&many) => (texts(&many), "--replace-all"),
+        (None, Some(many)) => {
+            (text(&many).split(',').map(str::to_owned).collect(), "--replace-all")
+        }
+        (Some(value), None) => {
+            (vec![text(&value)], if flag("add") { "--add" } else { "--replace-all" })
+        }
     };
     let key = call.text("key");
     let git = |more: &[&str]| {
@@ -219,7 +232,7 @@ fn config_set(call: &Call<'_>) -> Result<Value, Error> {
         super::printed(call, &argv, &cwd, false)
     };
     for (at, value) in values.iter().enumerate() {
-        git(&[if at > 0 || flag("add") { "--add" } else { "--replace-all" }, &key, value])?;
+        git(&[if at == 0 { first } else { "--add" }, &key, value])?;
     }
     let all = git(&["--get-all", &key])?;
     Ok(list(all.lines().map(Value::from).collect()))

@@ -15,7 +15,7 @@ use crate::render::python::{from_json, to_json};
 pub(in crate::module) const ALL: &[Function] = &[
     acts(
         "pkg.install",
-        "name= refresh= fromrepo= skip_verify= debconf= pkgs= sources= reinstall= downloadonly= \
+        "name= refresh= fromrepo= skip_verify= debconf=! pkgs= sources= reinstall= downloadonly=! \
          ignore_epoch= normalize= **kwargs",
         install,
     ),
@@ -55,11 +55,6 @@ fn names(call: &Call<'_>) -> Result<(String, Vec<String>), Error> {
 
 fn install(call: &Call<'_>) -> Result<Value, Error> {
     let (name, _) = names(call)?;
-    for refused in ["debconf", "downloadonly"] {
-        if call.set(refused).is_some_and(|value| value.is_true()) {
-            return Err(call.fail(format!("pkg.install with '{refused}' is not supported")));
-        }
-    }
     let mut args = call.more();
     args.extend(call.given(&["fromrepo", "skip_verify", "pkgs", "sources", "reinstall"]));
     args.extend(call.given(&["ignore_epoch", "normalize"]));

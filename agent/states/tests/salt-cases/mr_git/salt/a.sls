@@ -68,3 +68,68 @@ no_folder:
   module.run:
     - git.pull:
       - cwd: @R@/none
+remote_secret:
+  module.run:
+    - git.remote_set:
+      - cwd: @R@/copy
+      - url: https://bob:s3cret@example.com/x.git
+      - remote: secret
+      - push_url: HTTP://bob:s3cret@example.com/y.git
+remote_wrong:
+  module.run:
+    - git.remote_set:
+      - cwd: @R@/copy
+      - url: https://bob:s3cret@example.com/x.git
+      - remote: 'a name'
+clone_nameless:
+  module.run:
+    - git.clone:
+      - cwd: @R@/nameless
+      - url: @R@/origin.git
+      - name: ''
+checkout_empty:
+  module.run:
+    - git.checkout:
+      - cwd: @R@/copy
+      - rev: ''
+config_many:
+  module.run:
+    - git.config_set:
+      - key: some.more
+      - multivar: [a, b]
+      - cwd: @R@/copy
+config_many_add:
+  module.run:
+    - git.config_set:
+      - key: some.more
+      - multivar: [c, d]
+      - add: true
+      - cwd: @R@/copy
+config_add:
+  module.run:
+    - git.config_set:
+      - key: some.more
+      - value: e
+      - add: true
+      - cwd: @R@/copy
+config_nothing:
+  module.run:
+    - git.config_set:
+      - key: some.more
+      - cwd: @R@/copy
+tag:
+  module.run:
+    - git.tag:
+      - cwd: @R@/copy
+      - name: new
+tag_again:
+  module.run:
+    - git.tag:
+      - cwd: @R@/copy
+      - name: v1
+tag_delete:
+  module.run:
+    - git.tag:
+      - cwd: @R@/copy
+      - name: new
+      - opts: -d

@@ -38,3 +38,25 @@ env:
       - cmd: echo $X
       - env:
         - X: y
+clean_env:
+  module.run:
+    - cmd.run:
+      - cmd: env | grep -v '^_=\|^PWD=\|^SHLVL=' | sort
+      - python_shell: true
+      - clean_env: true
+      - env: {A: b}
+left:
+  module.run:
+    - cmd.run_bg:
+      - cmd: sleep 0
+      - timeout: 1
+left_stdin:
+  module.run:
+    - cmd.run_bg:
+      - cmd: cat
+      - stdin: a
+left_vt:
+  module.run:
+    - cmd.run_bg:
+      - cmd: cat
+      - use_vt: true
