@@ -1,10 +1,9 @@
-//! Small helpers on JSON values: paths, merging, and Python's way of writing JSON.
+//! Small helpers on JSON values: paths and merging.
 
 pub(crate) mod json;
 pub(crate) mod key;
 
 use indexmap::IndexMap;
-use serde::Serialize;
 use serde_json::{Map, Value};
 
 /// What a state tree says, by name, as it stands.
@@ -74,46 +73,6 @@ pub(crate) fn sorted(value: &Value) -> Value {
     }
 }
 
-/// JSON as Python writes it: `, ` and `: ` on one line, or indented.
-pub(crate) fn python_json(value: &Value, indent: Option<usize>) -> serde_json::Result<String> {
-    let mut out = Vec::new();
-    match indent {
-        Some(width) => {
-            let spaces = " ".repeat(width);
-            let format = serde_json::ser::PrettyFormatter::with_indent(spaces.as_bytes());
-            value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, format))?;
-        }
-        None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, Spaced))?,
-    }
-    Ok(String::from_utf8(out).unwrap_or_default())
-}
-
-/// Python's default separators.
-struct Spaced;
-
-impl serde_json::ser::Formatter for Spaced {
-    fn begin_array_value<W>(&mut self, out: &mut W, first: bool) -> std::io::Result<()>
-    where
-        W: ?Sized + std::io::Write,
-    {
-        out.write_all(if first { b"" } else { b", " })
-    }
-
-    fn begin_object_key<W>(&mut self, out: &mut W, first: bool) -> std::io::Result<()>
-    where
-        W: ?Sized + std::io::Write,
-    {
-        out.write_all(if first { b"" } else { b", " })
-    }
-
-    fn begin_object_value<W>(&mut self, out: &mut W) -> std::io::Result<()>
-    where
-        W: ?Sized + std::io::Write,
-    {
-        out.write_all(b": ")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -130,6 +89,5 @@ mod tests {
         assert_eq!(base, json!({"a": {"x": 1, "y": 2}, "l": [2]}));
         merge(&mut base, &json!({"l": [2, 3]}), true);
         assert_eq!(base["l"], json!([2, 3]));
-        assert_eq!(python_json(&json!({"a": [1, 2]}), None).unwrap(), "{\"a\": [1, 2]}");
     }
 }

@@ -9,6 +9,7 @@ mod lines;
 mod methods;
 pub(crate) mod python;
 
+pub(crate) use filters::dump::{Indent, json as json_text};
 pub(crate) use jinja::ops::{Number, iterate, number, type_name};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;

@@ -225,7 +225,7 @@ impl Found {
             Value::String(text) if !key::is_text(text) => {
                 self.number(key::text(text).to_owned(), said, above);
             }
-            Value::String(text) => self.text(text, said, above),
+            Value::String(text) => self.text(key::text(text), said, above),
             Value::Number(number) => self.number(number.to_string(), said, above),
             Value::Null | Value::Bool(_) => {}
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use crate::chunk::Chunk;
+use crate::data::json;
 use crate::error::{At, Error, Kind};
 use crate::render::{Renderer, Vars, Worlds, sls_vars};
 use crate::tree::{BASE, Tree};
@@ -177,14 +178,14 @@ fn parse_json(text: &str) -> Result<Node, yaml::YamlError> {
         Some((first, body)) if first.starts_with("#!") => (1, body),
         _ => (0, text),
     };
-    let checked = serde_json::from_str::<serde::de::IgnoredAny>(body);
-    checked.map_err(|error| {
+    json::check(body).map_err(|error| {
         let line = u32::try_from(error.line()).unwrap_or(0) + first;
         let column = u32::try_from(error.column()).unwrap_or(0);
         let words = error.to_string();
         yaml::YamlError { line, column, reason: words.clone(), words }
     })?;
-    yaml::parse(&joined(text))
+    let lines = "\n".repeat(usize::from(first > 0));
+    yaml::parse(&(lines + &joined(&json::numbers_as_yaml(body))))
 }
 
 /// JSON with each `\\uD83D\\uDE00` as the one character that it means.

@@ -101,7 +101,7 @@ impl Node {
             Data::Bool(b) => Value::from(b),
             Data::Int(i) => key::of_whole(i),
             Data::Float(f) => key::of_float(f),
-            Data::Str(s) => Value::from(s),
+            Data::Str(s) => Value::from(key::of_text(s)),
             Data::Seq(items) => items.into_iter().map(Node::into_json).collect(),
             Data::Map(pairs) => {
                 let pair = |(key, value): (Node, Node)| (key::of_node(key), value.into_json());

@@ -364,3 +364,29 @@ fn what_is_found_is_removed_by_its_path_whatever_is_told_of_it() {
     let there = ["a", "d/a", "d/s/a"].map(|file| root.join(file).exists());
     assert_eq!(there, [true, false, false]);
 }
+
+#[test]
+fn numbers_that_json_has_no_form_for_stay_numbers_in_a_run() {
+    let dir = tempfile::tempdir().unwrap();
+    let pillar = "wide: 123456789012345678901234567890\ninf: .inf\nn: 3\ntext: 'x'\n";
+    let pillar = muster_states::read_pillar(pillar).unwrap();
+    let wide = "123456789012345678901234567890";
+    let sls = "a:\n  module.run:\n    - config.get: [wide]\n\
+               b:\n  test.nop:\n    - name: __slot__:salt:config.get(wide)\n\
+               c:\n  test.check_pillar:\n    - integer: [wide, n]\n    - string: text\n\
+               d:\n  test.check_pillar:\n    - string: [wide, inf]\n\
+               e:\n  event.send:\n    - with_pillar: true\n\
+               f:\n  module.run:\n    - event.fire: [{tag: t}, {data: {inf: .inf}}]\n";
+    let options = Options { heard: true, ..Options::default() };
+    let mut told = String::new();
+    let report = apply(sls, &pillar, dir.path(), &options, &mut |_, state| {
+        told.push_str(&serde_json::to_string(state).unwrap());
+    });
+    let states: Vec<&StateReturn> = report.states().values().collect();
+    assert_eq!(states[0].comment, format!("config.get: {wide}"));
+    assert_eq!(states[1].name, muster_states::Name::One(wide.into()));
+    assert_eq!(states[2].result, Some(true), "{}", states[2].comment);
+    assert_eq!(states[3].result, Some(false), "{}", states[3].comment);
+    assert_eq!(states[5].result, Some(true), "{}", states[5].comment);
+    assert!(told.contains("event.fire") && !told.contains("\\u0000"), "{told}");
+}

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use regex::{Captures, Regex};
+use serde::de::IgnoredAny;
 use serde_json::Value;
 
 use super::key;
+use crate::yaml::emit::float_text;
 
 /// Texts, to be passed over, and what may be a number that JSON's own cannot hold.
 static TOKENS: LazyLock<Regex> = LazyLock::new(|| {
@@ -14,15 +16,25 @@ static TOKENS: LazyLock<Regex> = LazyLock::new(|| {
     Regex::new(pattern).expect("a constant pattern")
 });
 
+/// The mark as JSON escapes it, and a text that begins with it.
+const NUL: &str = r"\u0000";
+const NUL_FIRST: &str = r#""\u0000"#;
+
 /// Reads one document; numbers beyond JSON's own are texts behind a mark (`data::key`).
 pub(crate) fn read(text: &str) -> serde_json::Result<Value> {
     match serde_json::from_str(text) {
-        Ok(value) if !holds_large_float(&value) => Ok(value),
+        Ok(value) if !holds_large_float(&value) && !text.contains(NUL) => Ok(value),
         other => match marked(text) {
             Cow::Borrowed(_) => other,
             Cow::Owned(text) => serde_json::from_str(&text).or(other),
         },
     }
+}
+
+/// Whether a text is one document.
+pub(crate) fn check(text: &str) -> serde_json::Result<()> {
+    let one = |text: &str| serde_json::from_str::<IgnoredAny>(text).map(drop);
+    one(text).or_else(|error| one(&marked(text)).map_err(|_| error))
 }
 
 /// Whether a number may have been a whole one that lost digits.
@@ -45,6 +57,8 @@ fn marked(text: &str) -> Cow<'_, str> {
             "NaN" => quoted(key::of_float(f64::NAN)),
             "Infinity" => quoted(key::of_float(f64::INFINITY)),
             "-Infinity" => quoted(key::of_float(f64::NEG_INFINITY)),
+            // A text that begins with the mark stays one (`key::of_text`).
+            _ if token.starts_with(NUL_FIRST) => format!("\"{NUL}t{}", &token[1..]),
             _ if token.starts_with('"') => token.to_owned(),
             _ => match (token.parse::<i128>(), token.parse::<f64>()) {
                 (Ok(number), _) => quoted(key::of_whole(number)),
@@ -55,10 +69,23 @@ fn marked(text: &str) -> Cow<'_, str> {
     })
 }
 
+/// The same document, its numbers as YAML writes them.
+pub(crate) fn numbers_as_yaml(text: &str) -> Cow<'_, str> {
+    TOKENS.replace_all(text, |found: &Captures<'_>| match &found[0] {
+        "NaN" => ".nan".to_owned(),
+        "Infinity" => ".inf".to_owned(),
+        "-Infinity" => "-.inf".to_owned(),
+        token if !token.starts_with('"') && token.contains(['e', 'E']) => {
+            token.parse().map_or_else(|_| token.to_owned(), float_text)
+        }
+        token => token.to_owned(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::python::{from_json, repr};
+    use crate::render::python::{from_json, repr, to_json};
 
     #[test]
     fn numbers_of_any_size_are_read() {
@@ -69,5 +96,22 @@ mod tests {
         );
         assert_eq!(shown("[NaN, -Infinity, 1e400, 1.5e20]"), "[nan, -inf, inf, 1.5e+20]");
         assert!(read("[1").is_err() && read("nan").is_err());
+    }
+
+    #[test]
+    fn a_text_that_begins_with_the_mark_stays_a_text() {
+        let text = r#"{"b": "\u0000nope", "\u0000i5": ["\u0000i5", "x\u0000"], "n": 1}"#;
+        let json = read(text).unwrap();
+        let python = r"{'b': '\x00nope', '\x00i5': ['\x00i5', 'x\x00'], 'n': 1}";
+        assert_eq!(repr(&from_json(&json)), python);
+        assert_eq!(to_json(&from_json(&json)), json);
+        let plain = serde_json::from_str::<Value>(text).unwrap();
+        assert_eq!(key::plain(json), plain);
+    }
+
+    #[test]
+    fn numbers_are_written_for_yaml() {
+        let yaml = numbers_as_yaml(r#"[NaN, -Infinity, 1e5, 1E-7, 1.5, 12, "1e5 NaN"]"#);
+        assert_eq!(yaml, r#"[.nan, -.inf, 100000.0, 1.0e-07, 1.5, 12, "1e5 NaN"]"#);
     }
 }

@@ -24,6 +24,8 @@ const KEPT: [&str; 3] = ["context", "defaults", "dataset"];
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Text,
+    /// A text that itself begins with the mark.
+    Escaped,
     Int,
     Float,
     Bool,
@@ -36,6 +38,7 @@ fn kind(key: &str) -> Kind {
         [0, b'f', ..] => Kind::Float,
         [0, b'b', ..] => Kind::Bool,
         [0, b'n', ..] => Kind::None,
+        [0, b't', ..] => Kind::Escaped,
         _ => Kind::Text,
     }
 }
@@ -47,6 +50,11 @@ fn marked(letter: char, text: &str) -> String {
     key
 }
 
+/// A text from without, which stays a text even if it begins with the mark.
+pub(crate) fn of_text(text: String) -> String {
+    if text.starts_with(MARK) { marked('t', &text) } else { text }
+}
+
 /// The key of a YAML node.
 pub(crate) fn of_node(node: Node) -> String {
     match &node.data {
@@ -54,7 +62,7 @@ pub(crate) fn of_node(node: Node) -> String {
         Data::Float(_) => marked('f', &node.key_text()),
         Data::Bool(_) => marked('b', &node.key_text()),
         Data::Null => marked('n', &node.key_text()),
-        Data::Str(_) | Data::Seq(_) | Data::Map(_) => node.into_key_text(),
+        Data::Str(_) | Data::Seq(_) | Data::Map(_) => of_text(node.into_key_text()),
     }
 }
 
@@ -86,7 +94,7 @@ pub(crate) fn of_value(value: &Jinja) -> String {
         ValueKind::Number => marked('f', &text()),
         ValueKind::Bool => marked('b', &text()),
         ValueKind::None => marked('n', &text()),
-        _ => value.as_str().map_or_else(text, str::to_owned),
+        _ => of_text(value.as_str().map_or_else(text, str::to_owned)),
     }
 }
 
@@ -94,7 +102,7 @@ pub(crate) fn of_value(value: &Jinja) -> String {
 pub(crate) fn value(key: &str) -> Jinja {
     let shown = text(key);
     match kind(key) {
-        Kind::Text => Jinja::from(key),
+        Kind::Text | Kind::Escaped => Jinja::from(shown),
         Kind::Int => match (shown.parse::<i64>(), shown.parse::<i128>()) {
             (Ok(number), _) => Jinja::from(number),
             (Err(_), Ok(number)) => Jinja::from(number),
@@ -108,12 +116,23 @@ pub(crate) fn value(key: &str) -> Jinja {
 
 /// Whether a key is a text to Python.
 pub(crate) fn is_text(key: &str) -> bool {
-    kind(key) == Kind::Text
+    matches!(kind(key), Kind::Text | Kind::Escaped)
+}
+
+/// What Python calls the type of a key.
+pub(crate) fn python_type(key: &str) -> &'static str {
+    match kind(key) {
+        Kind::Text | Kind::Escaped => "str",
+        Kind::Int => "int",
+        Kind::Float => "float",
+        Kind::Bool => "bool",
+        Kind::None => "NoneType",
+    }
 }
 
 /// What Python's `str()` makes of a key.
 pub(crate) fn text(key: &str) -> &str {
-    if is_text(key) { key } else { &key[HEAD..] }
+    if kind(key) == Kind::Text { key } else { &key[HEAD..] }
 }
 
 /// What Python's JSON makes of a key.
@@ -127,7 +146,7 @@ pub(crate) fn json_text(key: &str) -> Cow<'_, str> {
             "-inf" => Cow::Borrowed("-Infinity"),
             other => Cow::Borrowed(other),
         },
-        Kind::Int | Kind::Text => Cow::Borrowed(text(key)),
+        Kind::Int | Kind::Text | Kind::Escaped => Cow::Borrowed(text(key)),
     }
 }
 
@@ -136,10 +155,10 @@ pub(crate) fn compare(a: &str, b: &str) -> Option<Ordering> {
     let number = |key: &str| match kind(key) {
         Kind::Int | Kind::Float => text(key).parse::<f64>().ok(),
         Kind::Bool => Some(f64::from(u8::from(text(key) == "True"))),
-        Kind::None | Kind::Text => None,
+        Kind::None | Kind::Text | Kind::Escaped => None,
     };
     match (is_text(a), is_text(b)) {
-        (true, true) => Some(a.cmp(b)),
+        (true, true) => Some(text(a).cmp(text(b))),
         (false, false) => number(a)?.partial_cmp(&number(b)?),
         _ => None,
     }
@@ -149,7 +168,7 @@ pub(crate) fn compare(a: &str, b: &str) -> Option<Ordering> {
 pub(crate) fn sorted(map: &Map<String, Value>) -> Vec<(&String, &Value)> {
     let mut pairs: Vec<_> = map.iter().collect();
     if pairs.iter().all(|(key, _)| is_text(key)) {
-        pairs.sort_by_key(|(key, _)| *key);
+        pairs.sort_by_key(|(key, _)| text(key));
     } else if pairs.windows(2).all(|two| compare(two[0].0, two[1].0).is_some()) {
         pairs.sort_by(|a, b| compare(a.0, b.0).unwrap_or(Ordering::Equal));
     }
@@ -172,8 +191,10 @@ pub(crate) fn sortable(value: &Value) -> bool {
 
 /// An argument of a state: keys are texts, but for those that templates and files see.
 pub(crate) fn of_argument(name: &str, value: &mut Value) {
+    // A text that begins with the mark stays marked: `text` may come over it once more.
+    let new = |key: &str| if is_text(key) { key } else { text(key) }.to_owned();
     if !KEPT.contains(&name) {
-        change(value, &|key| text(key).to_owned(), &KEPT);
+        change(value, &new, &KEPT);
     }
 }
 
@@ -192,10 +213,10 @@ pub(crate) fn plain(mut value: Value) -> Value {
 fn change(value: &mut Value, new: &impl Fn(&str) -> String, but: &[&str]) {
     match value {
         Value::Object(map) => {
-            if map.keys().any(|key| !is_text(key)) {
+            if map.keys().any(|key| kind(key) != Kind::Text) {
                 let old = std::mem::take(map);
                 map.extend(old.into_iter().map(|(key, value)| {
-                    let key = if is_text(&key) { key } else { new(&key) };
+                    let key = if kind(&key) == Kind::Text { key } else { new(&key) };
                     (key, value)
                 }));
             }
@@ -206,7 +227,7 @@ fn change(value: &mut Value, new: &impl Fn(&str) -> String, but: &[&str]) {
             }
         }
         Value::Array(items) => items.iter_mut().for_each(|item| change(item, new, but)),
-        Value::String(own) if !is_text(own) => *own = new(own),
+        Value::String(own) if kind(own) != Kind::Text => *own = new(own),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
     }
 }
@@ -243,6 +264,21 @@ mod tests {
             "c": ["Infinity", "NaN"],
         });
         assert_eq!(shown(json), shown_as);
+    }
+
+    #[test]
+    fn a_text_that_begins_with_the_mark_is_no_number() {
+        let json = parse(r#"{a: "\0i5", "\0i6": [x, "\0"]}"#).unwrap().to_json();
+        assert_eq!(repr(&from_json(&json)), r"{'a': '\x00i5', '\x00i6': ['x', '\x00']}");
+        assert_eq!(to_json(&from_json(&json)), json);
+        let texts = json!({"a": "\0i5", "\0i6": ["x", "\0"]});
+        assert_eq!(shown(json.clone()), texts);
+        assert_eq!(plain(json.clone()), texts);
+        let mut argument = json["a"].clone();
+        of_argument("contents", &mut argument);
+        of_argument("contents", &mut argument);
+        assert_eq!(crate::function::args::text(&argument), "\0i5");
+        assert_eq!(crate::function::args::python_type(&argument), "str");
     }
 
     #[test]

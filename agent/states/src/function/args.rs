@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::Context;
+use crate::data::key;
 use crate::render::python;
 
 impl<'a> Context<'a> {
@@ -75,7 +76,7 @@ pub(crate) fn text(value: &Value) -> String {
 /// The same, to look at.
 pub(crate) fn shown(value: &Value) -> Cow<'_, str> {
     match value {
-        Value::String(text) => text.into(),
+        Value::String(text) => key::text(text).into(),
         other => python::text(&python::from_sls(other)).into(),
     }
 }
@@ -108,7 +109,7 @@ pub(crate) fn python_type(value: &Value) -> &'static str {
         Value::Bool(_) => "bool",
         Value::Number(number) if number.is_f64() => "float",
         Value::Number(_) => "int",
-        Value::String(_) => "str",
+        Value::String(text) => key::python_type(text),
         Value::Array(_) => "list",
         Value::Object(_) => "dict",
     }

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::{ANY, Context, Function, Plan, StateFunction};
+use crate::data::key;
 use crate::outcome::{Changes, Outcome};
 use crate::report::Fired;
 use crate::requisite::{RUNTIME, is_keyword};
@@ -100,7 +101,7 @@ fn data(ctx: &Context<'_>) -> Map<String, Value> {
         variables.map(|(name, value)| (name, Value::from(value))).collect();
     with("with_env", "environ", variables.into());
     with("with_grains", "grains", ctx.renderer().scope().facts.as_map().clone().into());
-    with("with_pillar", "pillar", ctx.view().pillar.clone());
+    with("with_pillar", "pillar", key::shown(ctx.view().pillar.clone()));
     if ctx.flag("with_env_opts", false) {
         out.insert("saltenv".to_owned(), ctx.chunk.saltenv().into());
         out.insert("pillarenv".to_owned(), Value::Null);

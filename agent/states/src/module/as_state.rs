@@ -7,6 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use super::Call;
 use crate::chunk::Chunk;
+use crate::data::key;
 use crate::function::{self, Context};
 use crate::host::command::Cancel;
 use crate::outcome::Outcome;
@@ -35,10 +36,11 @@ impl Call<'_> {
         &self,
         full: &str,
         name: &str,
-        args: Map<String, Json>,
+        mut args: Map<String, Json>,
         test: bool,
     ) -> Result<Outcome, Error> {
         let ctx = self.context()?;
+        args.iter_mut().for_each(|(name, value)| key::of_argument(name, value));
         let (state, fun) = full.split_once('.').unwrap_or((full, ""));
         let chunk = Chunk {
             state: state.to_owned(),

@@ -4,13 +4,13 @@ use minijinja::Error;
 use minijinja::value::Value;
 
 use super::Call;
-use crate::data::{json, key, python_json, sorted};
+use crate::data::{json, sorted};
 use crate::render::python::{from_json, to_json};
-use crate::render::yaml_value;
+use crate::render::{Indent, json_text, yaml_value};
 use crate::yaml::emit::{self, Style};
 
 pub(super) fn serialize(call: &Call<'_>) -> Result<Value, Error> {
-    let json = to_json(&call.must("obj"));
+    let value = call.must("obj");
     let option = |name: &str| call.others().find(|(key, _)| *key == name).map(|(_, v)| v.clone());
     let known: &[&str] = match call.text("serializer").as_str() {
         "json" => &["indent", "sort_keys"],
@@ -21,13 +21,13 @@ pub(super) fn serialize(call: &Call<'_>) -> Result<Value, Error> {
         return Err(call.fail(format!("the option '{name}' of the serializer is not supported")));
     }
     if call.text("serializer") == "json" {
-        let indent = option("indent").and_then(|indent| indent.as_usize());
         let sort = option("sort_keys").is_some_and(|sort| sort.is_true());
-        let json = if sort { sorted(&json) } else { json };
-        let out =
-            python_json(&key::shown(json), indent).map_err(|error| call.fail(error.to_string()))?;
+        let out = Indent::of(option("indent"))
+            .and_then(|indent| json_text(&value, sort, &indent, false))
+            .map_err(|error| call.fail(error.detail().unwrap_or_default()))?;
         return Ok(Value::from(out));
     }
+    let json = to_json(&value);
     let json =
         if option("sort_keys").is_none_or(|sort| sort.is_true()) { sorted(&json) } else { json };
     let flow = option("default_flow_style").filter(|style| !style.is_none());

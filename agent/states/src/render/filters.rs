@@ -3,7 +3,7 @@
 mod data;
 mod dates;
 mod dicts;
-mod dump;
+pub(super) mod dump;
 mod hashes;
 mod host;
 mod links;

@@ -292,7 +292,7 @@ fn json(value: &Value, left: usize) -> Json {
             Some(ops::Number::Float(number)) => key::of_float(number),
             None => Json::Null,
         },
-        _ => Json::from(text(value)),
+        _ => Json::from(key::of_text(text(value))),
     }
 }
 

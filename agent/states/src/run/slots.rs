@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use crate::chunk::Chunk;
-use crate::data::traverse;
+use crate::data::{key, traverse};
 use crate::function::Context;
 use crate::host::looking;
 use crate::module;
@@ -32,8 +32,9 @@ pub(super) fn filled<'a>(ctx: &Context<'a>) -> Result<Cow<'a, Chunk>, String> {
     if low.name.starts_with(SLOT) {
         low.name = crate::function::args::text(&value(ctx, &low.name)?);
     }
-    for (_, arg) in low.args.iter_mut().filter(|(name, _)| own(name)) {
+    for (name, arg) in low.args.iter_mut().filter(|(name, _)| own(name)) {
         fill(ctx, arg)?;
+        key::of_argument(name, arg);
     }
     Ok(Cow::Owned(low))
 }
@@ -90,7 +91,9 @@ fn value(ctx: &Context<'_>, slot: &str) -> Result<Value, String> {
         value = traverse(&value, path.trim(), ".").cloned().unwrap_or_default();
     }
     match (&mut value, append) {
-        (Value::String(value), Some(append)) => value.push_str(unquoted(append.trim())),
+        (Value::String(value), Some(append)) if key::is_text(value) => {
+            value.push_str(unquoted(append.trim()))
+        }
         (_, Some(_)) => warn(ctx, slot, "nothing is appended to what is no text"),
         (_, None) => {}
     }

@@ -89,7 +89,7 @@ fn of_json(value: &Value) -> Item {
 fn of_key(key: &str) -> Item {
     let value = key::value(key);
     match value.kind() {
-        _ if key::is_text(key) => Item::Text(key.to_owned()),
+        _ if key::is_text(key) => Item::Text(key::text(key).to_owned()),
         ValueKind::Number if !value.is_integer() => {
             Item::Plain(f64::try_from(value).map_or_else(|_| String::new(), float_text))
         }

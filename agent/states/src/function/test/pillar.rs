@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::data::traverse;
+use crate::function::args::python_type;
 use crate::function::{Context, Plan, StateFunction};
 use crate::outcome::Outcome;
 
@@ -13,8 +14,8 @@ const KINDS: [Kind; 6] = [
     ("present", "None", |_| true),
     ("boolean", "<class 'bool'>", Value::is_boolean),
     // To Python a truth is a number too.
-    ("integer", "<class 'int'>", |value| value.is_i64() || value.is_u64() || value.is_boolean()),
-    ("string", "(<class 'str'>,)", Value::is_string),
+    ("integer", "<class 'int'>", |value| ["int", "bool"].contains(&python_type(value))),
+    ("string", "(<class 'str'>,)", |value| python_type(value) == "str"),
     ("listing", "<class 'list'>", Value::is_array),
     ("dictionary", "<class 'dict'>", Value::is_object),
 ];

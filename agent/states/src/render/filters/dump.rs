@@ -114,13 +114,13 @@ impl Seen {
 }
 
 /// The `indent` of Python's JSON: nothing, a number of spaces, or a text.
-pub(in crate::render) enum Indent {
+pub(crate) enum Indent {
     None,
     By(String),
 }
 
 impl Indent {
-    pub(in crate::render) fn of(value: Option<Value>) -> Result<Indent, Error> {
+    pub(crate) fn of(value: Option<Value>) -> Result<Indent, Error> {
         let Some(value) = value.filter(|value| !value.is_none()) else { return Ok(Indent::None) };
         if let Some(text) = value.as_str() {
             return Ok(Indent::By(text.to_owned()));
@@ -134,7 +134,7 @@ impl Indent {
 }
 
 /// A value as Python's `json.dumps` writes it.
-pub(in crate::render) fn json(
+pub(crate) fn json(
     value: &Value,
     sort: bool,
     indent: &Indent,

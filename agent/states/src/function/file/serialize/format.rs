@@ -152,8 +152,8 @@ impl Format {
                 Err("'<' not supported between keys of these types".to_owned())
             }
             Format::Json => Ok(json::write(data, options)),
-            Format::Toml => toml::write(&key::plain(data.clone())),
-            Format::Ini => ini::write(&key::plain(data.clone()), options),
+            Format::Toml => toml::write(data),
+            Format::Ini => ini::write(data, options),
         }
     }
 

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::format::Options;
+use crate::data::key;
 use crate::function::args::text;
 
 /// The section whose keys count for all.
@@ -22,10 +23,10 @@ pub(super) fn write(data: &Value, options: &Options) -> Result<String, String> {
         if keys.is_empty() && name == DEFAULT {
             continue;
         }
-        out.push_str(&format!("[{name}]\n"));
+        out.push_str(&format!("[{}]\n", key::text(name)));
         let mut lines: Vec<(String, String)> = Vec::new();
         for (key, value) in keys {
-            let key = key.to_lowercase();
+            let key = key::text(key).to_lowercase();
             let line = match value {
                 Value::Null if options.flag("allow_no_value", false) => format!("{key}\n"),
                 Value::Null => return Err("configparser: option values must be strings".to_owned()),

@@ -48,7 +48,7 @@ impl Layout {
             Value::String(string) if !key::is_text(string) => {
                 out.push_str(&key::json_text(string));
             }
-            Value::String(string) => self.string(string, out),
+            Value::String(string) => self.string(key::text(string), out),
             Value::Number(number) if number.is_f64() => out.push_str(&text(value)),
             Value::Null | Value::Bool(_) | Value::Number(_) => out.push_str(&value.to_string()),
             Value::Array(items) if items.is_empty() => out.push_str("[]"),

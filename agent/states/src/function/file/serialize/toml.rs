@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::data::key;
 use crate::function::args::text;
 
 type Table = Map<String, Value>;
@@ -74,20 +75,23 @@ fn list_item(item: &Table, name: &str) -> String {
 }
 
 fn quoted_key(key: &str) -> String {
+    let key = key::text(key);
     let bare = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
     if !key.is_empty() && key.bytes().all(bare) { key.to_owned() } else { string(key) }
 }
 
 fn value(value: &Value) -> String {
     match value {
-        Value::String(text) => string(text),
+        Value::String(own) if key::is_text(own) => string(key::text(own)),
         Value::Bool(flag) => flag.to_string(),
         Value::Array(items) => {
             let items: String =
                 items.iter().map(|item| format!(" {},", self::value(item))).collect();
             format!("[{items}]")
         }
-        Value::Number(_) => text(value).replace("e+0", "e+").replace("e-0", "e-"),
+        Value::Number(_) | Value::String(_) => {
+            text(value).replace("e+0", "e+").replace("e-0", "e-")
+        }
         Value::Null => "\"None\"".to_owned(),
         Value::Object(map) => {
             let pairs = map
@@ -135,5 +139,10 @@ mod tests {
                         k = true\n\n[owner]\nname = \"x\"\n\n[owner.deep]\nn = 1\n";
         assert_eq!(write(&data).unwrap(), expected);
         assert!(write(&json!([1])).is_err());
+        let text = "a: 123456789012345678901234567890\nl: [.inf, -.inf, .nan]\n1: {2: x}\n";
+        let wide = crate::yaml::parse(text).unwrap().to_json();
+        let expected =
+            "a = 123456789012345678901234567890\nl = [ inf, -inf, nan,]\n\n[1]\n2 = \"x\"\n";
+        assert_eq!(write(&wide).unwrap(), expected);
     }
 }
