@@ -91,6 +91,11 @@ fn gen_password(call: &Call<'_>) -> Result<Value, Error> {
         }
     };
     let salt = match call.text_of("crypt_salt").filter(|salt| !salt.is_empty()) {
+        // By crypt's own rule these give no hash; a dollar would end the salt.
+        Some(salt) if salt.contains(|c: char| !c.is_ascii_graphic() || "!*:;\\$".contains(c)) => {
+            let words = "white space, other than ASCII, or any of !*:;\\$";
+            return Err(call.fail(format!("shadow.gen_password: the salt has {words}")));
+        }
         Some(salt) => salt,
         None => {
             let digit = |byte: &u8| char::from(DIGITS[usize::from(*byte) % DIGITS.len()]);
