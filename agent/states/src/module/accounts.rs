@@ -80,6 +80,9 @@ fn group_shown(group: &Group) -> Json {
     json!({"name": group.name, "passwd": "x", "gid": group.gid, "members": group.members})
 }
 
+/// Bytes of a password, which each of its hash's rounds goes over; crypt's own limit.
+const PASSWORD_MAX: usize = 511;
+
 /// The hash of a password for `/etc/shadow`; without a salt another one each time.
 fn gen_password(call: &Call<'_>) -> Result<Value, Error> {
     let method = match call.text_or("algorithm", "sha512").as_str() {
@@ -90,7 +93,15 @@ fn gen_password(call: &Call<'_>) -> Result<Value, Error> {
             return Err(call.fail(format!("shadow.gen_password: the algorithm {other} {words}")));
         }
     };
+    if call.text("password").len() > PASSWORD_MAX {
+        return Err(call.fail("shadow.gen_password: the password is too long"));
+    }
     let salt = match call.text_of("crypt_salt").filter(|salt| !salt.is_empty()) {
+        // By crypt's own rule these give no hash; a dollar would end the salt.
+        Some(salt) if salt.contains(|c: char| !c.is_ascii_graphic() || "!*:;\\$".contains(c)) => {
+            let words = "white space, other than ASCII, or any of !*:;\\$";
+            return Err(call.fail(format!("shadow.gen_password: the salt has {words}")));
+        }
         Some(salt) => salt,
         None => {
             let digit = |byte: &u8| char::from(DIGITS[usize::from(*byte) % DIGITS.len()]);

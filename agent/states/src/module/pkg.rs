@@ -63,8 +63,8 @@ fn owner(call: &Call<'_>) -> Result<Value, Error> {
     let one = |path: &Value| -> Result<(Value, Value), Error> {
         let shown = text(path);
         let argv: &[&str] = match debian {
-            true => &["dpkg", "-S", &shown],
-            false => &["rpm", "-qf", "--queryformat", "%{name}", &shown],
+            true => &["dpkg", "-S", "--", &shown],
+            false => &["rpm", "-qf", "--queryformat", "%{name}", "--", &shown],
         };
         let ran = command(call, argv)?;
         let found = match debian {

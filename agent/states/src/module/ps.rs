@@ -80,6 +80,9 @@ fn swap_memory(_: &Call<'_>) -> Result<Value, Error> {
     })))
 }
 
+/// Bytes of a format of a time.
+const FORMAT_MAX: usize = 4096;
+
 fn boot_time(call: &Call<'_>) -> Result<Value, Error> {
     let text = proc("stat");
     let line = text.lines().find_map(|line| line.strip_prefix("btime "));
@@ -87,6 +90,9 @@ fn boot_time(call: &Call<'_>) -> Result<Value, Error> {
     let Some(format) = call.text_of("time_format").filter(|format| !format.is_empty()) else {
         return Ok(Value::from(seconds));
     };
+    if format.len() > FORMAT_MAX {
+        return Err(call.fail("ps.boot_time: the format is too long"));
+    }
     let told = OffsetDateTime::from_unix_timestamp(seconds).ok().and_then(|time| {
         let format = time::format_description::parse_strftime_owned(&format).ok()?;
         time.format(&format).ok()

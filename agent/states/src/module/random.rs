@@ -72,6 +72,8 @@ pub(super) const ALL: &[Function] = &[
 fn seeded(seed: &Value) -> Result<Twister, Error> {
     match (number(seed), seed.as_str()) {
         (Some(Number::Int(found)), _) => Ok(Twister::of_number(found)),
+        (Some(Number::Float(found)), _) if !found.is_nan() => Ok(Twister::of_float(found)),
+        (Some(Number::Float(_)), _) => Err(fault("a seed that is not a number is not supported")),
         (None, Some(text)) => Ok(Twister::of_text(text)),
         _ => Err(fault(
             "The only supported seed types are: None,\nint, float, str, bytes, and bytearray.",

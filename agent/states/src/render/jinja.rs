@@ -292,6 +292,22 @@ mod tests {
             "{{ range(20)|permutations|list }}",
             "{{ range(99)|product(range(99), range(99), range(99))|list }}",
             "{{ 'a' * 9999999 ~ 'a' * 9999999 }}",
+            "{{ ((-2) ** 127) // -1 }}",
+            "{{ -((-2) ** 127) }}",
+            "{{ ((-2) ** 127)|abs }}",
+            "{% set ns = namespace(b='ab'.encode()) %}{% for i in range(99) %}\
+             {% set ns.b = ns.b + ns.b %}{% endfor %}",
+            "{% for i in range(99) %}{% set b = ('a' * 9999999).encode() %}{% endfor %}",
+            "{% set b = ('a' * 9999999).encode() %}{% for i in range(99) %}\
+             {% set c = b + b[:9] %}{% endfor %}",
+            "{{ ('a' * 999999).encode().hex('b' * 99999) }}",
+            "{{ ('a' * 9999999).encode().hex(':') }}",
+            "{{ ('www.a.org ' * 99999)|urlize(target='x' * 1000000) }}",
+            "{{ 'a'|urlize(extra_schemes=['ab:'] * 1000000) }}",
+            "{{ ('a\n' * 99999)|wordwrap(9, wrapstring='b' * 999999) }}",
+            "{{ ('\t' * 999999).expandtabs(1000) }}",
+            "{{ '%.1048577d' % 5 }}",
+            "{{ '{:.70000}'.format(1.5) }}",
             &deep,
             &format!("{{{{ {deep} }}}}"),
             &unary,
@@ -302,6 +318,25 @@ mod tests {
             let found = render(source);
             let shown: String = source.chars().take(80).collect();
             assert!(found.is_err() || source == deep, "{shown} rendered");
+        }
+    }
+
+    #[test]
+    fn what_is_large_takes_little_time() {
+        for (source, wanted) in [
+            ("{{ '{:095000,d}'.format(5)|length }}", "95001"),
+            ("{{ ('%.65536d' % 5)|length }}{{ ('%#.65536x' % 5)|length }}", "6553665538"),
+            ("{{ 5 % ((-2) ** 127) }}", "-170141183460469231731687303715884105723"),
+            ("{{ ((-2) ** 127) % -1 }}{{ ((-2) ** 127) is divisibleby(-1) }}", "0True"),
+            ("{{ ('y' * 99999).translate('é' * 99999)|length }}", "99999"),
+            ("{{ ('a' * 1999999).encode() in ('a' * 999999 ~ 'b').encode() }}", "False"),
+            ("{{ ('a' * 999999 ~ 'b').encode() in ('a' * 9999999).encode() }}", "False"),
+            ("{{ ('a' * 199999)|wordwrap(1)|length }}", "399997"),
+            ("{{ ('a' * 999999).strip('b' * 999999 ~ 'a') }}", ""),
+        ] {
+            let started = std::time::Instant::now();
+            assert_eq!(render(source).as_deref(), Ok(wanted), "{source}");
+            assert!(started.elapsed().as_secs() < 5, "{source}: {:?}", started.elapsed());
         }
     }
 

@@ -38,6 +38,11 @@ impl Twister {
         Twister::of_key(&key)
     }
 
+    /// Python's `random.seed(number)` with a float that is a number: by Python's hash of it.
+    pub(crate) fn of_float(number: f64) -> Twister {
+        Twister::of_number(i128::from(hash(number).cast_unsigned()))
+    }
+
     fn of_key(key: &[u32]) -> Twister {
         let mut state = [0; SIZE];
         state[0] = 19_650_218;
@@ -125,6 +130,25 @@ impl Twister {
     }
 }
 
+/// Python's hash of a float: its value modulo the prime 2^61 - 1.
+fn hash(number: f64) -> i64 {
+    const PRIME: u128 = (1 << 61) - 1;
+    let bits = number.to_bits();
+    let (exponent, fraction) = ((bits >> 52) & 0x7ff, bits & ((1 << 52) - 1));
+    let mantissa = if exponent == 0 { fraction } else { fraction | (1 << 52) };
+    // The power of two behind the mantissa is the exponent less 1075; powers repeat every 61.
+    let power = (exponent.max(1) + 61 * 18 - 1075) % 61;
+    let size = match number.is_finite() {
+        true => (u128::from(mantissa) << power) % PRIME,
+        false => 314_159,
+    };
+    let size = i64::try_from(size).unwrap_or_default();
+    match if number < 0.0 { -size } else { size } {
+        -1 => -2,
+        hash => hash,
+    }
+}
+
 /// How many items Python rather copies than notes which of them it took.
 fn small(size: usize) -> usize {
     let mut table = 1;
@@ -164,6 +188,13 @@ mod tests {
         assert_eq!([of("w1", 60), of("web-17.example.org", 1440), of("", 10)], [5, 644, 7]);
         let of = |number, limit| Twister::of_number(number).below(limit);
         assert_eq!([of(0, 100), of(-42, 1 << 40), of(1 << 70, 1000)], [49, 247559453085, 238]);
+        let hashes = [1.5, 2.0, 0.1, -3.25, f64::INFINITY, 1e300, 5e-324, -0.0, -1.0].map(hash);
+        let (tenth, quarter) = (230_584_300_921_369_408, -576_460_752_303_423_491);
+        let large = 1_224_995_262_755_759_164;
+        let wanted = [(1 << 60) + 1, 2, tenth, quarter, 314_159, large, 16_777_216, 0, -2];
+        assert_eq!(hashes, wanted);
+        let of = |number| Twister::of_float(number).below(1 << 40);
+        assert_eq!([of(1.5), of(-1.0)], [318_927_491_352, 234_984_705_870]);
         assert_eq!(Twister::of_number(7).sample(10, 10), [5, 2, 6, 9, 0, 7, 4, 1, 3, 8]);
         assert_eq!(Twister::of_number(7).sample(1000, 6), [331, 970, 154, 404, 666, 49]);
     }

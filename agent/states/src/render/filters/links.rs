@@ -26,6 +26,8 @@ static MAIL: LazyLock<Regex> =
 static SCHEME: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r"^[\w.+-]{2,}:(/){0,2}$").expect("a constant pattern"));
 
+/// Schemes that each word is compared to.
+const SCHEMES_MAX: usize = 100;
 const OPENING: [&str; 3] = ["(", "<", "&lt;"];
 const CLOSING: [&str; 6] = [")", ">", ".", ",", "\n", "&gt;"];
 
@@ -46,6 +48,9 @@ pub(super) fn urlize(value: &Value, args: &Args) -> Result<Value, Error> {
         rest = &rest[space..];
         let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
         out.push_str(&links.word(&rest[..end]));
+        if out.len() > ops::TEXT_MAX {
+            return Err(fault("the text with links is too large"));
+        }
         rest = &rest[end..];
     }
     Ok(Value::from(out))
@@ -69,6 +74,9 @@ impl Links {
         }
         let schemes = given(4, "extra_schemes").map(|all| ops::iterate(&all)).transpose()?;
         let schemes: Vec<String> = schemes.unwrap_or_default().iter().map(text).collect();
+        if schemes.len() > SCHEMES_MAX {
+            return Err(fault("there are too many schemes"));
+        }
         if let Some(wrong) = schemes.iter().find(|scheme| !SCHEME.is_match(scheme)) {
             let shown = repr(&Value::from(wrong.as_str()));
             return Err(fault(format!("{shown} is not a valid URI scheme prefix.")));

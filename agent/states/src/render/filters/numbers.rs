@@ -12,7 +12,9 @@ use crate::render::python::{fault, text};
 pub(super) fn find(name: &str) -> Option<Filter> {
     Some(match name {
         "abs" => |value, _| match ops::number(value) {
-            Some(Number::Int(number)) => Ok(ops::int(number.abs())),
+            Some(Number::Int(number)) => {
+                number.checked_abs().map(ops::int).ok_or_else(ops::too_large)
+            }
             Some(Number::Float(number)) => Ok(Value::from(number.abs())),
             None => Err(fault(format!("bad operand type for abs(): '{}'", ops::type_name(value)))),
         },

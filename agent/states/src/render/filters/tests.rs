@@ -41,7 +41,9 @@ pub(in crate::render) fn find(name: &str) -> Option<Test> {
             if by == Some(0) {
                 return Err(fault("integer modulo by zero"));
             }
-            Ok(whole(value)?.zip(by).is_some_and(|(number, by)| number % by == 0))
+            Ok(whole(value)?
+                .zip(by)
+                .is_some_and(|(number, by)| number.checked_rem(by).is_none_or(|rest| rest == 0)))
         },
         "lower" => |value, _| {
             let text = crate::render::python::text(value);

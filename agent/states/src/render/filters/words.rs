@@ -1,5 +1,7 @@
 //! Jinja's own filters on texts.
 
+use std::collections::VecDeque;
+
 use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
@@ -170,10 +172,20 @@ fn wordwrap(value: &Value, args: &Args) -> Result<Value, Error> {
     let hyphens = args.flag(3, "break_on_hyphens", true);
     let all = text(value);
     let lines = methods::lines(&all, false);
-    let wrapped = lines
-        .iter()
-        .map(|line| wrap(line.as_str().unwrap_or_default(), width, long, hyphens).join(&by));
-    Ok(Value::from(wrapped.collect::<Vec<_>>().join(&by)))
+    let mut out = String::with_capacity(all.len());
+    for (at, line) in lines.iter().enumerate() {
+        let pieces = chunks(line.as_str().unwrap_or_default(), hyphens);
+        let wrapped = wrap(pieces.iter().map(String::as_str).collect(), width, long);
+        for (piece, line) in wrapped.iter().enumerate() {
+            out.push_str(if piece > 0 { &by } else { "" });
+            out.push_str(line);
+            if out.len() > ops::TEXT_MAX {
+                return Err(fault("the wrapped text is too large"));
+            }
+        }
+        out.push_str(if at + 1 < lines.len() { &by } else { "" });
+    }
+    if out.len() > ops::TEXT_MAX { Err(ops::too_large()) } else { Ok(Value::from(out)) }
 }
 
 /// The pieces of a line that may stand on lines of their own: words, spaces, parts of words.
@@ -208,9 +220,10 @@ fn chunks(line: &str, hyphens: bool) -> Vec<String> {
     out
 }
 
-fn wrap(line: &str, width: usize, long: bool, hyphens: bool) -> Vec<String> {
-    let blank = |chunk: &String| chunk.chars().all(char::is_whitespace);
-    let mut rest: std::collections::VecDeque<_> = chunks(line, hyphens).into();
+/// Lines of pieces; none costs more than its own width.
+fn wrap(mut rest: VecDeque<&str>, width: usize, long: bool) -> Vec<String> {
+    let blank = |chunk: &&str| chunk.chars().all(char::is_whitespace);
+    let end = |chunk: &str, room| chunk.char_indices().nth(room).map(|(at, _)| at);
     let mut lines: Vec<String> = Vec::new();
     while !rest.is_empty() {
         let (mut current, mut len) = (Vec::new(), 0);
@@ -218,20 +231,18 @@ fn wrap(line: &str, width: usize, long: bool, hyphens: bool) -> Vec<String> {
             rest.pop_front();
         }
         while let Some(chunk) = rest.front() {
-            let size = chunk.chars().count();
-            if len + size > width {
+            if end(chunk, width - len).is_some() {
                 break;
             }
-            len += size;
+            len += chunk.chars().count();
             current.extend(rest.pop_front());
         }
         if let Some(chunk) = rest.front_mut()
-            && chunk.chars().count() > width
+            && end(chunk, width).is_some()
         {
             if long {
-                let room = (width - len).max(1);
-                let head: String = chunk.chars().take(room).collect();
-                *chunk = chunk.chars().skip(room).collect();
+                let (head, tail) = chunk.split_at(end(chunk, width - len).unwrap_or(chunk.len()));
+                *chunk = tail;
                 current.push(head);
             } else if current.is_empty() {
                 current.extend(rest.pop_front());

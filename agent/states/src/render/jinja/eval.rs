@@ -107,6 +107,7 @@ impl Run<'_> {
     pub(super) fn charge(&mut self, value: &Value) -> Result<(), Error> {
         match value.kind() {
             ValueKind::String => self.made(value.as_str().map_or(0, str::len)),
+            ValueKind::Bytes => self.made(value.as_bytes().map_or(0, <[u8]>::len)),
             ValueKind::Seq | ValueKind::Map => {
                 let len = value.len().unwrap_or(0);
                 self.made(len.saturating_mul(16))?;

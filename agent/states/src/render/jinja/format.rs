@@ -128,6 +128,7 @@ impl Percent<'_> {
         if !known {
             let index = self.format.chars().count() - rest.chars().count() - 1;
             let code = u32::from(kind);
+            let kind = if kind.is_ascii() && !kind.is_ascii_control() { kind } else { '?' };
             return Err(fault(format!(
                 "unsupported format character '{kind}' ({code:#x}) at index {index}"
             )));
@@ -310,8 +311,8 @@ fn field(field: &str, args: &Args, next: &mut Places, depth: usize) -> Result<St
             return Err(fault("Empty attribute in format string"));
         }
         value = if path.starts_with('[') {
-            let key = key.parse::<i64>().map_or_else(|_| Value::from(key), Value::from);
-            item(&value, &key)?
+            let at = place(key)?;
+            item(&value, &at.map_or_else(|| Value::from(key), Value::from))?
         } else {
             attribute(&value, &Name::from(key))?
         };
@@ -333,11 +334,20 @@ fn field(field: &str, args: &Args, next: &mut Places, depth: usize) -> Result<St
     Spec::parse(&spec, type_name(&value))?.value(&value)
 }
 
+/// The place that a name tells: digits, without a sign.
+fn place(name: &str) -> Result<Option<usize>, Error> {
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Ok(None);
+    }
+    let at = name.parse::<i64>().ok().and_then(|at| usize::try_from(at).ok());
+    at.map(Some).ok_or_else(|| fault("Too many decimal digits in format string"))
+}
+
 fn argument(name: &str, args: &Args, next: &mut Places) -> Result<Value, Error> {
     let at = if name.is_empty() {
         Some(next.next()?)
     } else {
-        let at = name.parse::<usize>().ok();
+        let at = place(name)?;
         at.map(|_| next.tell()).transpose()?;
         at
     };

@@ -1,5 +1,6 @@
 //! Python's operators on values: arithmetic, comparison, membership, truth.
 
+mod numbers;
 mod slice;
 
 use std::cmp::Ordering;
@@ -11,6 +12,7 @@ use super::ast::{Compare, Math};
 use super::undefined;
 use crate::render::python::{self, dict, fault, is_tuple, items, list, pairs, repr};
 
+use numbers::numbers;
 pub(super) use slice::slice;
 
 /// Bytes that one text may have.
@@ -102,7 +104,7 @@ pub(in crate::render) fn is_list(value: &Value) -> bool {
     matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable)
 }
 
-fn too_large() -> Error {
+pub(in crate::render) fn too_large() -> Error {
     fault("the value is too large")
 }
 
@@ -140,7 +142,8 @@ fn unsupported(op: &str, left: &Value, right: &Value) -> Error {
 fn add(left: &Value, right: &Value) -> Result<Value, Error> {
     if let (ValueKind::Bytes, ValueKind::Bytes) = (left.kind(), right.kind()) {
         let parts = [left, right].map(|part| part.as_bytes().unwrap_or_default());
-        return Ok(Value::from_bytes(parts.concat()));
+        let fits = parts.iter().map(|part| part.len()).sum::<usize>() <= TEXT_MAX;
+        return if fits { Ok(Value::from_bytes(parts.concat())) } else { Err(too_large()) };
     }
     if let (Some(a), Some(b)) = (str_of(left), str_of(right)) {
         if a.len() + b.len() > TEXT_MAX {
@@ -213,68 +216,11 @@ pub(in crate::render) fn tuple(all: Vec<Value>) -> Result<Value, Error> {
     Ok(Tuple::from(all).into())
 }
 
-fn numbers(op: Math, a: Number, b: Number) -> Result<Value, Error> {
-    if let (Number::Int(a), Number::Int(b)) = (a, b) {
-        let exact = match op {
-            Math::Add => a.checked_add(b),
-            Math::Sub => a.checked_sub(b),
-            Math::Mul => a.checked_mul(b),
-            Math::FloorDiv | Math::Rem if b == 0 => {
-                return Err(fault("integer division or modulo by zero"));
-            }
-            Math::FloorDiv => Some(floor_div(a, b)),
-            Math::Rem => Some(a - b * floor_div(a, b)),
-            Math::Pow if b >= 0 => {
-                let power = u32::try_from(b).map_err(|_| too_large())?;
-                a.checked_pow(power)
-            }
-            Math::Div | Math::Pow => return floats(op, Number::Int(a), Number::Int(b)),
-        };
-        return exact.map(int).ok_or_else(too_large);
-    }
-    floats(op, a, b)
-}
-
-fn floor_div(a: i128, b: i128) -> i128 {
-    let (quotient, rest) = (a / b, a % b);
-    if rest != 0 && (rest < 0) != (b < 0) { quotient - 1 } else { quotient }
-}
-
-fn floats(op: Math, a: Number, b: Number) -> Result<Value, Error> {
-    let whole = matches!((a, b), (Number::Int(_), Number::Int(_)));
-    let (a, b) = (a.as_float(), b.as_float());
-    let by_zero = |text: &'static str| if b == 0.0 { Err(fault(text)) } else { Ok(()) };
-    Ok(Value::from(match op {
-        Math::Add => a + b,
-        Math::Sub => a - b,
-        Math::Mul => a * b,
-        Math::Div => {
-            by_zero(if whole { "division by zero" } else { "float division by zero" })?;
-            a / b
-        }
-        Math::FloorDiv => {
-            by_zero("float floor division by zero")?;
-            (a / b).floor()
-        }
-        Math::Rem => {
-            by_zero("float modulo")?;
-            let rest = a % b;
-            if rest == 0.0 {
-                0.0_f64.copysign(b)
-            } else if (rest < 0.0) != (b < 0.0) {
-                rest + b
-            } else {
-                rest
-            }
-        }
-        Math::Pow => a.powf(b),
-    }))
-}
-
 pub(super) fn negate(value: &Value, minus: bool) -> Result<Value, Error> {
     undefined::refuse(value)?;
     match number(value) {
-        Some(Number::Int(number)) => Ok(int(if minus { -number } else { number })),
+        Some(Number::Int(number)) if minus => number.checked_neg().map(int).ok_or_else(too_large),
+        Some(Number::Int(number)) => Ok(int(number)),
         Some(Number::Float(number)) => Ok(Value::from(if minus { -number } else { number })),
         None => {
             let sign = if minus { '-' } else { '+' };
@@ -437,9 +383,7 @@ pub(in crate::render) fn contains(all: &Value, item: &Value) -> Result<bool, Err
 
 fn in_bytes(own: &[u8], item: &Value) -> Result<bool, Error> {
     match (number(item), item.as_bytes().filter(|_| item.kind() == ValueKind::Bytes)) {
-        (_, Some(part)) => {
-            Ok(part.is_empty() || own.windows(part.len()).any(|window| window == part))
-        }
+        (_, Some(part)) => Ok(memchr::memmem::find(own, part).is_some()),
         (Some(Number::Int(byte)), None) => match u8::try_from(byte) {
             Ok(byte) => Ok(own.contains(&byte)),
             Err(_) => Err(fault("byte must be in range(0, 256)")),

@@ -4,7 +4,7 @@ use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
 use crate::render::jinja::args::Args;
-use crate::render::jinja::ops;
+use crate::render::jinja::ops::{self, TEXT_MAX};
 use crate::render::python::{fault, text};
 
 pub(super) const NAMES: [&str; 4] = ["decode", "hex", "startswith", "endswith"];
@@ -53,7 +53,7 @@ pub(super) fn encoded(own: &str, args: &Args) -> Result<Value, Error> {
             }
         }
     }
-    Ok(Value::from_bytes(out))
+    if out.len() > TEXT_MAX { Err(ops::too_large()) } else { Ok(Value::from_bytes(out)) }
 }
 
 /// A character as Python escapes it.
@@ -67,47 +67,108 @@ pub(in crate::render) fn escaped(c: char) -> String {
 
 fn decoded(own: &[u8], args: &Args) -> Result<Value, Error> {
     let errors = args.text_or(1, "errors", "strict");
-    let lossy = |own: &[u8]| match errors.as_str() {
-        "replace" => Some(String::from_utf8_lossy(own).into_owned()),
-        "ignore" => Some(String::from_utf8_lossy(own).replace('\u{fffd}', "")),
-        _ => None,
+    let out = match encoding(args)? {
+        Encoding::Latin1 => own.iter().map(|byte| char::from(*byte)).collect(),
+        Encoding::Ascii => of_ascii(own, &errors)?,
+        Encoding::Utf8 => of_utf8(own, &errors)?,
     };
-    match encoding(args)? {
-        Encoding::Latin1 => Ok(Value::from(own.iter().map(|b| char::from(*b)).collect::<String>())),
-        Encoding::Ascii => match own.iter().enumerate().find(|(_, byte)| !byte.is_ascii()) {
-            None => Ok(Value::from(String::from_utf8_lossy(own))),
-            Some((at, byte)) => lossy(own).map(Value::from).ok_or_else(|| {
-                fault(format!(
-                    "'ascii' codec can't decode byte {byte:#04x} in position {at}: ordinal not \
-                     in range(128)"
-                ))
-            }),
-        },
-        Encoding::Utf8 => match std::str::from_utf8(own) {
-            Ok(text) => Ok(Value::from(text)),
-            Err(error) => lossy(own).map(Value::from).ok_or_else(|| {
-                let at = error.valid_up_to();
-                let byte = own.get(at).copied().unwrap_or_default();
-                let why = match error.error_len() {
-                    None => "unexpected end of data",
-                    Some(_) if (0x80..0xc2).contains(&byte) || byte > 0xf4 => "invalid start byte",
-                    Some(_) => "invalid continuation byte",
-                };
-                fault(format!(
-                    "'utf-8' codec can't decode byte {byte:#04x} in position {at}: {why}"
-                ))
-            }),
-        },
+    if out.len() > TEXT_MAX { Err(ops::too_large()) } else { Ok(Value::from(out)) }
+}
+
+fn of_ascii(own: &[u8], errors: &str) -> Result<String, Error> {
+    let mut out = String::with_capacity(own.len());
+    for (at, byte) in own.iter().enumerate() {
+        if byte.is_ascii() {
+            out.push(char::from(*byte));
+            continue;
+        }
+        out.push_str(&instead(errors, &[*byte])?.ok_or_else(|| {
+            fault(format!(
+                "'ascii' codec can't decode byte {byte:#04x} in position {at}: ordinal not in \
+                 range(128)"
+            ))
+        })?);
+    }
+    Ok(out)
+}
+
+fn of_utf8(own: &[u8], errors: &str) -> Result<String, Error> {
+    let mut out = String::with_capacity(own.len());
+    for chunk in own.utf8_chunks() {
+        out.push_str(chunk.valid());
+        if !chunk.invalid().is_empty() {
+            out.push_str(&instead(errors, chunk.invalid())?.ok_or_else(|| no_utf8(own))?);
+        }
+    }
+    Ok(out)
+}
+
+/// What stands for bytes that are no text; `None` where they are an error.
+fn instead(errors: &str, wrong: &[u8]) -> Result<Option<String>, Error> {
+    Ok(match errors {
+        "ignore" => Some(String::new()),
+        "replace" => Some("\u{fffd}".to_owned()),
+        "backslashreplace" => Some(wrong.iter().map(|byte| format!("\\x{byte:02x}")).collect()),
+        // Half a surrogate is no character here.
+        "strict" | "surrogateescape" | "surrogatepass" => None,
+        _ => return Err(fault(format!("unknown error handler name '{errors}'"))),
+    })
+}
+
+fn no_utf8(own: &[u8]) -> Error {
+    let Err(error) = std::str::from_utf8(own) else { return fault("no text of UTF-8") };
+    let at = error.valid_up_to();
+    let byte = own.get(at).copied().unwrap_or_default();
+    let end = error.error_len().map_or(own.len(), |len| at + len);
+    let wrong = match end - at {
+        1 => format!("byte {byte:#04x} in position {at}"),
+        _ => format!("bytes in position {at}-{}", end - 1),
+    };
+    let why = match error.error_len() {
+        None => "unexpected end of data",
+        Some(_) if (0x80..0xc2).contains(&byte) || byte > 0xf4 => "invalid start byte",
+        Some(_) => "invalid continuation byte",
+    };
+    fault(format!("'utf-8' codec can't decode {wrong}: {why}"))
+}
+
+/// `hex(sep, bytes_per_sep=1)`: groups count from the right, those of a negative size from the
+/// left.
+fn hex(own: &[u8], args: &Args) -> Result<Value, Error> {
+    let by = args.get(0, "sep").map(|by| separator(&by)).transpose()?;
+    let per = args.int(1, "bytes_per_sep", 1)?;
+    let size = usize::try_from(per.unsigned_abs()).unwrap_or(usize::MAX);
+    if own.len() > TEXT_MAX / 3 {
+        return Err(ops::too_large());
+    }
+    let mut out = String::with_capacity(own.len() * 3);
+    for (at, byte) in own.iter().enumerate() {
+        let place = if per < 0 { at } else { own.len() - at };
+        if at > 0 && size > 0 && place.is_multiple_of(size) {
+            out.extend(by);
+        }
+        out.push_str(&format!("{byte:02x}"));
+    }
+    Ok(Value::from(out))
+}
+
+fn separator(by: &Value) -> Result<char, Error> {
+    let Some(own) = by.as_bytes() else {
+        return Err(fault(format!("object of type '{}' has no len()", ops::type_name(by))));
+    };
+    let shown = String::from_utf8_lossy(own);
+    let mut chars = shown.chars();
+    match (chars.next(), chars.next()) {
+        (Some(by), None) if by.is_ascii() => Ok(by),
+        (Some(_), None) => Err(fault("sep must be ASCII.")),
+        _ => Err(fault("sep must be length 1.")),
     }
 }
 
 pub(super) fn call(own: &[u8], method: &str, args: &Args) -> Result<Value, Error> {
     match method {
         "decode" => decoded(own, args),
-        "hex" => {
-            let pairs: Vec<String> = own.iter().map(|byte| format!("{byte:02x}")).collect();
-            Ok(Value::from(pairs.join(&args.text_or(0, "sep", ""))))
-        }
+        "hex" => hex(own, args),
         _ => {
             let wanted = args.must(0, "prefix")?;
             let Some(part) = wanted.as_bytes().filter(|_| wanted.kind() == ValueKind::Bytes) else {

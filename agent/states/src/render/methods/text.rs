@@ -1,5 +1,7 @@
 //! Methods of Python's str.
 
+use std::collections::HashSet;
+
 use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
@@ -231,6 +233,9 @@ fn expanded(own: &str, args: &Args) -> Result<String, Error> {
                 let spaces = size - column % size;
                 out.push_str(&" ".repeat(spaces));
                 column += spaces;
+                if out.len() > TEXT_MAX {
+                    return Err(fault("the expanded text is too large"));
+                }
             }
             '\t' => {}
             c => {
@@ -342,8 +347,9 @@ pub(in crate::render) fn strip_any<'a>(
     left: bool,
     right: bool,
 ) -> &'a str {
-    let drop = |c: char| match chars {
-        Some(chars) => chars.contains(c),
+    let chars = chars.map(|chars| chars.chars().collect::<HashSet<char>>());
+    let drop = |c: char| match &chars {
+        Some(chars) => chars.contains(&c),
         None => c.is_whitespace() || ('\u{1c}'..='\u{1f}').contains(&c),
     };
     let own = if left { own.trim_start_matches(drop) } else { own };

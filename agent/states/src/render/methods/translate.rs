@@ -62,9 +62,10 @@ pub(super) fn translated(own: &str, args: &Args) -> Result<String, Error> {
         let kind = ops::type_name(&table);
         return Err(fault(format!("'{kind}' object is not subscriptable")));
     }
+    let places: Option<Vec<char>> = table.as_str().map(|text| text.chars().collect());
     let mut out = String::with_capacity(own.len());
     for c in own.chars() {
-        let found = found(&table, c);
+        let found = found(&table, places.as_deref(), c);
         match found.as_ref().map(|found| (ops::number(found), found)) {
             None => out.push(c),
             Some((_, found)) if found.is_none() => {}
@@ -83,11 +84,11 @@ pub(super) fn translated(own: &str, args: &Args) -> Result<String, Error> {
     Ok(out)
 }
 
-/// What a table has for a character; `None` if nothing.
-fn found(table: &Value, c: char) -> Option<Value> {
-    if let Some(text) = table.as_str() {
+/// What a table, or the characters of one that is a text, has for a character; `None` if nothing.
+fn found(table: &Value, places: Option<&[char]>, c: char) -> Option<Value> {
+    if let Some(places) = places {
         let at = usize::try_from(u32::from(c)).ok()?;
-        return text.chars().nth(at).map(|c| Value::from(c.to_string()));
+        return places.get(at).map(|c| Value::from(c.to_string()));
     }
     table.get_item(&code(c)).ok().filter(|found| !found.is_undefined())
 }

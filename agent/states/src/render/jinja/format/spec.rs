@@ -200,6 +200,7 @@ impl Spec {
                 let digits = text(&Value::from(number.abs()));
                 Ok(self.signed(number.is_sign_negative(), "", &digits))
             }
+            (None, Some(precision)) if precision > PRECISION_MAX => Err(fault("precision too big")),
             (None, Some(precision)) => {
                 let digits = general(number.abs(), precision, self.alternate);
                 let bare = number.is_finite() && !digits.contains(['.', 'e']);
@@ -262,7 +263,7 @@ impl Spec {
             _ => (size.to_string(), ""),
         };
         let digits = match self.precision {
-            Some(precision) => format!("{digits:0>precision$}"),
+            Some(precision) => zeros(&digits, precision),
             None => digits,
         };
         Ok(self.signed(number < 0, if self.alternate { prefix } else { "" }, &digits))
@@ -294,18 +295,27 @@ impl Spec {
     }
 }
 
+/// Digits behind zeros: Rust's own widths end at 65535, and panic behind it.
+fn zeros(digits: &str, width: usize) -> String {
+    "0".repeat(width.saturating_sub(digits.len())) + digits
+}
+
 /// Digits with separators; zeros stand before them until they are as wide as is asked for.
 fn grouped(digits: &str, group: char, by: usize, least: usize) -> String {
-    let end = digits.find(|c: char| !c.is_ascii_hexdigit() || c == 'e').unwrap_or(digits.len());
+    let radix = if by == 4 { 16 } else { 10 };
+    let end = digits.find(|c: char| !c.is_digit(radix)).unwrap_or(digits.len());
     let (whole, rest) = digits.split_at(end);
+    if whole.is_empty() {
+        return digits.to_owned();
+    }
     let mut count = whole.len();
     while count + count.saturating_sub(1) / by + rest.len() < least {
         count += 1;
     }
-    let whole = format!("{whole:0>count$}");
+    let whole = zeros(whole, count);
     let mut out = String::new();
     for (at, digit) in whole.char_indices() {
-        if at > 0 && (whole.len() - at) % by == 0 {
+        if at > 0 && (whole.len() - at).is_multiple_of(by) {
             out.push(group);
         }
         out.push(digit);
