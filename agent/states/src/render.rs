@@ -434,6 +434,15 @@ mod tests {
     }
 
     #[test]
+    fn a_list_of_one_large_text_many_times_is_too_large() {
+        for filter in ["", "|string|length", "|pprint|length", "|yaml|length"] {
+            let text = format!("{{{{ (['x' * 999999] * 9999){filter} }}}}");
+            let error = renderer(&[]).render("a.sls", &text, Vars::new()).unwrap_err();
+            assert!(error.reason.contains("too large"), "{}", error.reason);
+        }
+    }
+
+    #[test]
     fn imports_find_files_beside_them_and_know_their_folder() {
         let files = [
             ("a/m.jinja", "{% macro m(x) %}<{{ x }}>{% endmacro %}{% set where = tpldir %}"),

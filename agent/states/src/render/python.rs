@@ -16,6 +16,7 @@ use crate::render::jinja::ops;
 use crate::yaml::{Data, Node};
 
 pub(super) use text::is_printable;
+pub(in crate::render) use text::was_cut;
 pub(crate) use text::{float, printed, repr, text};
 
 /// Containers that a value may hold which is put into another one.

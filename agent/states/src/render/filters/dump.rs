@@ -27,6 +27,8 @@ pub(in crate::render) fn item(value: &Value, sort: bool) -> Result<Item, Error> 
 struct Seen {
     sort: bool,
     nodes: usize,
+    /// Of all texts.
+    bytes: usize,
     /// How often each container was met.
     met: HashMap<usize, usize>,
     /// The anchors given so far.
@@ -36,7 +38,8 @@ struct Seen {
 impl Seen {
     fn count(&mut self, value: &Value, depth: usize) -> Result<(), Error> {
         self.nodes += 1;
-        if depth > DEPTH_MAX || self.nodes > NODES_MAX {
+        self.bytes += value.as_str().map_or(0, str::len);
+        if depth > DEPTH_MAX || self.nodes > NODES_MAX || self.bytes > ops::TEXT_MAX {
             return Err(fault("the value is too large to be written"));
         }
         if let Some(place) = identity(value) {

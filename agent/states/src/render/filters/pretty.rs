@@ -3,6 +3,7 @@
 use minijinja::value::{Value, ValueKind};
 
 use super::sequences::sort_by_key;
+use crate::render::jinja::ops;
 use crate::render::methods;
 use crate::render::python::{is_ordered, is_tuple, items, list, pairs, repr, tuple_of};
 
@@ -13,6 +14,10 @@ const DEPTH_MAX: usize = 100;
 
 pub(in crate::render) fn pretty(value: &Value) -> String {
     let mut out = String::new();
+    // What is too large fails the template's next step.
+    if repr(value).len() > ops::TEXT_MAX {
+        return out;
+    }
     lay(value, Room { indent: 0, after: 0 }, 1, &mut out);
     out
 }

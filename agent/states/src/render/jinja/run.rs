@@ -15,7 +15,7 @@ use super::ops::{self, truth};
 use super::scope::Scope;
 use super::{Engine, Options, args::Args};
 use crate::host::command::Cancel;
-use crate::render::python::{fault, printed};
+use crate::render::python::{fault, printed, was_cut};
 
 /// Steps that one render may take: some seconds of work.
 const FUEL_MAX: u64 = 10_000_000;
@@ -130,6 +130,7 @@ impl<'e> Run<'e> {
             FUEL.set(FUEL_MAX);
             BYTES.set(0);
             BASE.set(stack());
+            was_cut();
         }
         DEPTH.set(DEPTH.get() + 1);
         Run {
@@ -160,6 +161,9 @@ impl<'e> Run<'e> {
         let Some(fuel) = fuel else {
             return Err(fault("the template takes too many steps: it ran out of fuel"));
         };
+        if was_cut() {
+            return Err(ops::too_large());
+        }
         if before / HEEDS != fuel / HEEDS && Cancel::in_force().is_cancelled() {
             return Err(fault("the run was cancelled"));
         }

@@ -1,14 +1,27 @@
 //! What Python's `str()` and `repr()` make of a value, and what Salt prints of it.
 
+use std::cell::Cell;
+
 use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
 use super::{is_ordered, is_tuple, items, pairs, tuple_of};
-use crate::render::jinja::{format, undefined};
+use crate::render::jinja::{format, ops, undefined};
 use crate::yaml::emit;
 
 /// Levels that a value is written to; below them stands `...`, as Python's for circles.
 const DEPTH_MAX: usize = 100;
+
+thread_local! {
+    /// Whether a text was cut.
+    static CUT: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether a text was cut since this was asked last: containers may hold one large text, or one
+/// another, many times.
+pub(in crate::render) fn was_cut() -> bool {
+    CUT.replace(false)
+}
 
 /// Python's `repr()`.
 pub(crate) fn repr(value: &Value) -> String {
@@ -34,6 +47,9 @@ pub(crate) fn printed(value: &Value) -> Result<String, Error> {
         ValueKind::Map | ValueKind::Seq | ValueKind::Iterable => {
             let mut out = String::new();
             write(value, &mut out, true, DEPTH_MAX);
+            if was_cut() {
+                return Err(ops::too_large());
+            }
             out
         }
         _ => text(value),
@@ -41,6 +57,10 @@ pub(crate) fn printed(value: &Value) -> Result<String, Error> {
 }
 
 fn write(value: &Value, out: &mut String, safe: bool, left: usize) {
+    if out.len() > ops::TEXT_MAX {
+        CUT.set(true);
+        return;
+    }
     match value.kind() {
         ValueKind::None => out.push_str("None"),
         ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
