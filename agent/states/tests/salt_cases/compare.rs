@@ -99,9 +99,10 @@ fn normal(changes: &Value) -> Value {
 fn same_comment(key: &str, found: &Value, wanted: &Value) -> bool {
     let (found, wanted) = (found.as_str().unwrap(), wanted.as_str().unwrap());
     // What Salt itself raised is told behind Python's traceback; that of a program that is not
-    // there has names of its own in it.
+    // there has names of its own in it, and that of apt all that apt said.
+    const OWN: [&str; 2] = ["Unable to run command", "Problem encountered"];
     let raised = wanted.rsplit_once("salt.exceptions.CommandExecutionError: ");
-    let raised = raised.filter(|(_, raised)| !raised.starts_with("Unable to run command"));
+    let raised = raised.filter(|(_, raised)| !OWN.iter().any(|own| raised.starts_with(own)));
     if let Some((_, raised)) = raised {
         return found.trim_end().ends_with(raised.trim_end());
     }
