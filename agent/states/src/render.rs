@@ -9,7 +9,7 @@ mod lines;
 mod methods;
 pub(crate) mod python;
 
-pub(crate) use filters::dump::{Indent, json as json_text};
+pub(crate) use filters::dump::{Indent, json as json_text, measured};
 pub(crate) use jinja::ops::{Number, iterate, number, type_name};
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -434,12 +434,23 @@ mod tests {
     }
 
     #[test]
-    fn a_list_of_one_large_text_many_times_is_too_large() {
-        for filter in ["", "|string|length", "|pprint|length", "|yaml|length"] {
-            let text = format!("{{{{ (['x' * 999999] * 9999){filter} }}}}");
-            let error = renderer(&[]).render("a.sls", &text, Vars::new()).unwrap_err();
-            assert!(error.reason.contains("too large"), "{}", error.reason);
+    fn what_holds_one_thing_many_times_is_too_large() {
+        let large = "(['x' * 999999] * 9999)";
+        let filters = ["", "|string", "|pprint", "|yaml", "|dict_to_sls_yaml_params", "|sort"];
+        let mut texts: Vec<String> =
+            filters.iter().map(|filter| format!("{{{{ ({large}{filter})|length }}}}")).collect();
+        texts[0] = format!("{{{{ {large} }}}}");
+        let nested = "{% set x = namespace(l=[1]) %}{% for i in range(50) %}\
+                      {% set x.l = [x.l, x.l] %}{% endfor %}";
+        texts.push(format!("{nested}{{{{ x.l|string }}}}"));
+        texts.push(format!("{nested}{{{{ salt['slsutil.serialize']('yaml', x.l) }}}}"));
+        for text in texts {
+            let reason = renderer(&[]).render("a.sls", &text, Vars::new()).map_err(|e| e.reason);
+            let told = reason.is_err_and(|reason| reason.contains("too large"));
+            assert!(told, "{text}");
         }
+        let same = format!("{nested}{{{{ x.l == x.l }}}}");
+        assert_eq!(renderer(&[]).render("a.sls", &same, Vars::new()).unwrap(), "True");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use minijinja::value::Value;
 use super::Call;
 use crate::data::{json, sorted};
 use crate::render::python::{from_json, to_json};
-use crate::render::{Indent, json_text, yaml_value};
+use crate::render::{Indent, json_text, measured, yaml_value};
 use crate::yaml::emit::{self, Style};
 
 pub(super) fn serialize(call: &Call<'_>) -> Result<Value, Error> {
@@ -27,6 +27,7 @@ pub(super) fn serialize(call: &Call<'_>) -> Result<Value, Error> {
             .map_err(|error| call.fail(error.detail().unwrap_or_default()))?;
         return Ok(Value::from(out));
     }
+    measured(&value).map_err(|error| call.fail(error.detail().unwrap_or_default()))?;
     let json = to_json(&value);
     let json =
         if option("sort_keys").is_none_or(|sort| sort.is_true()) { sorted(&json) } else { json };

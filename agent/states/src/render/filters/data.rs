@@ -14,6 +14,7 @@ pub(super) fn find(name: &str) -> Option<Filter> {
     Some(match name {
         "yaml" => |value, args| yaml(value, args.flag(0, "flow_style", true)),
         "dict_to_sls_yaml_params" => |value, args| {
+            dump::measured(value)?;
             let entry = |(key, item)| dict([(key, item)].into_iter().collect());
             let all = list(pairs(value).into_iter().map(entry).collect());
             yaml(&all, args.flag(0, "flow_style", false))

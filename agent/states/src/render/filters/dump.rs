@@ -23,9 +23,16 @@ pub(in crate::render) fn item(value: &Value, sort: bool) -> Result<Item, Error> 
     seen.item(value)
 }
 
+/// Fails for what is too large to be written out, containers as often as they are met.
+pub(crate) fn measured(value: &Value) -> Result<(), Error> {
+    Seen { whole: true, ..Seen::default() }.count(value, 0)
+}
+
 #[derive(Default)]
 struct Seen {
     sort: bool,
+    /// Whether what was met before counts again.
+    whole: bool,
     nodes: usize,
     /// Of all texts.
     bytes: usize,
@@ -45,7 +52,7 @@ impl Seen {
         if let Some(place) = identity(value) {
             let met = self.met.entry(place).or_default();
             *met += 1;
-            if *met > 1 {
+            if *met > 1 && !self.whole {
                 return Ok(());
             }
         }

@@ -14,7 +14,7 @@ const DEPTH_MAX: usize = 100;
 
 pub(in crate::render) fn pretty(value: &Value) -> String {
     let mut out = String::new();
-    // What is too large fails the template's next step.
+    // It is cut then, and the template fails.
     if repr(value).len() > ops::TEXT_MAX {
         return out;
     }

@@ -11,7 +11,7 @@ use super::run::{Frame, Run};
 use super::{ops, undefined};
 use crate::render::filters;
 use crate::render::methods;
-use crate::render::python::{fault, list, text};
+use crate::render::python::{fault, items, list, text};
 
 impl Run<'_> {
     pub(super) fn eval(&mut self, expr: &Expr, frame: &Frame) -> Result<Value, Failure> {
@@ -204,6 +204,9 @@ impl Run<'_> {
         args: Args,
     ) -> Result<Value, Failure> {
         self.step(1 + value.len().unwrap_or(0) / 8)?;
+        if value.kind() == ValueKind::Seq && !["length", "count", "first", "last"].contains(&name) {
+            bulk(&value)?;
+        }
         let found = filters::apply(self, name, value, args)?;
         self.charge(&found)?;
         Ok(found)
@@ -221,6 +224,12 @@ impl Run<'_> {
             None => Err(Failure::syntax(format!("No test named '{name}'."))),
         }
     }
+}
+
+/// Refuses a list that holds large texts, or one many times: filters copy and compare them.
+fn bulk(list: &Value) -> Result<(), Error> {
+    let all: usize = items(list).iter().map(|item| item.as_str().map_or(0, str::len)).sum();
+    if all > ops::BULK_MAX { Err(ops::too_large()) } else { Ok(()) }
 }
 
 /// `of.name`: an attribute, or else an item.

@@ -17,6 +17,8 @@ pub(super) use slice::slice;
 
 /// Bytes that one text may have.
 pub(in crate::render) const TEXT_MAX: usize = 16 << 20;
+/// Bytes of all texts of a list that a filter takes.
+pub(super) const BULK_MAX: usize = 256 << 20;
 /// Items that one list may have.
 pub(in crate::render) const ITEMS_MAX: usize = 1_000_000;
 /// Levels that a value may nest when it is compared.
@@ -255,6 +257,11 @@ pub(in crate::render) fn equal(left: &Value, right: &Value) -> Result<bool, Erro
 fn same(left: &Value, right: &Value, depth: usize) -> Result<bool, Error> {
     if depth > DEPTH_MAX {
         return Err(fault("the values nest too deep to be compared"));
+    }
+    // As in Python, what is the same object is equal: containers may hold one another many times.
+    let own = python::identity(left);
+    if own.is_some() && own == python::identity(right) {
+        return Ok(true);
     }
     if let (Some(a), Some(b)) = (number(left), number(right)) {
         return Ok(numeric_order(a, b) == Some(Ordering::Equal));

@@ -161,9 +161,6 @@ impl<'e> Run<'e> {
         let Some(fuel) = fuel else {
             return Err(fault("the template takes too many steps: it ran out of fuel"));
         };
-        if was_cut() {
-            return Err(ops::too_large());
-        }
         if before / HEEDS != fuel / HEEDS && Cancel::in_force().is_cancelled() {
             return Err(fault("the run was cancelled"));
         }
@@ -176,6 +173,9 @@ impl<'e> Run<'e> {
     /// Counts text that was made.
     pub(in crate::render) fn made(&mut self, bytes: usize) -> Result<(), Error> {
         BYTES.set(BYTES.get().saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX)));
+        if was_cut() {
+            return Err(ops::too_large());
+        }
         if BYTES.get() > BYTES_MAX {
             return Err(fault("the template makes more than 256 MiB of text"));
         }

@@ -18,7 +18,7 @@ thread_local! {
 }
 
 /// Whether a text was cut since this was asked last: containers may hold one large text, or one
-/// another, many times.
+/// another, many times. Asked whenever a template has made a text, so that no cut one gets out.
 pub(in crate::render) fn was_cut() -> bool {
     CUT.replace(false)
 }
