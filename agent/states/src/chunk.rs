@@ -44,6 +44,17 @@ impl Chunk {
         [&*self.state, "_|-", &self.id, "_|-", &self.name, "_|-", &self.fun].concat()
     }
 
+    /// Another function's work, done as a part of this state's.
+    pub(crate) fn part(&self, (state, fun): (&str, &str), name: &str, args: Args) -> Chunk {
+        Chunk {
+            state: state.to_owned(),
+            fun: fun.to_owned(),
+            name: name.to_owned(),
+            args,
+            ..self.clone()
+        }
+    }
+
     /// `module.function`.
     pub fn function(&self) -> String {
         format!("{}.{}", self.state, self.fun)

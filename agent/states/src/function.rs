@@ -270,13 +270,8 @@ fn part(ctx: &Context<'_>, of: (&str, &str), name: &str, args: &serde_json::Valu
     let (state, fun) = of;
     let Some(function) = find(state, fun) else { return Outcome::raised(format!("{state}.{fun}")) };
     let args = args.as_object().into_iter().flatten();
-    let chunk = Chunk {
-        state: state.to_owned(),
-        fun: fun.to_owned(),
-        name: name.to_owned(),
-        args: args.map(|(key, value)| (key.clone(), value.clone())).collect(),
-        ..ctx.chunk.clone()
-    };
+    let args = args.map(|(key, value)| (key.clone(), value.clone())).collect();
+    let chunk = ctx.chunk.part(of, name, args);
     function.run(&Context { chunk: &chunk, ..*ctx })
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::args::truth;
 use super::fault::{Fault, ask};
 use super::{Context, Function, Plan, StateFunction};
-use crate::host::files::{Access, copy_beside, replace_keeping, which};
+use crate::host::files::{rewrite, which};
 use crate::outcome::{Changes, Outcome};
 
 /// This module's functions.
@@ -144,10 +144,5 @@ fn put_line(ctx: &Context<'_>, path: &str, begin: &str, line: &str) -> Result<()
     };
     let new: String = text.split_inclusive('\n').map(one).collect();
     let place = ctx.host.followed(path);
-    copy_beside(ctx.host, &place, ".bak")
-        .and_then(|()| {
-            let old = std::fs::metadata(&place).map(|meta| Access::of(&meta))?;
-            replace_keeping(ctx.host, &place, new.as_bytes(), Access::default(), old)
-        })
-        .map_err(|error| Fault::of(&error, path))
+    rewrite(ctx.host, &place, new.as_bytes()).map_err(|error| Fault::of(&error, path))
 }

@@ -126,6 +126,14 @@ pub(crate) fn copy_beside(host: &Host, path: &Path, ending: &str) -> io::Result<
     replace_keeping(host, Path::new(&copy), &fs::read(path)?, Access::default(), access)
 }
 
+/// Writes a file that is there anew, with owner and mode as they are; its old self is kept as
+/// `.bak`.
+pub(crate) fn rewrite(host: &Host, path: &Path, data: &[u8]) -> io::Result<()> {
+    copy_beside(host, path, ".bak")?;
+    let access = Access::of(&fs::metadata(path)?);
+    replace_keeping(host, path, data, Access::default(), access)
+}
+
 fn is_vital(host: &Host, path: &Path) -> bool {
     const VITAL: [&str; 7] = [
         "/etc/passwd",

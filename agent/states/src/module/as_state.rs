@@ -6,7 +6,6 @@ use minijinja::value::Value;
 use serde_json::{Map, Value as Json};
 
 use super::Call;
-use crate::chunk::Chunk;
 use crate::data::key;
 use crate::function::{self, Context};
 use crate::host::command::Cancel;
@@ -42,13 +41,7 @@ impl Call<'_> {
         let ctx = self.context()?;
         args.iter_mut().for_each(|(name, value)| key::of_argument(name, value));
         let (state, fun) = full.split_once('.').unwrap_or((full, ""));
-        let chunk = Chunk {
-            state: state.to_owned(),
-            fun: fun.to_owned(),
-            name: name.to_owned(),
-            args: args.into_iter().collect(),
-            ..ctx.chunk.clone()
-        };
+        let chunk = ctx.chunk.part((state, fun), name, args.into_iter().collect());
         // A transaction of packages is never cut short, whoever asks for it.
         let never = Cancel::default();
         let cancel = if state == "pkg" { &never } else { ctx.cancel };

@@ -184,12 +184,7 @@ fn in_order(links: &BTreeMap<String, String>) -> Vec<(&String, &String)> {
 }
 
 fn part(ctx: &Context<'_>, fun: &str, path: &str, keys: &[&str]) -> Chunk {
-    let mut chunk = Chunk {
-        fun: fun.to_owned(),
-        name: path.to_owned(),
-        args: Args::default(),
-        ..ctx.chunk.clone()
-    };
+    let mut chunk = ctx.chunk.part(("file", fun), path, Args::default());
     for key in keys {
         if let Some(value) = ctx.value(key) {
             chunk.args.insert((*key).to_owned(), value.clone());

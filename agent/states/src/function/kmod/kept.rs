@@ -5,7 +5,7 @@ use serde_json::json;
 use super::modules;
 use crate::function::fault::Fault;
 use crate::function::{Context, part};
-use crate::host::files::{Access, copy_beside, replace, replace_keeping};
+use crate::host::files::{Access, replace, rewrite};
 use crate::outcome::Outcome;
 use crate::regex::{escape, python_regex};
 
@@ -77,10 +77,5 @@ fn cut(ctx: &Context<'_>, path: &str, pattern: &str) -> Result<(), Fault> {
     let cut = regex.and_then(|regex| regex.replaced(&text, 0, |_| String::new()));
     let (new, _) = cut.map_err(|error| Fault::Raised(error.to_string()))?;
     let place = ctx.host.followed(path);
-    copy_beside(ctx.host, &place, ".bak")
-        .and_then(|()| {
-            let old = std::fs::metadata(&place).map(|meta| Access::of(&meta))?;
-            replace_keeping(ctx.host, &place, new.as_bytes(), Access::default(), old)
-        })
-        .map_err(|error| Fault::of(&error, path))
+    rewrite(ctx.host, &place, new.as_bytes()).map_err(|error| Fault::of(&error, path))
 }

@@ -1,13 +1,11 @@
 # People of a real directory: slapd, asked by SSSD, asked by NSS. What they need is installed into
 # the copy. The directory has anna, bert, and the groups people and boats.
 set -e
+. "$(dirname "$0")/../get.sh"
 cd /
-export DEBIAN_FRONTEND=noninteractive
 printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
-get() { apt-get install -y -q --no-install-recommends slapd sssd-ldap libnss-sss; }
-{ get || { apt-get update -q && get; }; } > /tmp/install.log 2>&1 ||
-    { cat /tmp/install.log >&2; exit 1; }
+get slapd sssd-ldap libnss-sss
 
 mkdir -p /srv/ldap/data
 cat > /srv/ldap/slapd.conf << END

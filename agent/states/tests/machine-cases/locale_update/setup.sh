@@ -1,9 +1,7 @@
 # What makes locales is a package of its own.
 set -e
+. "$(dirname "$0")/../get.sh"
 cd /
-export DEBIAN_FRONTEND=noninteractive
-get() { apt-get install -y -q --no-install-recommends locales; }
-{ get || { apt-get update -q && get; }; } > /tmp/install.log 2>&1 ||
-    { cat /tmp/install.log >&2; exit 1; }
+get locales
 printf 'LANG=C.UTF-8\nLC_TIME=C\n' > /etc/default/locale
 systemctl start dbus
