@@ -482,6 +482,18 @@ mod tests {
     }
 
     #[test]
+    fn line_breaks_that_are_not_printed_are_escaped() {
+        for (text, written) in [
+            ("a\rb", r#""a\rb""#),
+            ("a\r\nb", r#""a\r\nb""#),
+            ("a\u{85}b", r#""a\Nb""#),
+            ("a\u{2028}b", "'a\u{2028}  b'"),
+        ] {
+            assert_eq!(block(&json!([text])), format!("- {written}\n"), "{text:?}");
+        }
+    }
+
+    #[test]
     fn strings_read_back_as_the_same_string() {
         for string in ["a", "a: b", "yes", "12", "", " x", "it's", "a #b", "- a", "-", "x\ny", "{"]
         {

@@ -54,7 +54,7 @@ impl Shape {
                 _ => {}
             }
             breaks |= is_break(c);
-            special |= (!is_printable(c) && !is_break(c)) || (ascii && !c.is_ascii());
+            special |= !is_printable(c) || (ascii && !c.is_ascii());
             break_space |= c == ' ' && before.is_some_and(is_break);
             space_break |= is_break(c) && before == Some(' ');
             before = Some(c);
