@@ -254,9 +254,16 @@ impl Reconciler {
         tasks.spawn(async move {
             let free = Busy(&this.busy, &worker.name);
             let done = Box::pin(this.act_on(&worker.name, demand)).await;
-            if let Err(error) = &done {
-                let error = crate::chain(error);
-                tracing::warn!(worker = %worker.name, error, ?demand, "it is tried again");
+            match &done {
+                // That the lease is gone is told where it is lost; a stop gives it back unasked.
+                Err(error @ Error::Lapsed) => {
+                    tracing::info!(worker = %worker.name, %error, ?demand, "left to who leads next");
+                }
+                Err(error) => {
+                    let error = crate::chain(error);
+                    tracing::warn!(worker = %worker.name, error, ?demand, "it is tried again");
+                }
+                Ok(()) => {}
             }
             this.rest(&worker.name, done.is_ok()).await;
             drop(free);
