@@ -108,10 +108,14 @@ async fn a_controller_that_was_paused_brings_nobody_back() -> Result<()> {
     cluster.finish(&["the lease is lost", "could not be read or written", "it is tried again"])
 }
 
+/// Half of the calls come to the paused one and take ten seconds to fail: several are made at once,
+/// or one run in sixty-four would ask nobody else in its time.
 async fn terminate(cluster: &Cluster, worker: &str) -> Result<()> {
+    let args = ["worker", "terminate", worker, "--force"];
+    let ask = || cluster.muster(&args);
     within_patience("asked", async || {
-        let ran = cluster.muster(&["worker", "terminate", worker, "--force"]).await?;
-        Ok(ran.code == Some(0))
+        let (a, b, c, d) = tokio::join!(ask(), ask(), ask(), ask());
+        Ok([a?, b?, c?, d?].iter().any(|ran| ran.code == Some(0)))
     })
     .await
 }
