@@ -181,9 +181,15 @@ impl Inspector {
         let doubles = act.doubles.into_iter().map(|id| (id, "a double of a server"));
         for (id, what) in orphans.chain(doubles) {
             tracing::warn!(cloud = cloud.name, server_id = %id, what, "a server is removed");
-            if let Err(error) = self.launcher.delete(cloud, &id).await {
-                let error = crate::chain(&error);
-                tracing::warn!(server_id = %id, error, "it is tried again");
+            match self.launcher.delete(cloud, &id).await {
+                Err(error) if error.is_of_the_lease() => {
+                    tracing::info!(server_id = %id, %error, "left to who leads");
+                }
+                Err(error) => {
+                    let error = crate::chain(&error);
+                    tracing::warn!(server_id = %id, error, "it is tried again");
+                }
+                Ok(()) => {}
             }
         }
     }

@@ -255,9 +255,8 @@ impl Reconciler {
             let free = Busy(&this.busy, &worker.name);
             let done = Box::pin(this.act_on(&worker.name, demand)).await;
             match &done {
-                // That the lease is gone is told where it is lost; a stop gives it back unasked.
-                Err(error @ Error::Lapsed) => {
-                    tracing::info!(worker = %worker.name, %error, ?demand, "left to who leads next");
+                Err(error) if error.is_of_the_lease() => {
+                    tracing::info!(worker = %worker.name, %error, ?demand, "left to who leads");
                 }
                 Err(error) => {
                     let error = crate::chain(error);

@@ -45,3 +45,11 @@ pub enum Error {
     #[error("making a bootstrap key")]
     Seed(#[source] nkeys::error::Error),
 }
+
+impl Error {
+    /// Whether it is only that this controller leads no more: that is told where the lease is lost,
+    /// and one that stops gives it back unasked.
+    pub(crate) fn is_of_the_lease(&self) -> bool {
+        matches!(self, Error::Fenced | Error::Lapsed)
+    }
+}
