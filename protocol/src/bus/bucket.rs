@@ -9,6 +9,8 @@ use futures_util::StreamExt;
 
 /// While the server is away it is asked at least every few seconds.
 const WATCH_DOUBLINGS_MAX: usize = 5;
+/// No document has this key.
+const NO_KEY: &str = "-";
 
 /// A bucket as Muster wants it: one value per key, no expiry.
 #[derive(Clone, Debug)]
@@ -42,10 +44,11 @@ pub struct Entry {
 }
 
 impl JetStream {
-    /// Makes a bucket, or gives it the limits that it should have.
+    /// Makes a bucket, or gives it the limits that it should have, and asks it for something.
     ///
     /// # Errors
-    /// When the server does not.
+    /// When the server does not. `NotReady` when the bucket does not answer: with replicas it is
+    /// there before one of the servers reads from it.
     pub async fn ensure_bucket(&self, spec: &Spec) -> Result<Bucket, Error> {
         let republish = spec.republish.map(|destination| Republish {
             source: format!("$KV.{}.>", spec.name),
@@ -62,7 +65,13 @@ impl JetStream {
         };
         let store = self.context.create_or_update_key_value(config).await;
         let store = store.map_err(|error| failed(format!("making bucket {}", spec.name), error))?;
-        Ok(Bucket { name: spec.name, store })
+        match store.entry(NO_KEY).await {
+            Ok(_) => Ok(Bucket { name: spec.name, store }),
+            Err(error) => Err(Error::NotReady {
+                what: format!("asking bucket {}", spec.name),
+                description: error.to_string(),
+            }),
+        }
     }
 }
 
