@@ -118,7 +118,7 @@ fn groupby(value: &Value, args: &Args) -> Result<Value, Failure> {
         undefined::refuse(&found)?;
         keyed.push((super::sequences::folded(&found, exact), found, item));
     }
-    super::sequences::sort_by_key(&mut keyed, |(key, _, _)| key)?;
+    ops::sort_by_key(&mut keyed, |(key, _, _)| key)?;
     let mut groups: Vec<(Value, Value, Vec<Value>)> = Vec::new();
     for (key, found, item) in keyed {
         match groups.last_mut() {

@@ -92,19 +92,6 @@ pub(super) fn folded(value: &Value, exact: bool) -> Value {
     }
 }
 
-/// Sorts by a key, in Python's order; stable.
-pub(super) fn sort_by_key<T>(all: &mut [T], key: impl Fn(&T) -> &Value) -> Result<(), Error> {
-    let mut wrong = None;
-    all.sort_by(|a, b| match ops::order(key(a), key(b), "<") {
-        Ok(order) => order.unwrap_or(std::cmp::Ordering::Equal),
-        Err(error) => {
-            wrong = Some(error);
-            std::cmp::Ordering::Equal
-        }
-    });
-    wrong.map_or(Ok(()), Err)
-}
-
 /// `sort(reverse=False, case_sensitive=False, attribute=None)`.
 fn sort(value: &Value, args: &Args) -> Result<Value, Error> {
     let reverse = args.flag(0, "reverse", false);
@@ -134,7 +121,7 @@ fn sort(value: &Value, args: &Args) -> Result<Value, Error> {
     if reverse {
         keyed.reverse();
     }
-    sort_by_key(&mut keyed, |(key, _)| key)?;
+    ops::sort_by_key(&mut keyed, |(key, _)| key)?;
     if reverse {
         keyed.reverse();
     }
@@ -159,7 +146,7 @@ fn dictsort(value: &Value, args: &Args) -> Result<Value, Error> {
     if reverse {
         keyed.reverse();
     }
-    sort_by_key(&mut keyed, |(key, _, _)| key)?;
+    ops::sort_by_key(&mut keyed, |(key, _, _)| key)?;
     if reverse {
         keyed.reverse();
     }

@@ -2,6 +2,7 @@
 
 mod numbers;
 mod slice;
+mod sort;
 
 use std::cmp::Ordering;
 
@@ -14,6 +15,7 @@ use crate::render::python::{self, dict, fault, is_tuple, items, list, pairs, rep
 
 use numbers::numbers;
 pub(super) use slice::slice;
+pub(in crate::render) use sort::sort_by_key;
 
 /// Bytes that one text may have.
 pub(in crate::render) const TEXT_MAX: usize = 16 << 20;
