@@ -443,6 +443,15 @@ pub(crate) fn iterate(value: &Value) -> Result<Vec<Value>, Error> {
     }
 }
 
+/// What is assigned to several names.
+pub(super) fn unpack(value: &Value) -> Result<Vec<Value>, Error> {
+    iterate(value).map_err(|error| {
+        let kind = type_name(value);
+        let words = format!("cannot unpack non-iterable {kind} object");
+        if undefined::is(value) { error } else { fault(words) }
+    })
+}
+
 /// `KeyError: 'x'` and the like.
 pub(in crate::render) fn key_error(key: &Value) -> Error {
     fault(repr(key))

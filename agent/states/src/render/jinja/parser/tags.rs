@@ -84,6 +84,10 @@ impl Parser {
 
     /// What stands in the body of a loop only: what is called is in none.
     fn loop_tag(&self, word: &str, kind: StmtKind) -> Result<StmtKind, Syntax> {
+        // What else is wrong with the tag is told first.
+        if !matches!(self.peek(), Some(Token::TagEnd) | None) {
+            return Ok(kind);
+        }
         let around = self.open.iter().rev().skip(1).map(String::as_str);
         let mut bounds = around.filter(|tag| ["for", "macro", "call", "block"].contains(tag));
         if bounds.next() == Some("for") {
@@ -274,9 +278,6 @@ impl Parser {
         self.expect_word("import")?;
         let mut names = Vec::new();
         loop {
-            if matches!(self.peek(), Some(Token::TagEnd) | None) {
-                break;
-            }
             if !names.is_empty() {
                 self.expect_op(",")?;
             }
@@ -335,7 +336,7 @@ impl Parser {
         let name = self.expect_name()?;
         if ["true", "false", "none", "True", "False", "None"].contains(&&*name) {
             self.at -= 1;
-            return self.fail(format!("can't assign to '{name}'"));
+            return self.fail("can't assign to 'const'");
         }
         if self.take_op(".") {
             return Ok(Target::Attr(name, self.expect_name()?));
