@@ -115,7 +115,7 @@ impl Seen {
                 Some(ops::Number::Float(number)) => float_text(number),
                 _ => text(value),
             }),
-            ValueKind::String => Item::Text(text(value)),
+            ValueKind::String if !value.is_safe() => Item::Text(text(value)),
             // PyYAML's safe dumper knows no other; Salt's writes them as NULL.
             _ => Item::Plain("NULL".to_owned()),
         })
