@@ -63,6 +63,9 @@ fn map(run: &mut Run<'_>, value: &Value, mut args: Args) -> Result<Value, Failur
     }
     let filter = args.plain.remove(0);
     let filter = crate::render::python::text(&filter);
+    if !all.is_empty() && !super::has(&filter) {
+        return Err(Failure::syntax(format!("No filter named '{filter}'.")));
+    }
     for item in all {
         out.push(run.filter(&filter, item, args.clone())?);
     }
@@ -90,7 +93,13 @@ fn picked(
             None => item.clone(),
         };
         let found = match &test {
-            Some(test) => run.test(&crate::render::python::text(test), &tested, &args)?,
+            Some(test) => {
+                let name = crate::render::python::text(test);
+                if super::test(&name).is_none() {
+                    return Err(Failure::syntax(format!("No test named '{name}'.")));
+                }
+                run.test(&name, &tested, &args)?
+            }
             None => {
                 undefined::refuse(&tested)?;
                 tested.is_true()

@@ -221,7 +221,7 @@ impl Run<'_> {
     ) -> Result<bool, Failure> {
         match filters::test(name) {
             Some(test) => Ok(test(value, args)?),
-            None => Err(Failure::syntax(format!("No test named '{name}'."))),
+            None => Err(Failure::syntax(format!("No test named '{name}' found."))),
         }
     }
 }
