@@ -6,6 +6,7 @@
 mod filters;
 mod jinja;
 mod lines;
+mod markup;
 mod methods;
 pub(crate) mod python;
 

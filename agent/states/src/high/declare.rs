@@ -88,7 +88,7 @@ impl Reader<'_> {
         };
         for item in items {
             let (saltenv, target) = match item.as_map() {
-                Some([.., (env, sls)]) => (Some(env.key_text()), sls.key_text()),
+                Some([.., (env, sls)]) => (Some(env.key_text()), repr::shown(sls)),
                 Some([]) => continue,
                 None => (None, item.key_text()),
             };

@@ -7,9 +7,10 @@ use minijinja::value::{Value, ValueKind};
 
 use super::merge::{is_list, is_map, update};
 use super::pillar::delimiter;
-use super::walk::{follow, walk};
+use super::walk::{follow, path, walk};
 use super::{Call, Function, reads};
-use crate::render::python::{deep, dict, items, list, text};
+use crate::render::python::{deep, dict, fault, items, list, text};
+use crate::render::{iterate, type_name};
 use crate::target::glob;
 
 /// This module's functions.
@@ -42,7 +43,7 @@ pub(super) fn option(call: &Call<'_>, name: &str) -> Option<Value> {
 }
 
 fn get(call: &Call<'_>) -> Result<Value, Error> {
-    let found = walk(&call.scope.grains, &call.must("key"), &delimiter(call));
+    let found = walk(&call.scope.grains, &path(call)?, &delimiter(call));
     Ok(found.or_else(|| call.value("default")).unwrap_or_else(|| Value::from("")))
 }
 
@@ -97,12 +98,17 @@ pub(super) fn filtered(call: &Call<'_>, data: &Value, path: &str) -> Result<Valu
         Some(value) => vec![value],
         None => Vec::new(),
     };
-    let keys: Vec<(Value, String)> =
-        items(&lookup).into_iter().map(|key| (key.clone(), text(&key))).collect();
+    // Without a value nothing is looked at but the default.
+    let keys = if values.is_empty() { Vec::new() } else { iterate(&lookup)? };
+    let keys: Vec<_> = keys.into_iter().map(|key| (key.clone(), text(&key))).collect();
     let found = values.iter().map(text).find_map(|value| {
         let key = keys.iter().find(|(_, pattern)| glob(pattern, &value)).map(|(key, _)| key)?;
         own(key).filter(|entry| !entry.is_none())
     });
+    if !is_map(&lookup) {
+        let kind = type_name(&lookup);
+        return Err(fault(format!("'{kind}' object has no attribute 'get'")));
+    }
     let default = call.value("default").unwrap_or_else(|| Value::from("default"));
     let mut found = found.or_else(|| own(&default)).unwrap_or_else(|| Value::from(()));
     let base = call.value("base").filter(Value::is_true).and_then(|base| own(&base));

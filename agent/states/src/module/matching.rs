@@ -6,6 +6,7 @@ use minijinja::value::{Value, ValueKind};
 use super::merge::{is_map, update};
 use super::{Call, Function, reads};
 use crate::facts::Facts;
+use crate::render::iterate;
 use crate::render::python::{deep, items, list, pairs, text, to_json};
 use crate::target;
 
@@ -64,6 +65,7 @@ fn of(call: &Call<'_>, kind: &str) -> Result<Value, Error> {
 fn filter_by(call: &Call<'_>) -> Result<Value, Error> {
     let kind = call.text_or("tgt_type", "compound");
     let lookup = call.must("lookup");
+    iterate(&lookup)?;
     let found = pairs(&lookup).into_iter().find(|(target, _)| hit(call, &kind, &text(target)));
     let Some((_, entry)) = found else {
         let default = call.value("default").unwrap_or_else(|| Value::from("default"));

@@ -4,7 +4,7 @@ use minijinja::Error;
 use minijinja::value::Value;
 
 use super::merge::{is_list, is_map, joined, update};
-use super::walk::walk;
+use super::walk::{path, walk};
 use super::{Call, Function, grains, reads};
 use crate::render::python::{deep, dict, items, list, pairs, text};
 use crate::render::type_name;
@@ -97,7 +97,7 @@ fn own_environment(call: &Call<'_>) -> Result<(), Error> {
 
 fn get(call: &Call<'_>) -> Result<Value, Error> {
     own_environment(call)?;
-    let found = walk(&call.scope.pillar, &call.must("key"), &delimiter(call));
+    let found = walk(&call.scope.pillar, &path(call)?, &delimiter(call));
     let default = call.value("default");
     if call.flag("merge", false)
         && let Some(merged) = merged(call, default.as_ref(), found.as_ref())?

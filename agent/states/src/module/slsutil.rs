@@ -8,7 +8,7 @@ use minijinja::value::Value;
 use super::merge::{is_list, merge, update_by};
 use super::pillar::texts;
 use super::{Call, Function, cp, reads, serial};
-use crate::render::python::{dict, items, pairs, text};
+use crate::render::python::{dict, pairs, text};
 use crate::render::{self, Vars};
 
 /// This module's functions.
@@ -21,7 +21,7 @@ pub(super) const ALL: &[Function] = &[
         one(call, &call.must("obj_a"), &call.must("obj_b"))
     }),
     reads("slsutil.merge_all", "lst strategy= renderer= merge_lists=", |call| {
-        let all = items(&call.must("lst"));
+        let all = render::iterate(&call.must("lst"))?;
         all.iter().try_fold(dict(Default::default()), |merged, next| one(call, &merged, next))
     }),
     reads("slsutil.renderer", "path= string= default_renderer= **kwargs", renderer),

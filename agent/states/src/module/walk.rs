@@ -1,8 +1,24 @@
 //! `a:b:0` through maps and lists: Salt's `traverse_dict_and_list`.
 
+use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
+use super::Call;
+use crate::render::iterate;
 use crate::render::python::{items, text};
+
+/// The path that a call names as `key`.
+pub(super) fn path(call: &Call<'_>) -> Result<Value, Error> {
+    let path = call.must("key");
+    match path.kind() {
+        ValueKind::String | ValueKind::Bool => {}
+        ValueKind::Number if path.is_integer() => {}
+        _ => {
+            iterate(&path)?;
+        }
+    }
+    Ok(path)
+}
 
 /// Follows a path; `None` if it leads nowhere. A path that is no text is one key.
 pub(crate) fn walk(value: &Value, path: &Value, by: &str) -> Option<Value> {

@@ -108,6 +108,6 @@ pub(super) fn apply(
     }
     match find(name) {
         Some(filter) => Ok(filter(&value, &args)?),
-        None => Err(Failure::syntax(format!("No filter named '{name}'."))),
+        None => Err(Failure::syntax(format!("No filter named '{name}' found."))),
     }
 }

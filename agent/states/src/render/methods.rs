@@ -13,6 +13,7 @@ use minijinja::value::{Value, ValueKind};
 
 use super::jinja::args::Args;
 use super::jinja::{objects, ops};
+use super::markup;
 use super::python::{bounds, fault, is_ordered, is_tuple};
 
 pub(super) use bytes::escaped;
@@ -55,6 +56,10 @@ fn range_member(of: &Value, name: &str) -> Option<Value> {
 pub(super) fn call(of: &Value, method: &str, args: &Args) -> Result<Value, Error> {
     arity::check(ops::type_name(of), method, args)?;
     match of.kind() {
+        ValueKind::String if of.is_safe() => {
+            let args = markup::arguments(method, args);
+            text::call(of.as_str().unwrap_or_default(), method, &args).map(markup::marked)
+        }
         ValueKind::String => text::call(of.as_str().unwrap_or_default(), method, args),
         ValueKind::Bytes => bytes::call(of.as_bytes().unwrap_or_default(), method, args),
         ValueKind::Map => dict::call(of, method, args),

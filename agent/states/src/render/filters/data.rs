@@ -6,7 +6,8 @@ use minijinja::{Error, ErrorKind};
 use super::{Filter, dump, xml};
 use crate::render::jinja::args::Args;
 use crate::render::jinja::{item, ops, undefined};
-use crate::render::python::{dict, fault, from_json, is_tuple, list, pairs, text};
+use crate::render::markup;
+use crate::render::python::{dict, fault, from_json, is_tuple, list, pairs, repr, text};
 use crate::render::yaml_value;
 use crate::yaml::emit::{self, Style};
 
@@ -15,6 +16,10 @@ pub(super) fn find(name: &str) -> Option<Filter> {
         "yaml" => |value, args| yaml(value, args.flag(0, "flow_style", true)),
         "dict_to_sls_yaml_params" => |value, args| {
             dump::measured(value)?;
+            if value.kind() != ValueKind::Map {
+                let kind = ops::type_name(value);
+                return Err(fault(format!("'{kind}' object has no attribute 'items'")));
+            }
             let entry = |(key, item)| dict([(key, item)].into_iter().collect());
             let all = list(pairs(value).into_iter().map(entry).collect());
             yaml(&all, args.flag(0, "flow_style", false))
@@ -22,7 +27,7 @@ pub(super) fn find(name: &str) -> Option<Filter> {
         "json" => |value, args| {
             let indent = dump::Indent::of(args.get(1, "indent"))?;
             let sort = args.flag(0, "sort_keys", true);
-            dump::json(value, sort, &indent, false).map(Value::from)
+            dump::json(value, sort, &indent, false).map(markup::of)
         },
         "tojson" => |value, args| {
             let indent = dump::Indent::of(args.get(0, "indent"))?;
@@ -32,14 +37,16 @@ pub(super) fn find(name: &str) -> Option<Filter> {
             let out = out.replace('<', "\\u003c").replace('>', "\\u003e");
             Ok(Value::from(out.replace('&', "\\u0026").replace('\'', "\\u0027")))
         },
-        "python" | "pprint" => |value, _| Ok(Value::from(super::pretty::pretty(value))),
+        "python" => |value, _| Ok(markup::of(super::pretty::pretty(value))),
+        "pprint" => |value, _| Ok(Value::from(super::pretty::pretty(value))),
         "xml" => |value, _| xml::document(value).map(Value::from),
         "load_yaml" => |value, _| match value.as_str() {
-            Some(text) => yaml_value(text).map_err(|error| {
+            // PyYAML's loader takes no kind of text but the one.
+            Some(text) if !value.is_safe() => yaml_value(text).map_err(|error| {
                 let told = error.detail().unwrap_or_default();
                 runtime(format!("Encountered error loading yaml: {told}"))
             }),
-            None => Err(runtime(format!("Unable to load yaml from {}", text(value)))),
+            _ => Err(fault("a string or stream input is required")),
         },
         "load_json" => |value, _| match value.as_str() {
             Some(text) => load_json(text),
@@ -82,7 +89,7 @@ fn yaml(value: &Value, flow: bool) -> Result<Value, Error> {
     let style = Style::of(Some(flow));
     let out = emit::dump(&dump::item(value, true)?, style);
     let out = out.trim();
-    Ok(Value::from(out.strip_suffix("\n...").unwrap_or(out)))
+    Ok(markup::of(out.strip_suffix("\n...").unwrap_or(out)))
 }
 
 fn load_json(text: &str) -> Result<Value, Error> {
@@ -93,6 +100,9 @@ fn load_json(text: &str) -> Result<Value, Error> {
 
 fn yaml_encode(value: &Value, _: &Args) -> Result<Value, Error> {
     Ok(Value::from(match value.kind() {
+        ValueKind::String if value.is_safe() => {
+            return Err(fault(format!("('cannot represent an object', {})", repr(value))));
+        }
         ValueKind::String => emit::ascii_quoted(&text(value)),
         ValueKind::None => "null".to_owned(),
         ValueKind::Bool => text(value).to_lowercase(),

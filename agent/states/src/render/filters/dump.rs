@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
-use super::sequences::sort_by_key;
 use crate::render::jinja::{ops, undefined};
 use crate::render::python::{fault, identity, is_ordered, items, pairs, text, view_name};
 use crate::yaml::emit::{Item, float_text};
@@ -76,7 +75,7 @@ impl Seen {
         if self.sort && !is_ordered(value) {
             let mut sorted = all.clone();
             // What has no order stays as it is, as with PyYAML.
-            if sort_by_key(&mut sorted, |(key, _)| key).is_ok() {
+            if ops::sort_by_key(&mut sorted, |(key, _)| key).is_ok() {
                 all = sorted;
             }
         }
@@ -116,7 +115,7 @@ impl Seen {
                 Some(ops::Number::Float(number)) => float_text(number),
                 _ => text(value),
             }),
-            ValueKind::String => Item::Text(text(value)),
+            ValueKind::String if !value.is_safe() => Item::Text(text(value)),
             // PyYAML's safe dumper knows no other; Salt's writes them as NULL.
             _ => Item::Plain("NULL".to_owned()),
         })
@@ -176,7 +175,7 @@ impl JsonWriter<'_> {
             ValueKind::Map => {
                 let mut all = pairs(value);
                 if self.sort {
-                    sort_by_key(&mut all, |(key, _)| key)?;
+                    ops::sort_by_key(&mut all, |(key, _)| key)?;
                 }
                 self.open('{', '}', all.len(), depth, |writer, at| {
                     let (key, item) = &all[at];

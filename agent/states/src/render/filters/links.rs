@@ -6,9 +6,9 @@ use minijinja::Error;
 use minijinja::value::Value;
 use regex::Regex;
 
-use super::words::escaped;
 use crate::render::jinja::args::Args;
 use crate::render::jinja::ops;
+use crate::render::markup::escaped;
 use crate::render::python::{fault, repr, text};
 
 static ADDRESS: LazyLock<Regex> = LazyLock::new(|| {

@@ -7,19 +7,17 @@ use super::Filter;
 use crate::module::random::sample;
 use crate::render::jinja::args::Args;
 use crate::render::jinja::ops::{self, ITEMS_MAX, Number};
-use crate::render::python::{dict, fault, items, list, text, tuple_of};
+use crate::render::python::{dict, fault, items, list, text, tuple_of, view_name};
 
 pub(super) fn find(name: &str) -> Option<Filter> {
     Some(match name {
         "unique" => |value, _| unique(ops::iterate(value)?).map(list),
-        "union" => |a, args| {
-            let all = [ops::iterate(a)?, ops::iterate(&args.must(0, "lst2")?)?].concat();
-            unique(all).map(list)
-        },
+        "union" => |a, args| union(a, &args.must(0, "lst2")?).map(list),
         "intersect" => |a, args| kept(a, &args.must(0, "lst2")?, true).map(list),
         "difference" => |a, args| kept(a, &args.must(0, "lst2")?, false).map(list),
         "symmetric_difference" => |a, args| {
             let b = args.must(0, "lst2")?;
+            union(a, &b)?;
             Ok(list([kept(a, &b, false)?, kept(&b, a, false)?].concat()))
         },
         "min" => |value, _| extreme(value, false),
@@ -113,6 +111,15 @@ fn unique(all: Vec<Value>) -> Result<Vec<Value>, Error> {
         }
     }
     Ok(out)
+}
+
+/// All of two lists; of other kinds only what Python adds, or makes sets of.
+fn union(a: &Value, b: &Value) -> Result<Vec<Value>, Error> {
+    let keyed = |value| matches!(view_name(value), Some("dict_keys" | "dict_items"));
+    if [a, b].into_iter().all(|value| ops::hashable(value).is_ok() && !keyed(value)) {
+        return unique([ops::iterate(a)?, ops::iterate(b)?].concat());
+    }
+    unique(ops::iterate(&ops::add_values(a, b)?)?)
 }
 
 fn kept(a: &Value, b: &Value, inside: bool) -> Result<Vec<Value>, Error> {

@@ -2,7 +2,6 @@
 
 use minijinja::value::{Value, ValueKind};
 
-use super::sequences::sort_by_key;
 use crate::render::jinja::ops;
 use crate::render::methods;
 use crate::render::python::{is_ordered, is_tuple, items, list, pairs, repr, tuple_of};
@@ -155,7 +154,7 @@ fn sorted(value: &Value) -> Vec<(Value, Value)> {
     let all = pairs(value);
     let mut ordered = all.clone();
     // What has no order stays as it is.
-    if sort_by_key(&mut ordered, |(key, _)| key).is_ok() { ordered } else { all }
+    if ops::sort_by_key(&mut ordered, |(key, _)| key).is_ok() { ordered } else { all }
 }
 
 /// A value on one line: plain dicts in order, but for those inside of others' `repr`.

@@ -63,6 +63,9 @@ fn map(run: &mut Run<'_>, value: &Value, mut args: Args) -> Result<Value, Failur
     }
     let filter = args.plain.remove(0);
     let filter = crate::render::python::text(&filter);
+    if !all.is_empty() && !super::has(&filter) {
+        return Err(Failure::syntax(format!("No filter named '{filter}'.")));
+    }
     for item in all {
         out.push(run.filter(&filter, item, args.clone())?);
     }
@@ -90,7 +93,13 @@ fn picked(
             None => item.clone(),
         };
         let found = match &test {
-            Some(test) => run.test(&crate::render::python::text(test), &tested, &args)?,
+            Some(test) => {
+                let name = crate::render::python::text(test);
+                if super::test(&name).is_none() {
+                    return Err(Failure::syntax(format!("No test named '{name}'.")));
+                }
+                run.test(&name, &tested, &args)?
+            }
             None => {
                 undefined::refuse(&tested)?;
                 tested.is_true()
@@ -118,7 +127,7 @@ fn groupby(value: &Value, args: &Args) -> Result<Value, Failure> {
         undefined::refuse(&found)?;
         keyed.push((super::sequences::folded(&found, exact), found, item));
     }
-    super::sequences::sort_by_key(&mut keyed, |(key, _, _)| key)?;
+    ops::sort_by_key(&mut keyed, |(key, _, _)| key)?;
     let mut groups: Vec<(Value, Value, Vec<Value>)> = Vec::new();
     for (key, found, item) in keyed {
         match groups.last_mut() {

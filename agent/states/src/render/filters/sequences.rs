@@ -7,8 +7,8 @@ use super::Filter;
 use super::data::runtime;
 use crate::render::jinja::args::Args;
 use crate::render::jinja::{ops, path, undefined};
-use crate::render::methods;
 use crate::render::python::{fault, list, pairs, text, tuple_of, view, view_name};
+use crate::render::{markup, methods};
 
 pub(super) fn find(name: &str) -> Option<Filter> {
     Some(match name {
@@ -19,16 +19,20 @@ pub(super) fn find(name: &str) -> Option<Filter> {
             Ok(first.unwrap_or_else(|| undefined::new("No first item, sequence was empty.")))
         },
         "last" => |value, _| {
-            let last = ops::iterate(value)?.pop();
+            let last = backwards(value)?.into_iter().next();
             Ok(last.unwrap_or_else(|| undefined::new("No last item, sequence was empty.")))
         },
         "reverse" => |value, _| match value.as_str() {
-            Some(text) => Ok(Value::from(text.chars().rev().collect::<String>())),
-            None => {
-                let mut all = ops::iterate(value)?;
-                all.reverse();
-                Ok(view("generator", all))
+            Some(text) => Ok(markup::like(value, text.chars().rev().collect::<String>())),
+            // What cannot go backwards is a list first.
+            None if view_name(value) == Some("generator") => {
+                Ok(list(ops::iterate(value)?.into_iter().rev().collect()))
             }
+            None => match backwards(value) {
+                Err(error) if undefined::is(value) => Err(error),
+                Err(_) => Err(runtime("argument must be iterable")),
+                Ok(all) => Ok(view("generator", all)),
+            },
         },
         "join" => join,
         "sort" => sort,
@@ -36,7 +40,8 @@ pub(super) fn find(name: &str) -> Option<Filter> {
         "slice" => slice,
         "items" => |value, _| match value.kind() {
             ValueKind::Map => {
-                Ok(list(pairs(value).into_iter().map(|(k, v)| tuple_of(vec![k, v])).collect()))
+                let all = pairs(value).into_iter().map(|(key, item)| tuple_of(vec![key, item]));
+                Ok(view("generator", all.collect()))
             }
             _ => Err(fault("Can only get item pairs from a mapping.")),
         },
@@ -51,6 +56,17 @@ pub(super) fn find(name: &str) -> Option<Filter> {
         },
         _ => return None,
     })
+}
+
+/// Python's `reversed`.
+fn backwards(value: &Value) -> Result<Vec<Value>, Error> {
+    match ops::iterate(value) {
+        Ok(all) if view_name(value) != Some("generator") => Ok(all.into_iter().rev().collect()),
+        Err(error) if undefined::is(value) => Err(error),
+        Ok(_) | Err(_) => {
+            Err(fault(format!("'{}' object is not reversible", ops::type_name(value))))
+        }
+    }
 }
 
 fn length(value: &Value, _: &Args) -> Result<Value, Error> {
@@ -92,19 +108,6 @@ pub(super) fn folded(value: &Value, exact: bool) -> Value {
     }
 }
 
-/// Sorts by a key, in Python's order; stable.
-pub(super) fn sort_by_key<T>(all: &mut [T], key: impl Fn(&T) -> &Value) -> Result<(), Error> {
-    let mut wrong = None;
-    all.sort_by(|a, b| match ops::order(key(a), key(b), "<") {
-        Ok(order) => order.unwrap_or(std::cmp::Ordering::Equal),
-        Err(error) => {
-            wrong = Some(error);
-            std::cmp::Ordering::Equal
-        }
-    });
-    wrong.map_or(Ok(()), Err)
-}
-
 /// `sort(reverse=False, case_sensitive=False, attribute=None)`.
 fn sort(value: &Value, args: &Args) -> Result<Value, Error> {
     let reverse = args.flag(0, "reverse", false);
@@ -134,7 +137,7 @@ fn sort(value: &Value, args: &Args) -> Result<Value, Error> {
     if reverse {
         keyed.reverse();
     }
-    sort_by_key(&mut keyed, |(key, _)| key)?;
+    ops::sort_by_key(&mut keyed, |(key, _)| key)?;
     if reverse {
         keyed.reverse();
     }
@@ -159,7 +162,7 @@ fn dictsort(value: &Value, args: &Args) -> Result<Value, Error> {
     if reverse {
         keyed.reverse();
     }
-    sort_by_key(&mut keyed, |(key, _, _)| key)?;
+    ops::sort_by_key(&mut keyed, |(key, _, _)| key)?;
     if reverse {
         keyed.reverse();
     }

@@ -103,7 +103,13 @@ fn whole(value: &Value) -> Result<Option<i128>, Error> {
             Ok(Some(number as i128))
         }
         Some(ops::Number::Float(_)) => Ok(None),
-        None => Err(fault("not all arguments converted during string formatting")),
+        None if value.as_str().is_some() => {
+            Err(fault("not all arguments converted during string formatting"))
+        }
+        None => {
+            let kind = ops::type_name(value);
+            Err(fault(format!("unsupported operand type(s) for %: '{kind}' and 'int'")))
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use std::cell::Cell;
 use crate::regex::{Captures, Match, Regex, expand, python_regex};
 use crate::render::jinja::args::Args;
 use crate::render::jinja::ops;
+use crate::render::markup;
 use crate::render::methods;
 use crate::render::python::{fault, text, tuple_of};
 
@@ -24,9 +25,7 @@ pub(super) fn find(name: &str) -> Option<Filter> {
             Ok(Value::from(path_join(&parts.collect::<Result<Vec<_>, Error>>()?)))
         },
         // What is empty is quoted whatever it is.
-        "quote" => {
-            |value, _| Ok(Value::from(shell_quote(if value.is_true() { own(value)? } else { "" })))
-        }
+        "quote" => quote,
         "contains_whitespace" => {
             |value, _| Ok(Value::from(own(value)?.contains(char::is_whitespace)))
         }
@@ -34,7 +33,7 @@ pub(super) fn find(name: &str) -> Option<Filter> {
             let hex = value.as_str().and_then(|text| super::numbers::parse_int(text, 16));
             Ok(Value::from(hex.is_some()))
         },
-        "to_bytes" => |value, _| Ok(Value::from_bytes(own(value)?.as_bytes().to_vec())),
+        "to_bytes" => |value, _| super::hashes::bytes(value).map(Value::from_bytes),
         "to_snake_case" => |value, _| Ok(Value::from(snake(own(value)?))),
         "to_camelcase" => |value, args| {
             let upper = args.flag(0, "uppercamel", false);
@@ -60,6 +59,19 @@ fn compiled(args: &Args, flags: usize) -> Result<Regex, Error> {
     let lines = args.flag(flags + 1, "multiline", false);
     python_regex(&args.text(0, "rgx")?, fold, lines, false)
         .map_err(|error| fault(error.to_string()))
+}
+
+fn quote(value: &Value, _: &Args) -> Result<Value, Error> {
+    let text = if value.is_true() { own(value)? } else { "" };
+    let quoted = shell_quote(text);
+    // The quotes that are put around markup are escaped.
+    let marked = value.is_safe() && quoted != text;
+    Ok(if marked {
+        let inner = text.replace('\'', &markup::escaped("'\"'\"'"));
+        markup::of(format!("&#39;{inner}&#39;"))
+    } else {
+        markup::like(value, quoted)
+    })
 }
 
 fn regex_replace(value: &Value, args: &Args) -> Result<Value, Error> {

@@ -8,24 +8,27 @@ use minijinja::value::{Value, ValueKind};
 use super::{Filter, links};
 use crate::render::jinja::args::Args;
 use crate::render::jinja::{format, ops, undefined};
+use crate::render::markup::{self, escaped};
 use crate::render::methods;
 use crate::render::python::{dict, fault, is_tuple, pairs, text};
 
 pub(super) fn find(name: &str) -> Option<Filter> {
     Some(match name {
-        "string" | "safe" => |value, _| Ok(Value::from(text(value))),
-        "lower" => |value, _| Ok(Value::from(text(value).to_lowercase())),
-        "upper" => |value, _| Ok(Value::from(text(value).to_uppercase())),
-        "capitalize" => |value, _| Ok(Value::from(methods::capitalized(&text(value)))),
+        "string" => |value, _| Ok(markup::like(value, text(value))),
+        "safe" => |value, _| Ok(markup::of(text(value))),
+        "lower" => |value, _| Ok(markup::like(value, text(value).to_lowercase())),
+        "upper" => |value, _| Ok(markup::like(value, text(value).to_uppercase())),
+        "capitalize" => |value, _| Ok(markup::like(value, methods::capitalized(&text(value)))),
         "title" => |value, _| Ok(Value::from(titled(&text(value)))),
         "trim" => |value, args| {
             let chars = args.get(0, "chars").filter(|chars| !chars.is_none());
             let chars = chars.map(|chars| text(&chars));
-            Ok(Value::from(methods::strip_any(&text(value), chars.as_deref(), true, true)))
+            let own = text(value);
+            Ok(markup::like(value, methods::strip_any(&own, chars.as_deref(), true, true)))
         },
         "center" => |value, args| {
             let width = args.get(0, "width").unwrap_or_else(|| Value::from(80));
-            methods::call(&Value::from(text(value)), "center", &Args::of(vec![width]))
+            methods::call(&markup::like(value, text(value)), "center", &Args::of(vec![width]))
         },
         "format" => |value, args| {
             let values = if args.named.is_empty() {
@@ -39,7 +42,8 @@ pub(super) fn find(name: &str) -> Option<Filter> {
                     "can't handle positional and keyword arguments at the same time",
                 ));
             }
-            format::percent(&text(value), &values).map(Value::from)
+            let values = if value.is_safe() { markup::values(&values) } else { values };
+            format::percent(&text(value), &values).map(|out| markup::like(value, out))
         },
         "replace" => |value, args| {
             let (old, new) = (args.text(0, "old")?, args.text(1, "new")?);
@@ -57,7 +61,8 @@ pub(super) fn find(name: &str) -> Option<Filter> {
             Ok(Value::from(words.filter(|word| !word.is_empty()).count()))
         },
         "wordwrap" => wordwrap,
-        "escape" | "e" | "forceescape" => |value, _| Ok(Value::from(escaped(&text(value)))),
+        "escape" | "e" => |value, _| Ok(markup::escape(value)),
+        "forceescape" => |value, _| Ok(markup::of(markup::escaped(&text(value)))),
         "striptags" => |value, _| Ok(Value::from(stripped(&text(value)))),
         "urlencode" => urlencode,
         "xmlattr" => xmlattr,
@@ -124,7 +129,7 @@ fn indent(value: &Value, args: &Args) -> Result<Value, Error> {
         }
         out.push_str(line);
     }
-    Ok(Value::from(out))
+    Ok(markup::like(value, out))
 }
 
 /// `truncate(length=255, killwords=False, end='...', leeway=5)`.
@@ -145,12 +150,17 @@ fn truncate(value: &Value, args: &Args) -> Result<Value, Error> {
     if length < marks {
         return Err(fault(format!("expected length >= {marks}, got {length}")));
     }
-    if all.chars().count() <= length.saturating_add(leeway) {
-        return Ok(Value::from(all));
+    // What is no text has a length, too.
+    if value.len().is_some_and(|len| len <= length.saturating_add(leeway)) {
+        return Ok(value.clone());
     }
     let cut: String = all.chars().take(length - marks).collect();
     let cut = if kill { &cut[..] } else { cut.rsplit_once(' ').map_or(&cut[..], |(cut, _)| cut) };
-    Ok(Value::from(format!("{cut}{end}")))
+    Ok(if value.is_safe() {
+        markup::of(format!("{cut}{}", markup::escaped(&end)))
+    } else {
+        Value::from(format!("{cut}{end}"))
+    })
 }
 
 fn lacking(value: &Value, method: &str) -> Error {
@@ -256,15 +266,6 @@ fn wrap(mut rest: VecDeque<&str>, width: usize, long: bool) -> Vec<String> {
         }
     }
     lines
-}
-
-/// markupsafe's escapes.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('>', "&gt;")
-        .replace('<', "&lt;")
-        .replace('\'', "&#39;")
-        .replace('"', "&#34;")
 }
 
 fn stripped(text: &str) -> String {

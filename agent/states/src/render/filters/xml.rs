@@ -3,8 +3,8 @@
 use minijinja::Error;
 use minijinja::value::{Value, ValueKind};
 
-use super::words::escaped;
 use crate::render::jinja::ops;
+use crate::render::markup::escaped;
 use crate::render::python::{fault, is_tuple, items, pairs, text};
 
 #[derive(Default)]

@@ -221,7 +221,7 @@ impl Run<'_> {
     ) -> Result<bool, Failure> {
         match filters::test(name) {
             Some(test) => Ok(test(value, args)?),
-            None => Err(Failure::syntax(format!("No test named '{name}'."))),
+            None => Err(Failure::syntax(format!("No test named '{name}' found."))),
         }
     }
 }
@@ -284,7 +284,7 @@ fn by_index(of: &Value, at: i128) -> Option<Value> {
         let len = text.chars().count();
         let at = if at < 0 { at + i128::try_from(len).ok()? } else { at };
         let c = text.chars().nth(usize::try_from(at).ok()?)?;
-        return Some(Value::from(c.to_string()));
+        return Some(crate::render::markup::like(of, c));
     }
     let len = i128::try_from(of.len()?).ok()?;
     let at = if at < 0 { at + len } else { at };

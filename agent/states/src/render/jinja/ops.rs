@@ -2,6 +2,7 @@
 
 mod numbers;
 mod slice;
+mod sort;
 
 use std::cmp::Ordering;
 
@@ -10,10 +11,12 @@ use minijinja::value::{Tuple, Value, ValueKind};
 
 use super::ast::{Compare, Math};
 use super::undefined;
+use crate::render::markup;
 use crate::render::python::{self, dict, fault, is_tuple, items, list, pairs, repr};
 
 use numbers::numbers;
 pub(super) use slice::slice;
+pub(in crate::render) use sort::sort_by_key;
 
 /// Bytes that one text may have.
 pub(in crate::render) const TEXT_MAX: usize = 16 << 20;
@@ -75,6 +78,7 @@ pub(crate) fn type_name(value: &Value) -> &'static str {
         ValueKind::Bool => "bool",
         ValueKind::Number if value.is_integer() => "int",
         ValueKind::Number => "float",
+        ValueKind::String if value.is_safe() => "Markup",
         ValueKind::String => "str",
         ValueKind::Bytes => "bytes",
         ValueKind::Seq if is_tuple(value) => "tuple",
@@ -114,7 +118,9 @@ pub(super) fn math(op: Math, left: &Value, right: &Value) -> Result<Value, Error
     undefined::refuse(left)?;
     undefined::refuse(right)?;
     if op == Math::Rem && left.kind() == ValueKind::String {
-        return super::format::percent(left.as_str().unwrap_or_default(), right).map(Value::from);
+        let values = if left.is_safe() { markup::values(right) } else { right.clone() };
+        let out = super::format::percent(left.as_str().unwrap_or_default(), &values)?;
+        return Ok(markup::like(left, out));
     }
     if let (Some(a), Some(b)) = (number(left), number(right)) {
         return numbers(op, a, b);
@@ -151,7 +157,11 @@ fn add(left: &Value, right: &Value) -> Result<Value, Error> {
         if a.len() + b.len() > TEXT_MAX {
             return Err(too_large());
         }
-        return Ok(Value::from([a, b].concat()));
+        return Ok(match markup::sum(left, right) {
+            Some(sum) if sum.len() > TEXT_MAX => return Err(too_large()),
+            Some(sum) => markup::of(sum),
+            None => Value::from([a, b].concat()),
+        });
     }
     let listed = |value| matches!(type_name(value), "list" | "tuple");
     if listed(left) && listed(right) && is_tuple(left) == is_tuple(right) {
@@ -171,7 +181,7 @@ fn add(left: &Value, right: &Value) -> Result<Value, Error> {
 
 /// Whether Python repeats a value when it is multiplied.
 fn repeats(value: &Value) -> bool {
-    matches!(type_name(value), "str" | "list" | "tuple" | "bytes")
+    matches!(type_name(value), "str" | "Markup" | "list" | "tuple" | "bytes")
 }
 
 fn no_times(by: &Value) -> Error {
@@ -191,7 +201,7 @@ fn repeat(value: &Value, times: i128) -> Result<Value, Error> {
     }
     if let Some(text) = value.as_str() {
         return if fits(text.len(), TEXT_MAX) {
-            Ok(Value::from(text.repeat(times)))
+            Ok(markup::like(value, text.repeat(times)))
         } else {
             Err(too_large())
         };
@@ -439,6 +449,15 @@ pub(crate) fn iterate(value: &Value) -> Result<Vec<Value>, Error> {
         ValueKind::Seq | ValueKind::Iterable | ValueKind::Map => Ok(items(value)),
         _ => Err(fault(format!("'{}' object is not iterable", type_name(value)))),
     }
+}
+
+/// What is assigned to several names.
+pub(super) fn unpack(value: &Value) -> Result<Vec<Value>, Error> {
+    iterate(value).map_err(|error| {
+        let kind = type_name(value);
+        let words = format!("cannot unpack non-iterable {kind} object");
+        if undefined::is(value) { error } else { fault(words) }
+    })
 }
 
 /// `KeyError: 'x'` and the like.

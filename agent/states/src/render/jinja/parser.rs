@@ -254,6 +254,17 @@ impl Parser {
         self.fail(words)
     }
 
+    /// Parses what is a scope of its own: as in Jinja, it does not count as what may never run.
+    fn inner<T>(
+        &mut self,
+        parse: impl FnOnce(&mut Self) -> Result<T, Syntax>,
+    ) -> Result<T, Syntax> {
+        let soft = std::mem::take(&mut self.soft);
+        let found = parse(self);
+        self.soft = soft;
+        found
+    }
+
     /// Statements up to `end`, the whole closing tag included.
     fn body(&mut self, end: &'static str) -> Result<Vec<Stmt>, Syntax> {
         self.expect_tag_end()?;

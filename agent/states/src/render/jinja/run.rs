@@ -359,7 +359,7 @@ impl<'e> Run<'e> {
                 of.insert(Value::from(&**key), value);
             }
             Target::Many(targets) => {
-                let values = ops::iterate(&value)?;
+                let values = ops::unpack(&value)?;
                 if values.len() < targets.len() {
                     let (wanted, got) = (targets.len(), values.len());
                     return Err(fault(format!(

@@ -64,7 +64,10 @@ pub(super) fn name(name: &str) -> Value {
 
 /// An attribute or item that `of` does not have.
 pub(in crate::render) fn part(of: &Value, key: &Value) -> Value {
-    let of_type = salts_type(of).unwrap_or_else(|| type_name(of));
+    let of_type = salts_type(of).unwrap_or_else(|| match type_name(of) {
+        "Markup" => "markupsafe.Markup",
+        other => other,
+    });
     let kind = if of.is_none() { "None".to_owned() } else { format!("{of_type} object") };
     new(match key.as_str() {
         Some(_) if of.is_none() => format!("'None' has no attribute {}", repr(key)),

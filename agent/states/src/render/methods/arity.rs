@@ -74,7 +74,7 @@ fn of_number(method: &str) -> Form {
 /// Refuses arguments that a method of a type does not take.
 pub(super) fn check(kind: &str, method: &str, args: &Args) -> Result<(), Error> {
     let form = match kind {
-        "str" | "bytes" => of_text(method),
+        "str" | "Markup" | "bytes" => of_text(method),
         "list" | "tuple" => Some(of_list(method)),
         "dict" => of_dict(method),
         // Its other methods take names as well.

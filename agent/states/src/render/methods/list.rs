@@ -69,7 +69,7 @@ pub(super) fn call(of: &Value, method: &str, args: &Args) -> Result<Value, Error
             if reverse {
                 all.reverse();
             }
-            let mut all = sorted(all)?;
+            ops::sort_by_key(&mut all, |item| item)?;
             if reverse {
                 all.reverse();
             }
@@ -132,17 +132,4 @@ fn index(of: &Value, args: &Args) -> Result<Value, Error> {
         None if is_tuple(of) => Err(fault("tuple.index(x): x not in tuple")),
         None => Err(fault(format!("{} is not in list", repr(&wanted)))),
     }
-}
-
-/// Python's order; an error if two of them have none.
-fn sorted(mut all: Vec<Value>) -> Result<Vec<Value>, Error> {
-    let mut wrong = None;
-    all.sort_by(|a, b| match ops::order(a, b, "<") {
-        Ok(order) => order.unwrap_or(std::cmp::Ordering::Equal),
-        Err(error) => {
-            wrong = Some(error);
-            std::cmp::Ordering::Equal
-        }
-    });
-    wrong.map_or(Ok(all), Err)
 }

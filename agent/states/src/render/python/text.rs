@@ -67,7 +67,7 @@ fn write(value: &Value, out: &mut String, safe: bool, left: usize) {
         ValueKind::Number if !value.is_integer() => {
             out.push_str(&float(f64::try_from(value.clone()).unwrap_or_default()));
         }
-        ValueKind::String => write_str(value.as_str().unwrap_or_default(), out),
+        ValueKind::String => write_text(value, out),
         ValueKind::Bytes => write_bytes(value.as_bytes().unwrap_or_default(), out),
         ValueKind::Map | ValueKind::Seq | ValueKind::Iterable if left == 0 => out.push_str("..."),
         ValueKind::Iterable if super::view_name(value).is_some() => {
@@ -127,6 +127,17 @@ fn write(value: &Value, out: &mut String, safe: bool, left: usize) {
             out.push(if tuple { ')' } else { ']' });
         }
         _ => out.push_str(&value.to_string()),
+    }
+}
+
+fn write_text(value: &Value, out: &mut String) {
+    let text = value.as_str().unwrap_or_default();
+    if value.is_safe() {
+        out.push_str("Markup(");
+        write_str(text, out);
+        out.push(')');
+    } else {
+        write_str(text, out);
     }
 }
 

@@ -5,6 +5,7 @@ use minijinja::value::{Value, ValueKind};
 
 use super::{Number, is_list, number, tuple, type_name};
 use crate::render::jinja::undefined;
+use crate::render::markup;
 use crate::render::python::{self, fault, is_tuple, items, list};
 
 /// `value[start:stop:step]`.
@@ -47,7 +48,7 @@ pub(in crate::render::jinja) fn slice(
     if let Some(text) = value.as_str() {
         let chars: Vec<char> = text.chars().collect();
         let picked = positions(chars.len(), start, stop, step);
-        return Ok(Value::from(picked.map(|at| chars[at]).collect::<String>()));
+        return Ok(markup::like(value, picked.map(|at| chars[at]).collect::<String>()));
     }
     let all = items(value);
     let picked = positions(all.len(), start, stop, step).map(|at| all[at].clone()).collect();

@@ -312,6 +312,9 @@ impl Parser {
     }
 
     fn subscript(&mut self, of: Expr) -> Result<Expr, Syntax> {
+        if self.take_op("]") {
+            return Ok(Expr::Item(Box::new(of), Box::new(Expr::Tuple(Vec::new()))));
+        }
         let first = if self.is_op(":") { None } else { Some(self.expression()?) };
         if self.is_op(":") {
             let mut parts = [first, None, None];

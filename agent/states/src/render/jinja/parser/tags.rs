@@ -19,20 +19,18 @@ impl Parser {
             "with" => self.with_tag(),
             "macro" => self.macro_tag(),
             "call" => self.call_tag(),
-            "filter" => {
-                let filters = self.filters(true)?;
-                return Ok(StmtKind::Filter(filters, self.body("endfilter")?));
-            }
+            "filter" => return self.inner(Self::filter_tag),
             "block" => self.block_tag(),
             "autoescape" => {
                 self.expression()?;
-                return Ok(StmtKind::Group(self.body("endautoescape")?));
+                return Ok(StmtKind::Group(self.inner(|parser| parser.body("endautoescape"))?));
             }
             "load_yaml" | "load_json" | "load_text" => {
                 self.expect_word("as")?;
                 let target = self.target(true)?;
                 let filter = vec![(word, Arguments::default())];
-                return Ok(StmtKind::SetBlock(target, filter, self.body("endload")?));
+                let body = self.inner(|parser| parser.body("endload"))?;
+                return Ok(StmtKind::SetBlock(target, filter, body));
             }
             "profile" => {
                 self.expect_word("as")?;
@@ -84,6 +82,10 @@ impl Parser {
 
     /// What stands in the body of a loop only: what is called is in none.
     fn loop_tag(&self, word: &str, kind: StmtKind) -> Result<StmtKind, Syntax> {
+        // What else is wrong with the tag is told first.
+        if !matches!(self.peek(), Some(Token::TagEnd) | None) {
+            return Ok(kind);
+        }
         let around = self.open.iter().rev().skip(1).map(String::as_str);
         let mut bounds = around.filter(|tag| ["for", "macro", "call", "block"].contains(tag));
         if bounds.next() == Some("for") {
@@ -92,22 +94,31 @@ impl Parser {
         self.fail(format!("'{word}' outside loop"))
     }
 
+    fn filter_tag(&mut self) -> Result<StmtKind, Syntax> {
+        let filters = self.filters(true)?;
+        Ok(StmtKind::Filter(filters, self.body("endfilter")?))
+    }
+
     fn for_tag(&mut self) -> Result<StmtKind, Syntax> {
         let target = self.target(true)?;
         self.expect_word("in")?;
         let items = self.tuple(false)?;
         let test = if self.take_word("if") {
             let line = self.line();
-            Some((line, self.expression()?))
+            Some((line, self.inner(Self::expression)?))
         } else {
             None
         };
         let recursive = self.take_word("recursive");
         self.expect_tag_end()?;
         let before = self.seen.of_loop;
-        let body = self.statements(&["endfor", "else"])?;
+        let body = self.inner(|parser| parser.statements(&["endfor", "else"]))?;
         let uses_loop = recursive || self.seen.of_loop > before;
-        let otherwise = if self.take_word("else") { self.body("endfor")? } else { self.close()? };
+        let otherwise = if self.take_word("else") {
+            self.inner(|parser| parser.body("endfor"))?
+        } else {
+            self.close()?
+        };
         let parts = For { target, items, test, recursive, body, otherwise, uses_loop };
         Ok(StmtKind::For(Arc::new(parts)))
     }
@@ -144,8 +155,10 @@ impl Parser {
         if self.take_op("=") {
             return Ok(StmtKind::Set(target, self.tuple(true)?));
         }
-        let filters = if self.is_op("|") { self.filters(false)? } else { Vec::new() };
-        Ok(StmtKind::SetBlock(target, filters, self.body("endset")?))
+        self.inner(|parser| {
+            let filters = if parser.is_op("|") { parser.filters(false)? } else { Vec::new() };
+            Ok(StmtKind::SetBlock(target, filters, parser.body("endset")?))
+        })
     }
 
     fn with_tag(&mut self) -> Result<StmtKind, Syntax> {
@@ -158,7 +171,7 @@ impl Parser {
             self.expect_op("=")?;
             pairs.push((target, self.expression()?));
         }
-        Ok(StmtKind::With(pairs, self.body("endwith")?))
+        Ok(StmtKind::With(pairs, self.inner(|parser| parser.body("endwith"))?))
     }
 
     fn macro_tag(&mut self) -> Result<StmtKind, Syntax> {
@@ -186,7 +199,7 @@ impl Parser {
         end: &'static str,
     ) -> Result<Macro, Syntax> {
         let before = self.seen;
-        let body = self.body(end)?;
+        let body = self.inner(|parser| parser.body(end))?;
         let uses = Uses {
             caller: self.seen.caller > before.caller,
             varargs: self.seen.varargs > before.varargs,
@@ -207,7 +220,7 @@ impl Parser {
             }
             params.push(self.expect_name()?);
             if self.take_op("=") {
-                defaults.push(self.expression()?);
+                defaults.push(self.inner(Self::expression)?);
             } else if !defaults.is_empty() {
                 return self.fail("non-default argument follows default argument");
             }
@@ -221,7 +234,7 @@ impl Parser {
         let scoped = self.take_word("scoped");
         let required = self.take_word("required");
         self.expect_tag_end()?;
-        let body = self.statements(&["endblock"])?;
+        let body = self.inner(|parser| parser.statements(&["endblock"]))?;
         self.skip();
         self.take_word(&name);
         self.expect_tag_end()?;
@@ -274,9 +287,6 @@ impl Parser {
         self.expect_word("import")?;
         let mut names = Vec::new();
         loop {
-            if matches!(self.peek(), Some(Token::TagEnd) | None) {
-                break;
-            }
             if !names.is_empty() {
                 self.expect_op(",")?;
             }
@@ -335,7 +345,7 @@ impl Parser {
         let name = self.expect_name()?;
         if ["true", "false", "none", "True", "False", "None"].contains(&&*name) {
             self.at -= 1;
-            return self.fail(format!("can't assign to '{name}'"));
+            return self.fail("can't assign to 'const'");
         }
         if self.take_op(".") {
             return Ok(Target::Attr(name, self.expect_name()?));
