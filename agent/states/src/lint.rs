@@ -63,6 +63,8 @@ pub fn lint(request: &Request<'_>) -> Lint {
     }
     findings.errors(sources::missing(base, &chunks));
     declared_elsewhere(&mut findings.errors, &chunks);
+    let all = findings.errors.iter_mut().chain(&mut findings.warnings);
+    all.for_each(|error| secrets.mask_error(error));
     findings.sorted()
 }
 
@@ -155,6 +157,25 @@ mod tests {
         let told: Vec<&String> = warnings.iter().filter(secret).collect();
         assert_eq!(told.len(), 1, "{warnings:#?}");
         assert!(told[0].starts_with("a.sls:3: ") && !told[0].contains("Tr0ub"), "{told:?}");
+    }
+
+    #[test]
+    fn no_fault_shows_a_secret_of_the_pillar() {
+        let pillar = json!({"db": {"password": "Tr0ub4dor&3"}});
+        let files = [
+            ("top.sls", "base: {'*': [a, b]}"),
+            ("a.sls", "{{ pillar.db.password }}: x\n"),
+            ("b.sls", "a:\n  file.managed:\n    - source: salt://{{ pillar.db.password }}\n"),
+            ("c.sls", "{% include pillar.db.password %}\n"),
+            ("d.sls", "d: {test.nop: [{'{{ pillar.db.password }}': 1}]}\n"),
+        ];
+        let (errors, warnings) = found_with(&pillar, &files);
+        let told = [errors, warnings].concat();
+        for file in ["a", "b", "c", "d"] {
+            let masked = |line: &&String| line.starts_with(file) && line.contains("**********");
+            assert!(told.iter().any(|line| masked(&line)), "{file}: {told:#?}");
+        }
+        assert!(!told.concat().contains("Tr0ub"), "{told:#?}");
     }
 
     fn found(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
