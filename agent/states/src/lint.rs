@@ -50,7 +50,7 @@ pub fn lint(request: &Request<'_>) -> Lint {
         opts.set("saltenv", saltenv.as_str());
         for name in sls::names(&tree) {
             let place = format!("{saltenv}:{name}");
-            if reached.contains(&place) || is_top(&tree, &name, &opts) {
+            if reached.contains(&place) || is_top(&tree, &name, &opts) || again(&tree, &name) {
                 continue;
             }
             let selection = &Selection::Sls(vec![name.clone()]);
@@ -71,6 +71,11 @@ pub fn lint(request: &Request<'_>) -> Lint {
 /// Top files are no SLS of states.
 fn is_top(tree: &Tree, name: &str, opts: &crate::opts::Opts) -> bool {
     sls::file_of(tree, name).is_some_and(|file| file == opts.top_file())
+}
+
+/// Whether an SLS is there by a shorter name, too.
+fn again(tree: &Tree, name: &str) -> bool {
+    sls::file_of(tree, name).is_some_and(|file| tree.is_repeated(&file))
 }
 
 /// What was found, each once.
