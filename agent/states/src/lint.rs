@@ -7,6 +7,7 @@
 mod keys;
 mod scan;
 mod sources;
+mod sure;
 
 use std::collections::HashSet;
 
@@ -62,6 +63,7 @@ pub fn lint(request: &Request<'_>) -> Lint {
         scan::files(&tree, &secrets, &mut findings);
     }
     findings.errors(sources::missing(base, &chunks));
+    findings.errors(sure::failures(base, &chunks));
     declared_elsewhere(&mut findings.errors, &chunks);
     let all = findings.errors.iter_mut().chain(&mut findings.warnings);
     all.for_each(|error| secrets.mask_error(error));
@@ -162,6 +164,30 @@ mod tests {
         let told: Vec<&String> = warnings.iter().filter(secret).collect();
         assert_eq!(told.len(), 1, "{warnings:#?}");
         assert!(told[0].starts_with("a.sls:3: ") && !told[0].contains("Tr0ub"), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_sure_to_fail_is_told_before_it_runs() {
+        let sls = "a:\n  file.managed:\n    - name: etc/x\nb:\n  module.run:\n    - nope.fun: []\n\
+                   c:\n  file.managed:\n    - name: /x\n    - source: salt://f/x.j2\n\
+                   \x20   - template: jinja\n\
+                   d:\n  file.recurse:\n    - name: /y\n    - source: salt://f/\n\
+                   \x20   - template: jinja\n\
+                   e:\n  file.managed:\n    - name: ~/x\n    - source: salt://g.txt\n";
+        let files = [
+            ("top.sls", "base: {'*': [a]}"),
+            ("a.sls", sls),
+            ("f/x.j2", "fine\n{% if x %}\n"),
+            ("f/y", "{{ a.b }}\n{{ }\n"),
+            ("g.txt", "{% if %}\n"),
+        ];
+        let (errors, warnings) = found(&files);
+        assert_eq!(errors.len(), 4, "{errors:#?}");
+        assert_eq!(errors[0], "a.sls:3: Specified file etc/x is not an absolute path");
+        assert_eq!(errors[1], "a.sls:6: Module function nope.fun is not available");
+        assert!(errors[2].starts_with("f/x.j2:2: Jinja syntax error: Unexpected end of template"));
+        assert!(errors[3].starts_with("f/y:2: Jinja syntax error: "), "{errors:#?}");
+        assert!(warnings.is_empty(), "{warnings:#?}");
     }
 
     #[test]
