@@ -173,7 +173,8 @@ mod tests {
                    \x20   - template: jinja\n\
                    d:\n  file.recurse:\n    - name: /y\n    - source: salt://f/\n\
                    \x20   - template: jinja\n\
-                   e:\n  file.managed:\n    - name: ~/x\n    - source: salt://g.txt\n";
+                   e:\n  file.managed:\n    - name: ~/x\n    - source: salt://g.txt\n\
+                   f:\n  file.absent:\n    - name: __slot__:salt:test.echo(/x)\n";
         let files = [
             ("top.sls", "base: {'*': [a]}"),
             ("a.sls", sls),

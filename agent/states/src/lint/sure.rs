@@ -46,7 +46,7 @@ pub(super) fn failures(tree: &Tree, chunks: &[Chunk]) -> Vec<Error> {
     for chunk in chunks {
         if chunk.state == "file"
             && PATHS.contains(&chunk.fun.as_str())
-            && !chunk.name.starts_with(['/', '~'])
+            && !["/", "~", "__slot__:"].iter().any(|start| chunk.name.starts_with(start))
         {
             let reason = format!("Specified file {} is not an absolute path", chunk.name);
             errors.push(Error::new(Kind::Shape, Some(chunk.at_arg("name")), reason));
