@@ -360,6 +360,12 @@ pub(crate) fn yaml_value(text: &str) -> Result<Value, minijinja::Error> {
     Ok(python::from_yaml(&node))
 }
 
+/// Parses YAML as Salt's serializer of that name does.
+pub(crate) fn serialized_value(text: &str) -> Result<Value, minijinja::Error> {
+    let node = yaml::parse_serialized(text).map_err(|error| python::fault(error.words))?;
+    Ok(python::from_yaml(&node))
+}
+
 /// Parses YAML as Salt's renderer of that name does.
 pub(crate) fn sls_value(text: &str) -> Result<Value, minijinja::Error> {
     let node = yaml::parse(text).map_err(|error| python::fault(error.words))?;
