@@ -206,6 +206,14 @@ impl Tree {
         })
     }
 
+    /// The bytes that a file holds, without reading it.
+    pub(crate) fn size(&self, path: &str) -> Option<u64> {
+        match self.entry(path)? {
+            Entry::Disk(file) => Some(fs::metadata(file).ok()?.len()),
+            Entry::Memory(data) => u64::try_from(data.len()).ok(),
+        }
+    }
+
     /// The permission bits that a file has in the tree (0644 for one in memory).
     pub(crate) fn mode(&self, path: &str) -> Option<u32> {
         use std::os::unix::fs::PermissionsExt;
