@@ -243,6 +243,11 @@ fn states(command: &str, args: impl Iterator<Item = String>) -> Result<Command, 
         let lacks = format!("{command} needs {needed} DIR, the folder of the {what} tree");
         return Err(Error::Lacks(lacks));
     }
+    if given.last("--id") == Some("") {
+        return Err(Error::Lacks(
+            "--id needs the worker's name: leave it out for this machine's".to_owned(),
+        ));
+    }
     let lists = |option| given.all(option).flat_map(|all| all.split(',')).map(str::to_owned);
     let states = States {
         file_roots: given.roots("--file-root")?,
@@ -445,6 +450,9 @@ mod tests {
         assert!(said("apply --file-root /x a").starts_with("apply needs --local"));
         assert!(said("apply a test=True").contains("options are written --test"));
         assert!(said("apply --local --file-root /t --out xml").contains("text or json"));
+        assert!(
+            said("apply --local --file-root /t --id=").contains("--id needs the worker's name")
+        );
         let said = said("apply --local --file-root /t --grains {\"a\":}");
         assert!(said.starts_with("--grains: line 1, column 6: "), "{said}");
     }

@@ -134,6 +134,9 @@ impl Page {
 
     fn summary(&mut self, report: &Report, test: bool) {
         let summary = report.summary();
+        if summary.total == 0 {
+            self.line(Some(Colour::Red), "no state was selected: the SLS are empty or excluded");
+        }
         let would = if test { "would change" } else { "changed" };
         let fine = summary.total - summary.failed;
         self.line(
@@ -227,6 +230,12 @@ Failed:       1
 Total:        4 states, run time 0.005 s
 ";
         assert_eq!(report(&run(), false, false), wanted);
+    }
+
+    #[test]
+    fn a_run_of_nothing_says_so() {
+        let text = report(&serde_json::from_value(json!({})).unwrap(), false, false);
+        assert!(text.starts_with("no state was selected: "), "{text}");
     }
 
     #[test]

@@ -115,7 +115,7 @@ fn prune(backups: &Backups) -> io::Result<()> {
 mod tests {
     use super::*;
     use crate::host::Host;
-    use crate::host::files::{Access, make_folders, remove, replace, set_access};
+    use crate::host::files::{Access, TEMPORARY, make_folders, remove, replace, set_access};
     use std::os::unix::fs::{PermissionsExt, symlink};
 
     struct Machine {
@@ -156,6 +156,11 @@ mod tests {
                 remove(&self.at("etc/gone")).unwrap();
                 remove(&self.at("etc/old")).unwrap();
                 remove(&self.at("etc/link")).unwrap();
+                let holder = tempfile::Builder::new().prefix(TEMPORARY).tempdir_in(&self.dir);
+                let holder = holder.unwrap();
+                let temp = holder.path().join("link");
+                fs::write(&temp, "on its way").unwrap();
+                set_access(&temp, private).unwrap();
             });
             recorder.end();
             runs(&self.backups.folder).unwrap().pop().unwrap().name

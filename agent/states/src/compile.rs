@@ -108,15 +108,12 @@ pub fn compile_request(request: &Request<'_>) -> Result<Compiled, Vec<Error>> {
         Ok(Stages { chunks, graph, steps, orders, mut warnings }) => {
             sls::relocate(worlds, &mut warnings);
             more.extend(warnings);
-            more.iter_mut().for_each(|warning| secrets.mask(&mut warning.reason));
+            more.iter_mut().for_each(|warning| secrets.mask_error(warning));
             Ok(Compiled { view, graph, steps, chunks, orders, selected: matches, warnings: more })
         }
         Err(mut errors) => {
             sls::relocate(worlds, &mut errors);
-            for error in &mut errors {
-                secrets.mask(&mut error.reason);
-                error.in_full.iter_mut().for_each(|words| secrets.mask(words));
-            }
+            errors.iter_mut().for_each(|error| secrets.mask_error(error));
             Err(errors)
         }
     }

@@ -33,6 +33,7 @@ mod test;
 mod timezone;
 mod user;
 
+pub(crate) use module::missing_functions;
 pub(crate) use mount::fstab;
 
 use std::path::PathBuf;

@@ -7,6 +7,7 @@
 mod keys;
 mod scan;
 mod sources;
+mod sure;
 
 use std::collections::HashSet;
 
@@ -50,7 +51,7 @@ pub fn lint(request: &Request<'_>) -> Lint {
         opts.set("saltenv", saltenv.as_str());
         for name in sls::names(&tree) {
             let place = format!("{saltenv}:{name}");
-            if reached.contains(&place) || is_top(&tree, &name, &opts) {
+            if reached.contains(&place) || is_top(&tree, &name, &opts) || again(&tree, &name) {
                 continue;
             }
             let selection = &Selection::Sls(vec![name.clone()]);
@@ -62,13 +63,21 @@ pub fn lint(request: &Request<'_>) -> Lint {
         scan::files(&tree, &secrets, &mut findings);
     }
     findings.errors(sources::missing(base, &chunks));
+    findings.errors(sure::failures(base, &chunks));
     declared_elsewhere(&mut findings.errors, &chunks);
+    let all = findings.errors.iter_mut().chain(&mut findings.warnings);
+    all.for_each(|error| secrets.mask_error(error));
     findings.sorted()
 }
 
 /// Top files are no SLS of states.
 fn is_top(tree: &Tree, name: &str, opts: &crate::opts::Opts) -> bool {
     sls::file_of(tree, name).is_some_and(|file| file == opts.top_file())
+}
+
+/// Whether an SLS is there by a shorter name, too.
+fn again(tree: &Tree, name: &str) -> bool {
+    sls::file_of(tree, name).is_some_and(|file| tree.is_repeated(&file))
 }
 
 /// What was found, each once.
@@ -155,6 +164,50 @@ mod tests {
         let told: Vec<&String> = warnings.iter().filter(secret).collect();
         assert_eq!(told.len(), 1, "{warnings:#?}");
         assert!(told[0].starts_with("a.sls:3: ") && !told[0].contains("Tr0ub"), "{told:?}");
+    }
+
+    #[test]
+    fn what_is_sure_to_fail_is_told_before_it_runs() {
+        let sls = "a:\n  file.managed:\n    - name: etc/x\nb:\n  module.run:\n    - nope.fun: []\n\
+                   c:\n  file.managed:\n    - name: /x\n    - source: salt://f/x.j2\n\
+                   \x20   - template: jinja\n\
+                   d:\n  file.recurse:\n    - name: /y\n    - source: salt://f/\n\
+                   \x20   - template: jinja\n\
+                   e:\n  file.managed:\n    - name: ~/x\n    - source: salt://g.txt\n\
+                   f:\n  file.absent:\n    - name: __slot__:salt:test.echo(/x)\n";
+        let files = [
+            ("top.sls", "base: {'*': [a]}"),
+            ("a.sls", sls),
+            ("f/x.j2", "fine\n{% if x %}\n"),
+            ("f/y", "{{ a.b }}\n{{ }\n"),
+            ("g.txt", "{% if %}\n"),
+        ];
+        let (errors, warnings) = found(&files);
+        assert_eq!(errors.len(), 4, "{errors:#?}");
+        assert_eq!(errors[0], "a.sls:3: Specified file etc/x is not an absolute path");
+        assert_eq!(errors[1], "a.sls:6: Module function nope.fun is not available");
+        assert!(errors[2].starts_with("f/x.j2:2: Jinja syntax error: Unexpected end of template"));
+        assert!(errors[3].starts_with("f/y:2: Jinja syntax error: "), "{errors:#?}");
+        assert!(warnings.is_empty(), "{warnings:#?}");
+    }
+
+    #[test]
+    fn no_fault_shows_a_secret_of_the_pillar() {
+        let pillar = json!({"db": {"password": "Tr0ub4dor&3"}});
+        let files = [
+            ("top.sls", "base: {'*': [a, b]}"),
+            ("a.sls", "{{ pillar.db.password }}: x\n"),
+            ("b.sls", "a:\n  file.managed:\n    - source: salt://{{ pillar.db.password }}\n"),
+            ("c.sls", "{% include pillar.db.password %}\n"),
+            ("d.sls", "d: {test.nop: [{'{{ pillar.db.password }}': 1}]}\n"),
+        ];
+        let (errors, warnings) = found_with(&pillar, &files);
+        let told = [errors, warnings].concat();
+        for file in ["a", "b", "c", "d"] {
+            let masked = |line: &&String| line.starts_with(file) && line.contains("**********");
+            assert!(told.iter().any(|line| masked(&line)), "{file}: {told:#?}");
+        }
+        assert!(!told.concat().contains("Tr0ub"), "{told:#?}");
     }
 
     fn found(files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {

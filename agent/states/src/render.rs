@@ -342,8 +342,11 @@ fn explain(
     let Stopped { failure, file, line, top: (place, told) } = stopped;
     // Salt takes any file for the SLS itself whose path ends with its name: `map.jinja` for `a`.
     let own = place == rendered.0 || sls.is_some_and(|sls| place.ends_with(sls));
-    let shown = match read_text(tree, &place) {
-        _ if told == 0 => Shown::Nothing,
+    // What is too large to be a template is too large to be shown, and read.
+    let large = if own { rendered.1.len() as u64 } else { tree.size(&place).unwrap_or(0) };
+    let none = told == 0 || jinja::is_too_large(large);
+    let shown = match if none || own { Ok(None) } else { read_text(tree, &place) } {
+        _ if none => Shown::Nothing,
         _ if own => Shown::Own(lines::around(&Options::of(rendered.1).1, told)),
         Ok(Some(text)) => {
             let path = tree.disk_path(&place).map(|path| path.display().to_string());
@@ -358,6 +361,12 @@ fn explain(
 /// Parses YAML for a template, naming the line in the error.
 pub(crate) fn yaml_value(text: &str) -> Result<Value, minijinja::Error> {
     let node = yaml::parse(text).map_err(|error| python::fault(error.words))?;
+    Ok(python::from_yaml(&node))
+}
+
+/// Parses YAML as Salt's serializer of that name does.
+pub(crate) fn serialized_value(text: &str) -> Result<Value, minijinja::Error> {
+    let node = yaml::parse_serialized(text).map_err(|error| python::fault(error.words))?;
     Ok(python::from_yaml(&node))
 }
 
@@ -432,6 +441,17 @@ mod tests {
         let text = "{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}";
         let error = renderer(&[]).render("a.sls", text, Vars::new()).unwrap_err();
         assert!(error.reason.contains("fuel"), "{}", error.reason);
+    }
+
+    #[test]
+    fn a_template_that_is_too_large_is_told_and_not_shown() {
+        let large = "x".repeat(9 << 20);
+        let renderer = renderer(&[("big.jinja", &large)]);
+        for text in ["{% import 'big.jinja' as x %}", "{% include 'big.jinja' %}", &large] {
+            let error = renderer.render("a.sls", text, Vars::new()).unwrap_err();
+            assert!(error.words().contains("larger than 8 MiB"), "{}", error.reason);
+            assert!(error.words().len() < 1000, "{}", error.words().len());
+        }
     }
 
     #[test]

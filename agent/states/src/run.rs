@@ -293,7 +293,8 @@ impl<'env> Runner<'_, 'env> {
         }
     }
 
-    fn finish(&mut self, tag: &str, state: StateReturn) {
+    fn finish(&mut self, tag: &str, mut state: StateReturn) {
+        self.caller.secrets().mask_state(&mut state);
         let shown = self.caller.secrets().masked(tag);
         (self.progress)(shown.as_deref().unwrap_or(tag), &state);
         self.caller.session.done.borrow_mut().insert(tag.to_owned());

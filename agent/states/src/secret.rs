@@ -16,11 +16,12 @@ use std::ops::Range;
 use serde_json::{Map, Value};
 
 use crate::data::key;
+use crate::error::Error;
 use crate::facts::Facts;
 use crate::function::args::truth;
 use crate::opts::Opts;
 use crate::outcome::Outcome;
-use crate::report::{Fired, Name};
+use crate::report::{Fired, Name, StateReturn};
 use crate::tree::Tree;
 use choice::{Choice, Said};
 use open::Open;
@@ -146,20 +147,28 @@ impl Secrets {
         }
     }
 
-    /// Masks the name of a state.
-    pub(crate) fn mask_name(&self, name: &mut Name) {
-        match name {
+    /// Masks what a report tells of a state, but for its changes: those are masked with its outcome.
+    pub(crate) fn mask_state(&self, state: &mut StateReturn) {
+        if self.needles.is_empty() {
+            return;
+        }
+        match &mut state.name {
             Name::One(name) => self.mask(name),
             Name::Many(names) => names.iter_mut().for_each(|name| self.mask(name)),
         }
-    }
-
-    /// Masks the events of a state.
-    pub(crate) fn mask_events(&self, events: &mut [Fired]) {
-        for Fired { tag, data } in events {
+        for text in [&mut state.id, &mut state.sls, &mut state.comment] {
+            self.mask(text);
+        }
+        for Fired { tag, data } in &mut state.events {
             self.mask(tag);
             data.iter_mut().for_each(|data| self.mask_value(data));
         }
+    }
+
+    /// Masks a fault of a tree.
+    pub(crate) fn mask_error(&self, error: &mut Error) {
+        self.mask(&mut error.reason);
+        error.in_full.iter_mut().for_each(|words| self.mask(words));
     }
 
     /// Masks what came of a state.

@@ -47,6 +47,18 @@ pub(crate) fn names(tree: &Tree) -> Vec<String> {
     names.into_iter().collect()
 }
 
+/// What is said of an SLS that [`text_of`] refuses.
+pub(crate) const NOT_UTF8: &str = "it is not UTF-8: save it as UTF-8";
+
+/// The text of a file, or the line of the first byte that belongs to none.
+pub(crate) fn text_of(data: Vec<u8>) -> Result<String, u32> {
+    String::from_utf8(data).map_err(|error| {
+        let fine = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let above = fine.iter().filter(|byte| **byte == b'\n').count();
+        u32::try_from(above).unwrap_or(u32::MAX).saturating_add(1)
+    })
+}
+
 /// Renders and parses the SLS `name` in `file`; `more` are variables beside the usual.
 pub(crate) fn load(renderer: &Renderer, name: &str, file: &str, more: Vars) -> Result<Sls, Error> {
     let tree = &renderer.scope().tree;
@@ -55,8 +67,8 @@ pub(crate) fn load(renderer: &Renderer, name: &str, file: &str, more: Vars) -> R
     let at = |line| At::new(place.clone(), line);
     let read = tree.read(file).ok_or_else(|| missing(name, saltenv))?;
     let data = read.map_err(|error| Error::new(Kind::Missing, Some(at(0)), error.to_string()))?;
-    let source = String::from_utf8(data)
-        .map_err(|_| Error::new(Kind::Render, Some(at(0)), failed("it is not UTF-8")))?;
+    let source =
+        text_of(data).map_err(|line| Error::new(Kind::Render, Some(at(line)), failed(NOT_UTF8)))?;
     let (jinja, json) = renderers(&source, &at(1))?;
     let mut vars = sls_vars(name, file);
     vars.extend(more);

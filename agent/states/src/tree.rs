@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +13,10 @@ use indexmap::IndexMap;
 const FILES_MAX: usize = 100_000;
 /// Folders that one path may nest in.
 const DEPTH_MAX: usize = 64;
+/// Times that one path may pass through the same folder: a link to a folder that it is in itself
+/// (`salt -> .`) is followed once, since trees name their files by such links. Salt follows one
+/// until the system refuses, so that each file has forty paths.
+const PASSES_MAX: usize = 2;
 /// The environment that is always there.
 pub const BASE: &str = "base";
 
@@ -31,8 +36,8 @@ pub enum TreeError {
         "the state tree holds more than {FILES_MAX} files: split it, or remove what is no state"
     )]
     TooLarge,
-    /// The tree nests deeper than the engine follows (or a link forms a circle).
-    #[error("{0} nests deeper than {DEPTH_MAX} folders: check it for a link to itself")]
+    /// The tree nests deeper than the engine follows.
+    #[error("{0} nests deeper than {DEPTH_MAX} folders: move what is no state out of the tree")]
     TooDeep(PathBuf),
 }
 
@@ -44,6 +49,8 @@ struct Files {
     folders: BTreeSet<String>,
     /// Links as they stand, by path; what they lead to is among the files and folders as well.
     links: BTreeMap<String, String>,
+    /// Folders that are there a second time, as links to what they are in.
+    repeated: BTreeSet<String>,
 }
 
 impl Files {
@@ -51,7 +58,7 @@ impl Files {
         let folders = files.keys().flat_map(|path| {
             path.match_indices('/').map(|(at, _)| path[..at].to_owned()).collect::<Vec<_>>()
         });
-        Files { folders: folders.collect(), files, links: BTreeMap::new() }
+        Files { folders: folders.collect(), files, ..Files::default() }
     }
 }
 
@@ -96,7 +103,7 @@ impl Tree {
         for (env, folders) in roots {
             let files = envs.entry(env.into()).or_default();
             for folder in folders {
-                walk(folder.as_ref(), "", 0, files)?;
+                walk(folder.as_ref(), "", &mut Vec::new(), files)?;
             }
         }
         Ok(Tree::of(envs))
@@ -199,6 +206,14 @@ impl Tree {
         })
     }
 
+    /// The bytes that a file holds, without reading it.
+    pub(crate) fn size(&self, path: &str) -> Option<u64> {
+        match self.entry(path)? {
+            Entry::Disk(file) => Some(fs::metadata(file).ok()?.len()),
+            Entry::Memory(data) => u64::try_from(data.len()).ok(),
+        }
+    }
+
     /// The permission bits that a file has in the tree (0644 for one in memory).
     pub(crate) fn mode(&self, path: &str) -> Option<u32> {
         use std::os::unix::fs::PermissionsExt;
@@ -234,6 +249,13 @@ impl Tree {
         })
     }
 
+    /// Whether a path is a second one of a file, by a link to a folder that the link is in.
+    pub(crate) fn is_repeated(&self, path: &str) -> bool {
+        let repeated = self.files().map(|files| &files.repeated).filter(|all| !all.is_empty());
+        let above = || path.match_indices('/').map(|(at, _)| &path[..at]);
+        repeated.is_some_and(|repeated| above().any(|folder| repeated.contains(folder)))
+    }
+
     /// Whether a folder of this path exists.
     pub(crate) fn has_folder(&self, path: &str) -> bool {
         let (path, saltenv) = split(path);
@@ -261,12 +283,28 @@ fn split(path: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn walk(root: &Path, below: &str, depth: usize, files: &mut Files) -> Result<(), TreeError> {
+/// `above` are the folders, by device and number, that lead here.
+fn walk(
+    root: &Path,
+    below: &str,
+    above: &mut Vec<(u64, u64)>,
+    files: &mut Files,
+) -> Result<(), TreeError> {
     let folder = root.join(below);
-    if depth > DEPTH_MAX {
+    if above.len() > DEPTH_MAX {
         return Err(TreeError::TooDeep(folder));
     }
     let read = |source| TreeError::Read { path: folder.clone(), source };
+    let own = fs::metadata(&folder).map_err(read)?;
+    let own = (own.dev(), own.ino());
+    let passes = above.iter().filter(|folder| **folder == own).count();
+    if passes >= PASSES_MAX {
+        return Ok(());
+    }
+    if passes > 0 {
+        files.repeated.insert(below.to_owned());
+    }
+    above.push(own);
     for entry in fs::read_dir(&folder).map_err(read)? {
         let entry = entry.map_err(read)?;
         let Ok(name) = entry.file_name().into_string() else { continue };
@@ -277,7 +315,7 @@ fn walk(root: &Path, below: &str, depth: usize, files: &mut Files) -> Result<(),
         let Ok(meta) = fs::metadata(&place) else { continue };
         if meta.is_dir() {
             files.folders.insert(path.clone());
-            walk(root, &path, depth + 1, files)?;
+            walk(root, &path, above, files)?;
         } else if meta.is_file() {
             if files.files.len() >= FILES_MAX {
                 return Err(TreeError::TooLarge);
@@ -285,6 +323,7 @@ fn walk(root: &Path, below: &str, depth: usize, files: &mut Files) -> Result<(),
             files.files.entry(path).or_insert_with(|| Entry::Disk(place));
         }
     }
+    above.pop();
     Ok(())
 }
 
@@ -332,6 +371,21 @@ mod tests {
         assert_eq!(tree.read("top.sls").unwrap().unwrap(), b"t");
         assert!(tree.read("nope").is_none());
         assert_eq!(tree.below("a").collect::<Vec<_>>(), ["b/init.sls"]);
+    }
+
+    #[test]
+    fn a_link_to_a_folder_that_it_is_in_is_followed_once() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join("a")).unwrap();
+        fs::write(dir.path().join("a/x.sls"), "x").unwrap();
+        for (target, link) in [(".", "salt"), ("..", "a/up"), ("a", "b"), ("self", "self")] {
+            std::os::unix::fs::symlink(target, dir.path().join(link)).unwrap();
+        }
+        let tree = Tree::from_dir(dir.path()).unwrap();
+        assert!(tree.has("a/x.sls") && tree.has("salt/a/x.sls") && tree.has("b/x.sls"));
+        assert!(tree.is_repeated("salt/a/x.sls") && tree.is_repeated("a/up/b/x.sls"));
+        assert!(!tree.is_repeated("b/x.sls") && !tree.is_repeated("a/x.sls"));
+        assert!(!tree.has("salt/salt/a/x.sls"), "{:?}", tree.paths().collect::<Vec<_>>());
     }
 
     #[test]

@@ -80,6 +80,11 @@ pub(crate) fn parse(text: &str) -> Result<Node, YamlError> {
     load::document(text)
 }
 
+/// Reads one document as Salt's serializers do, which are PyYAML's: with octal numbers.
+pub(crate) fn parse_serialized(text: &str) -> Result<Node, YamlError> {
+    load::with_octals(text)
+}
+
 impl Node {
     /// What Python calls a value of this shape.
     pub(crate) fn python_type(&self) -> &'static str {

@@ -168,6 +168,11 @@ apart:
 dry:
   cmd.run:
     - name: echo "{{ p }}" for {{ pillar.db.user }}
+by {{ p }}:
+  test.fail_without_changes: []
+needs:
+  test.nop:
+    - require: [test: by {{ p }}]
 "#;
 
 #[test]
@@ -204,7 +209,7 @@ fn told(sls: &str, opts: &Opts, pillar: &Value, secret: &str) -> String {
         told += &serde_json::to_string(&report).unwrap();
         told += &std::fs::read_to_string(dir.path().join("journal")).unwrap_or_default();
         assert!(told.contains("**********") && told.contains("webapp"), "{told}");
-        assert_eq!(report.states().len(), 5);
+        assert_eq!(report.states().len(), 7);
         all += &told;
     }
     let conf = std::fs::read_to_string(dir.path().join("conf")).unwrap();

@@ -41,6 +41,15 @@ fn a_tree_without_a_fault_is_told_as_such() {
 }
 
 #[test]
+fn a_folder_without_any_sls_is_not_what_was_meant() {
+    let dir = folder(&[("web.conf", "a\n")]);
+    let output = states(&dir, &["check", "--id", "w1"]);
+    let told = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("error: there is no SLS here: name the folder of top.sls"), "{told}");
+}
+
+#[test]
 fn all_faults_are_told_with_file_and_line_also_of_what_nobody_gets() {
     let key = "-----BEGIN PRIVATE KEY-----\n";
     let dir = folder(&[

@@ -13,6 +13,7 @@ use time::OffsetDateTime;
 use super::entry::{Line, Thing};
 use super::{Backups, LIST, prune};
 use crate::host::files::below;
+use crate::host::temps;
 
 thread_local! {
     /// Who keeps what the state in hand changes.
@@ -67,6 +68,10 @@ impl Recorder {
     }
 
     fn keep(&self, path: &Path) {
+        // What gets its owner and mode before it gets its name is of nobody's before.
+        if temps::is_within(path) {
+            return;
+        }
         let mut state = self.state();
         if state.broken || state.known.contains(path) || path.starts_with(&self.backups.folder) {
             return;

@@ -20,8 +20,10 @@ pub fn rendered(request: &Request<'_>, name: &str) -> Result<String, Error> {
     let fault = |kind, reason: String| Error::new(kind, Some(At::new(file.as_str(), 0)), reason);
     let data = tree.read(&file).ok_or_else(|| sls::missing(name, saltenv))?;
     let data = data.map_err(|error| fault(Kind::Missing, error.to_string()))?;
-    let source =
-        String::from_utf8(data).map_err(|_| fault(Kind::Render, failed("it is not UTF-8")))?;
+    let source = sls::text_of(data).map_err(|line| Error {
+        at: Some(At::new(file.as_str(), line)),
+        ..fault(Kind::Render, failed(sls::NOT_UTF8))
+    })?;
     let (jinja, _) = sls::renderers(&source, &At::new(file.as_str(), 1))?;
     if !jinja {
         return Ok(source);

@@ -27,7 +27,7 @@ pub fn masked(
             Ok(value)
         }
         Err(mut errors) => {
-            errors.iter_mut().for_each(|error| secrets.mask(&mut error.reason));
+            errors.iter_mut().for_each(|error| secrets.mask_error(error));
             Err(errors)
         }
     }

@@ -29,7 +29,7 @@ fn one(renderer: &Renderer, tree: &Tree, file: &str) -> Result<(), Error> {
     let Some(data) = tree.read(file) else { return Ok(()) };
     let data = data.map_err(|error| Error::new(Kind::Missing, at(0), error.to_string()))?;
     let source =
-        String::from_utf8(data).map_err(|_| Error::new(Kind::Render, at(0), "it is not UTF-8"))?;
+        sls::text_of(data).map_err(|line| Error::new(Kind::Render, at(line), sls::NOT_UTF8))?;
     let (jinja, _) = sls::renderers(&source, &At::new(file, 1))?;
     let template = ["{{", "{%", "{#"].iter().any(|mark| source.contains(mark));
     if jinja && template {
@@ -46,16 +46,22 @@ mod tests {
 
     #[test]
     fn what_does_not_parse_is_found_without_rendering() {
-        let tree = Tree::from_files([
-            ("a.sls", "x: {{ nothing.at.all }}\n"),
-            ("b.sls", "a: 1\n{% if %}\n"),
-            ("c/init.sls", "a: [\n"),
-            ("d.txt", "{% if %}"),
-        ]);
+        let tree = Tree::from_files(
+            [
+                ("a.sls", "x: {{ nothing.at.all }}\n"),
+                ("b.sls", "a: 1\n{% if %}\n"),
+                ("c/init.sls", "a: [\n"),
+                ("d.txt", "{% if %}"),
+            ]
+            .map(|(file, text)| (file, text.as_bytes().to_vec()))
+            .into_iter()
+            .chain([("e.sls", b"a: 1\nb: caf\xe9\n".to_vec())]),
+        );
         let faults = syntax(&tree);
         let places: Vec<String> =
             faults.iter().map(|fault| fault.at.as_ref().unwrap().file.to_string()).collect();
-        assert_eq!(places, ["b.sls", "c/init.sls"]);
+        assert_eq!(places, ["b.sls", "c/init.sls", "e.sls"]);
         assert_eq!(faults[0].at.as_ref().unwrap().line, 2);
+        assert_eq!(faults[2].at.as_ref().unwrap().line, 2, "not UTF-8");
     }
 }

@@ -138,6 +138,17 @@ fn bare(key: &str) -> &str {
     key.split(':').next().unwrap_or(key)
 }
 
+/// The functions that a chunk of this module calls and that nobody has.
+pub(crate) fn missing_functions(chunk: &Chunk) -> Vec<String> {
+    let calls = Calls::of(chunk);
+    let named: Vec<&str> = match (chunk.state.as_str(), calls.legacy) {
+        ("module", true) => vec![chunk.name.as_str()],
+        ("module", false) => calls.own.iter().map(|(key, _)| bare(key)).collect(),
+        _ => return Vec::new(),
+    };
+    named.into_iter().filter(|name| module::find(name).is_none()).map(str::to_owned).collect()
+}
+
 /// Refuses functions that Salt has and this engine lacks. What nobody has fails when it comes to
 /// the state, as in Salt.
 fn lint(chunk: &Chunk) -> Vec<Lint> {

@@ -62,6 +62,11 @@ pub(crate) fn sweep(folder: &Path) {
     }
 }
 
+/// Whether a file is one that is on its way to another name.
+pub(crate) fn is_within(path: &Path) -> bool {
+    path.iter().any(|part| part.to_str().is_some_and(is_temp))
+}
+
 fn is_temp(name: &str) -> bool {
     name.strip_prefix(TEMPORARY).is_some_and(|rest| {
         let (random, ending) = rest.split_at_checked(RANDOM).unwrap_or((rest, "-"));

@@ -24,7 +24,7 @@ static CALL: LazyLock<Option<Regex>> = LazyLock::new(|| {
 /// Warns of private keys, of secrets that the pillar has, too, and of functions that no worker
 /// could call.
 pub(super) fn files(tree: &Tree, secrets: &Secrets, findings: &mut Findings) {
-    for path in tree.paths() {
+    for path in tree.paths().filter(|path| !tree.is_repeated(path)) {
         let Some(Ok(mut data)) = tree.read(path) else { continue };
         data.truncate(LOOK_MAX);
         if let Some(reason) = keys::of_file(path, &data) {

@@ -6,7 +6,7 @@ use minijinja::value::Value;
 use super::Call;
 use crate::data::{json, sorted};
 use crate::render::python::{from_json, to_json};
-use crate::render::{Indent, json_text, measured, yaml_value};
+use crate::render::{Indent, json_text, measured, serialized_value};
 use crate::yaml::emit::{self, Style};
 
 pub(super) fn serialize(call: &Call<'_>) -> Result<Value, Error> {
@@ -46,7 +46,7 @@ pub(super) fn deserialize(call: &Call<'_>) -> Result<Value, Error> {
         "json" => json::read(&text)
             .map(|json| from_json(&json))
             .map_err(|error| call.fail(error.to_string())),
-        "yaml" => yaml_value(&text),
+        "yaml" => serialized_value(&text),
         other => Err(unknown(call, other)),
     }
 }

@@ -68,29 +68,34 @@ fn named<'h>(name: &str, captures: &Captures<'h>) -> &'h str {
     group.map_or("", |group| group.as_str())
 }
 
-/// What Python would refuse in a replacement: escapes that mean nothing, groups that do not exist.
+/// What Python would refuse in a replacement, in its words: escapes that mean nothing, groups that
+/// do not exist.
 pub(crate) fn check_replacement(by: &str, regex: &Regex) -> Result<(), String> {
     let mut rest = by;
     while let Some(at) = rest.find('\\') {
+        let place = by[..by.len() - rest.len() + at].chars().count();
         rest = &rest[at + 1..];
         let Some(sign) = rest.chars().next() else {
-            return Err("the replacement ends with a backslash".to_owned());
+            return Err(format!("bad escape (end of pattern) at position {place}"));
         };
         let octal = rest.bytes().take(3).take_while(|byte| (b'0'..=b'7').contains(byte)).count();
         let mut skip = sign.len_utf8();
         match sign {
             '1'..='9' if octal < 3 => {
                 skip = rest.bytes().take(2).take_while(u8::is_ascii_digit).count();
-                group(&rest[..skip], regex)?;
+                group(&rest[..skip], regex, place + 1)?;
             }
             'g' => {
-                let name = rest[1..].strip_prefix('<').and_then(|rest| rest.split_once('>'));
-                let (name, _) = name.ok_or("'\\g' in the replacement needs <group>")?;
-                group(name, regex)?;
+                let name = rest[1..].strip_prefix('<');
+                let name = name.ok_or_else(|| format!("missing < at position {}", place + 2))?;
+                let (name, _) = name.split_once('>').ok_or_else(|| {
+                    format!("missing >, unterminated name at position {}", place + 3)
+                })?;
+                group(name, regex, place + 3)?;
                 skip = name.len() + 3;
             }
             letter if letter.is_ascii_alphabetic() && control(letter).is_none() => {
-                return Err(format!("bad escape \\{letter} in the replacement"));
+                return Err(format!("bad escape \\{letter} at position {place}"));
             }
             _ => {}
         }
@@ -99,12 +104,13 @@ pub(crate) fn check_replacement(by: &str, regex: &Regex) -> Result<(), String> {
     Ok(())
 }
 
-fn group(name: &str, regex: &Regex) -> Result<(), String> {
-    let there = match name.parse::<usize>() {
-        Ok(number) => number < regex.groups(),
-        Err(_) => regex.names().any(|own| own == name),
-    };
-    if there { Ok(()) } else { Err(format!("the replacement names group {name}: there is none")) }
+fn group(name: &str, regex: &Regex, place: usize) -> Result<(), String> {
+    match name.parse::<usize>() {
+        Ok(number) if number < regex.groups() => Ok(()),
+        Ok(number) => Err(format!("invalid group reference {number} at position {place}")),
+        Err(_) if regex.names().any(|own| own == name) => Ok(()),
+        Err(_) => Err(format!("unknown group name '{name}'")),
+    }
 }
 
 #[cfg(test)]

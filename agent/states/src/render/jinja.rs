@@ -198,7 +198,7 @@ impl Engine {
 
     fn parsed(&self, file: &str, source: &str, options: &Options) -> Result<Arc<Template>, Syntax> {
         if source.len() > TEMPLATE_MAX {
-            return Err(Syntax { line: 1, reason: "the template is larger than 8 MiB".into() });
+            return Err(too_large());
         }
         let key = if options.is_usual() { file.to_owned() } else { format!("{options:?} {file}") };
         if let Some((known, template)) = self.cache().templates.get(&key)
@@ -216,6 +216,9 @@ impl Engine {
 
     /// A file of the tree, parsed.
     fn file(&self, path: &str, options: &Options) -> Result<Option<Arc<Template>>, Unread> {
+        if self.tree.size(path).is_some_and(is_too_large) {
+            return Err(Unread::Syntax(too_large()));
+        }
         let source = super::read_text(&self.tree, path).map_err(|error| Unread::Data(error.into()));
         let Some(source) = source? else { return Ok(None) };
         self.parsed(path, &source, options).map(Some).map_err(Unread::Syntax)
@@ -243,6 +246,15 @@ impl Cache {
             *self = Cache { size: more, ..Cache::default() };
         }
     }
+}
+
+/// Whether so many bytes are more than one template may have.
+pub(super) fn is_too_large(bytes: u64) -> bool {
+    usize::try_from(bytes).map_or(true, |bytes| bytes > TEMPLATE_MAX)
+}
+
+fn too_large() -> Syntax {
+    Syntax { line: 1, reason: "the template is larger than 8 MiB".into() }
 }
 
 #[cfg(test)]

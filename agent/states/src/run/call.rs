@@ -157,8 +157,6 @@ impl Runner<'_, '_> {
         let num = self.next_num();
         let outcome = Outcome { result: Some(result), ..Outcome::fine(comment) };
         let mut state = StateReturn::shown(self.chunk_at(chunk), outcome, num);
-        self.caller.secrets().mask_name(&mut state.name);
-        self.caller.secrets().mask_events(&mut state.events);
         state.state_ran = Some(false);
         state.start_time = time_of_day();
         state
@@ -208,9 +206,7 @@ impl<'a> Caller<'a> {
     /// What a report tells of a state.
     pub(super) fn returned(&self, low: &Chunk, outcome: Outcome, num: u64) -> StateReturn {
         let mut state = StateReturn::new(low, outcome, num);
-        self.secrets().mask_name(&mut state.name);
         state.events.splice(..0, self.sent(low));
-        self.secrets().mask_events(&mut state.events);
         state
     }
 

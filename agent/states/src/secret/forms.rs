@@ -24,7 +24,7 @@ pub(super) fn of(secret: &str, hidden: &dyn Fn(&str) -> bool) -> Vec<String> {
     }
     let mut out = Vec::new();
     for text in &plain {
-        out.extend([text.clone(), json(text), python(text), percent(text)]);
+        out.extend([text.clone(), json(text), python(text), percent(text, ""), percent(text, "/")]);
         out.extend([
             text.replace('\'', "'\"'\"'"),
             text.replace('\'', "'\\''"),
@@ -55,14 +55,15 @@ fn python(text: &str) -> String {
     escaped.replace('\n', "\\n").replace('\t', "\\t")
 }
 
-/// As in an address.
-fn percent(text: &str) -> String {
+/// As in an address, where some signs may stand as they are.
+fn percent(text: &str, kept: &str) -> String {
     let mut out = String::new();
     for byte in text.bytes() {
         match byte {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => {
                 out.push(char::from(byte));
             }
+            other if kept.contains(char::from(other)) => out.push(char::from(other)),
             other => out.push_str(&format!("%{other:02X}")),
         }
     }

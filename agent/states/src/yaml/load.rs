@@ -20,8 +20,12 @@ pub(super) fn document(text: &str) -> Result<Node, YamlError> {
 
 /// The same, however simple the text is.
 pub(super) fn by_libyaml(text: &str) -> Result<Node, YamlError> {
-    let parser = Parser::new(text);
-    Loader { parser, fault: None, anchors: HashMap::new(), nodes: 0 }.document()
+    Loader::new(text).document()
+}
+
+/// The same as PyYAML itself reads it: a leading zero makes a number octal.
+pub(super) fn with_octals(text: &str) -> Result<Node, YamlError> {
+    Loader { octals: true, ..Loader::new(text) }.document()
 }
 
 struct Loader<'a> {
@@ -32,6 +36,8 @@ struct Loader<'a> {
     /// What an alias stands for, and where that was. `None` while it is being read.
     anchors: HashMap<String, (Mark, Option<Node>)>,
     nodes: usize,
+    /// Whether `010` is eight.
+    octals: bool,
 }
 
 /// What stands before a node's contents.
@@ -41,6 +47,13 @@ struct Head {
     tag: Option<String>,
     /// How deep the list or map is that it stands in.
     level: usize,
+}
+
+impl<'a> Loader<'a> {
+    fn new(text: &'a str) -> Loader<'a> {
+        let parser = Parser::new(text);
+        Loader { parser, fault: None, anchors: HashMap::new(), nodes: 0, octals: false }
+    }
 }
 
 impl Loader<'_> {
@@ -92,7 +105,11 @@ impl Loader<'_> {
             EventData::Alias { anchor } => self.alias(&anchor, mark, level),
             EventData::Scalar { anchor, tag, value, plain_implicit, .. } => {
                 let head = self.open(Head { mark, anchor, tag, level })?;
-                let data = scalar::typed(value, plain_implicit, head.tag.as_deref());
+                let octal = self.octals && plain_implicit && head.tag.is_none();
+                let data = match scalar::octal(&value).filter(|_| octal) {
+                    Some(number) => Ok(Data::Int(number)),
+                    None => scalar::typed(value, plain_implicit, head.tag.as_deref()),
+                };
                 self.close(head, data)
             }
             EventData::SequenceStart { anchor, tag } => {

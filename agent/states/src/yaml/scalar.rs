@@ -193,6 +193,17 @@ fn leading_zero(text: &str, digits: &str) -> Option<i128> {
     i128::from_str_radix(digits, 8).ok()
 }
 
+/// What a number with a leading zero is to PyYAML, if it is one.
+pub(super) fn octal(text: &str) -> Option<i128> {
+    let digits = text.strip_prefix('0').filter(|digits| !digits.is_empty())?;
+    let is_octal = digits.bytes().all(|byte| matches!(byte, b'0'..=b'7' | b'_'));
+    let digits = digits.replace('_', "");
+    if digits.is_empty() && is_octal {
+        return Some(0);
+    }
+    i128::from_str_radix(&digits, 8).ok().filter(|_| is_octal)
+}
+
 fn sexagesimal(digits: &str) -> Option<i128> {
     digits
         .split(':')
@@ -222,6 +233,22 @@ mod tests {
         assert_eq!(look("1.5"), Some(Data::Float(1.5)));
         assert_eq!(look("off"), Some(Data::Bool(false)));
         assert_eq!(look("~"), Some(Data::Null));
+    }
+
+    #[test]
+    fn numbers_with_a_leading_zero_are_octal_to_pyyaml() {
+        for (text, wanted) in [
+            ("0644", Some(0o644)),
+            ("00", Some(0)),
+            ("0_7", Some(7)),
+            ("0", None),
+            ("08", None),
+            ("0x10", None),
+            ("0+7", None),
+            ("644", None),
+        ] {
+            assert_eq!(octal(text), wanted, "{text}");
+        }
     }
 
     #[test]

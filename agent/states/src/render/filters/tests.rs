@@ -46,10 +46,12 @@ pub(in crate::render) fn find(name: &str) -> Option<Test> {
                 .is_some_and(|(number, by)| number.checked_rem(by).is_none_or(|rest| rest == 0)))
         },
         "lower" => |value, _| {
+            undefined::refuse(value)?;
             let text = crate::render::python::text(value);
             Ok(text.chars().any(char::is_lowercase) && !text.chars().any(char::is_uppercase))
         },
         "upper" => |value, _| {
+            undefined::refuse(value)?;
             let text = crate::render::python::text(value);
             Ok(text.chars().any(char::is_uppercase) && !text.chars().any(char::is_lowercase))
         },

@@ -6,9 +6,9 @@ use minijinja::value::Value;
 use super::Filter;
 use std::cell::Cell;
 
-use crate::regex::{Captures, Match, Regex, expand, python_regex};
+use crate::regex::{Captures, Match, Regex, check_replacement, expand, python_regex};
 use crate::render::jinja::args::Args;
-use crate::render::jinja::ops;
+use crate::render::jinja::{ops, undefined};
 use crate::render::markup;
 use crate::render::methods;
 use crate::render::python::{fault, text, tuple_of};
@@ -78,6 +78,7 @@ fn regex_replace(value: &Value, args: &Args) -> Result<Value, Error> {
     let own = own(value)?;
     let by = args.text(1, "val")?;
     let found = compiled(args, 2)?;
+    check_replacement(&by, &found).map_err(fault)?;
     // The text may grow by each match: beyond the limit nothing more is put in.
     let size = Cell::new(own.len());
     let each = |captures: &Captures<'_>| {
@@ -186,7 +187,9 @@ fn snake(text: &str) -> String {
 
 /// `check_whitelist_blacklist(whitelist=None, blacklist=None)`: globs or regular expressions.
 fn check_lists(value: &Value, args: &Args) -> Result<Value, Error> {
-    let value = own(value)?;
+    undefined::refuse(value)?;
+    // As in Salt, what is no text matches nothing.
+    let value = value.as_str();
     let listed = |at, name| -> Result<Vec<String>, Error> {
         match args.get(at, name).filter(Value::is_true) {
             None => Ok(Vec::new()),
@@ -196,10 +199,12 @@ fn check_lists(value: &Value, args: &Args) -> Result<Value, Error> {
     };
     let (white, black) = (listed(0, "whitelist")?, listed(1, "blacklist")?);
     let matches = |all: &[String]| {
-        all.iter().any(|pattern| {
-            crate::target::glob(pattern, value)
-                || python_regex(&format!("\\A(?:{pattern})\\Z"), false, false, false)
-                    .is_ok_and(|found| found.is_match(value))
+        value.is_some_and(|value| {
+            all.iter().any(|pattern| {
+                crate::target::glob(pattern, value)
+                    || python_regex(&format!("\\A(?:{pattern})\\Z"), false, false, false)
+                        .is_ok_and(|found| found.is_match(value))
+            })
         })
     };
     Ok(Value::from(match (white.is_empty(), black.is_empty()) {

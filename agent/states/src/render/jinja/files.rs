@@ -228,6 +228,12 @@ impl Run<'_> {
 }
 
 fn missing(name: &Value) -> Failure {
+    if name.as_str().is_none() && super::ops::is_list(name) {
+        let names: Vec<String> =
+            super::ops::iterate(name).unwrap_or_default().iter().map(text).collect();
+        let names = names.join(", ");
+        return Failure::other(format!("none of the templates given were found: {names}"));
+    }
     Failure::other(module_text(name))
 }
 

@@ -11,7 +11,7 @@ use minijinja::value::{Object, ObjectRepr, Value};
 use super::args::Args;
 use super::ast::{self, For, Name};
 use super::run::Frame;
-use crate::render::python::{fault, list, text, tuple_of};
+use crate::render::python::{dict, fault, list, repr, text, tuple_of};
 
 /// A macro and where it was made.
 pub(super) struct Macro {
@@ -136,6 +136,11 @@ impl Object for Namespace {
 
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
+    }
+
+    fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let own = self.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        write!(f, "<Namespace {}>", repr(&dict(own)))
     }
 }
 

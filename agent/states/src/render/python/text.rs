@@ -41,7 +41,7 @@ pub(crate) fn text(value: &Value) -> String {
 
 /// What `{{ value }}` gives: `str()`, but for texts in dicts that YAML could not read back.
 pub(crate) fn printed(value: &Value) -> Result<String, Error> {
-    undefined::refuse(value)?;
+    refuse_undefined(value, DEPTH_MAX)?;
     Ok(match value.kind() {
         ValueKind::String => value.as_str().unwrap_or_default().to_owned(),
         ValueKind::Map | ValueKind::Seq | ValueKind::Iterable => {
@@ -54,6 +54,16 @@ pub(crate) fn printed(value: &Value) -> Result<String, Error> {
         }
         _ => text(value),
     })
+}
+
+/// Salt prints the values of dicts as texts of their own, so that none may be undefined.
+fn refuse_undefined(value: &Value, left: usize) -> Result<(), Error> {
+    undefined::refuse(value)?;
+    if value.kind() == ValueKind::Map && left > 0 {
+        let mut inner = pairs(value).into_iter();
+        inner.try_for_each(|(_, item)| refuse_undefined(&item, left - 1))?;
+    }
+    Ok(())
 }
 
 fn write(value: &Value, out: &mut String, safe: bool, left: usize) {

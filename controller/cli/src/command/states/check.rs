@@ -67,6 +67,9 @@ fn line(finding: &Finding, output: &Output) -> String {
 /// Everything that is wrong, by file and line; what was found twice stands once.
 fn findings(folder: &Folder) -> BTreeSet<Finding> {
     let mut found = BTreeSet::new();
+    if !folder.tree.paths().any(|path| path.ends_with(".sls")) {
+        found.insert(empty(&folder.root));
+    }
     let mut pillar = json!({});
     match folder.pillar() {
         Ok(rendered) => pillar = rendered,
@@ -80,6 +83,19 @@ fn findings(folder: &Folder) -> BTreeSet<Finding> {
         found.extend(all.iter().map(|one| finding(&folder.root, one, level)));
     }
     found
+}
+
+/// A folder that was not meant would be without a fault.
+fn empty(root: &Path) -> Finding {
+    let reason = "there is no SLS here: name the folder of top.sls, or the one that has the \
+                  folders salt and pillar";
+    Finding {
+        file: root.display().to_string(),
+        line: 0,
+        level: Level::Error,
+        kind: "missing".to_owned(),
+        reason: reason.to_owned(),
+    }
 }
 
 fn finding(root: &Path, error: &Error, level: Level) -> Finding {

@@ -101,7 +101,8 @@ fn unmet(wanted: &Changes) -> Vec<String> {
 
 /// Runs `check_cmd` on the new contents before anything is touched.
 fn accepted(ctx: &Context<'_>, data: &[u8]) -> Result<(), Outcome> {
-    let Some(command) = ctx.text("check_cmd") else { return Ok(()) };
+    let given = ctx.value("check_cmd").is_some_and(truth);
+    let Some(command) = ctx.text("check_cmd").filter(|_| given) else { return Ok(()) };
     let fail = |error: io::Error| Outcome::failed(format!("Unable to check_cmd file: {error}"));
     let folder = ctx.text("tmp_dir").unwrap_or_else(|| "/tmp".to_owned());
     let ending = ctx.text("tmp_ext").unwrap_or_default();

@@ -160,7 +160,8 @@ impl Format {
     pub(super) fn read(self, text: &str) -> Result<Value, String> {
         match self {
             Format::Yaml => {
-                yaml::parse(text).map(yaml::Node::into_json).map_err(|error| error.to_string())
+                let read = yaml::parse_serialized(text).map(yaml::Node::into_json);
+                read.map_err(|error| error.to_string())
             }
             Format::Json => json::read(text),
             Format::Ini => ini::read(text),

@@ -12,9 +12,8 @@ pub(super) fn numbers(op: Math, a: Number, b: Number) -> Result<Value, Error> {
             Math::Add => a.checked_add(b),
             Math::Sub => a.checked_sub(b),
             Math::Mul => a.checked_mul(b),
-            Math::FloorDiv | Math::Rem if b == 0 => {
-                return Err(fault("integer division or modulo by zero"));
-            }
+            Math::FloorDiv if b == 0 => return Err(fault("integer division or modulo by zero")),
+            Math::Rem if b == 0 => return Err(fault("integer modulo by zero")),
             Math::FloorDiv => floor_div(a, b),
             // The one that cannot be divided has no rest.
             Math::Rem => Some(a.checked_rem(b).map_or(0, |rest| with_sign_of(b, rest))),
@@ -66,6 +65,14 @@ fn floats(op: Math, a: Number, b: Number) -> Result<Value, Error> {
                 rest
             }
         }
-        Math::Pow => a.powf(b),
+        Math::Pow if a == 0.0 && b < 0.0 => {
+            return Err(fault("0.0 cannot be raised to a negative power"));
+        }
+        Math::Pow => match a.powf(b) {
+            power if power.is_infinite() && a.is_finite() && b.is_finite() => {
+                return Err(fault("(34, 'Numerical result out of range')"));
+            }
+            power => power,
+        },
     }))
 }
