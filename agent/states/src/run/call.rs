@@ -92,6 +92,10 @@ impl Runner<'_, '_> {
                 if apart && outcome.skip_watch {
                     break (outcome, num);
                 }
+                // What conditions say is still a list, which Salt prints as one.
+                if outcome.skip_watch && !outcome.comment.starts_with("check_cmd ") {
+                    outcome.comment = conditions::listed(&outcome.comment);
+                }
                 outcome.comment = format!("{}  {}", outcome.comment, retry.foreseen());
                 break (outcome, num);
             }
