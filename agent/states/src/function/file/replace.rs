@@ -111,6 +111,10 @@ fn changed(ctx: &Context<'_>) -> Result<(String, Vec<u8>), String> {
     let texts = texts(ctx, &data, in_bytes)?;
     let flags = Flags { ascii: in_bytes, ..flags::of(ctx.value("flags"), MULTI_LINE)? };
     let (new, found) = replaced(ctx, &texts, flags)?;
+    // Salt maps the file into memory to write it, which an empty one cannot be.
+    if !ctx.test && data.is_empty() && !new.is_empty() {
+        return Err("ValueError: cannot mmap an empty file".to_owned());
+    }
     let line = added(&texts, flags, !found && (append || prepend))?;
     let shown = |text: &str| {
         if in_bytes { text::decoded(&text_bytes(text)).0 } else { text.to_owned() }

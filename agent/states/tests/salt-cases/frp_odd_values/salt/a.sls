@@ -23,3 +23,8 @@ nothing_to_add:
     - repl: bar
     - append_if_not_found: True
     - not_found_content: ''
+of_an_empty_file:
+  file.replace:
+    - name: "@R@/empty"
+    - pattern: $
+    - repl: bar
