@@ -9,6 +9,7 @@ use serde_json::Value;
 use crate::chunk::{Args, Chunk};
 use crate::data::key;
 use crate::error::{Error, Kind};
+use crate::function::args;
 use crate::high::{Arg, Body, High, Pair};
 
 /// Every state of the high data as a chunk, in its order.
@@ -117,11 +118,7 @@ impl Chunks {
             match named(&base, &item, place) {
                 Some(chunk) => self.push(chunk),
                 None => {
-                    let reason = format!(
-                        "an item of 'names' in state '{}' in SLS '{}' is neither a name nor a name \
-                         with a list of arguments",
-                        base.id, base.sls
-                    );
+                    let reason = nameless(&base, &item);
                     self.errors.push(Error::new(Kind::Shape, Some(base.at_arg("names")), reason));
                 }
             }
@@ -144,9 +141,9 @@ impl Chunks {
 fn named(base: &Chunk, item: &Value, place: u32) -> Option<Chunk> {
     let mut chunk = Chunk { name_order: place, ..base.clone() };
     match item {
-        Value::String(name) => key::text(name).clone_into(&mut chunk.name),
+        Value::String(name) if key::is_text(name) => key::text(name).clone_into(&mut chunk.name),
         Value::Object(map) => {
-            let (name, own) = map.iter().next()?;
+            let (name, own) = map.iter().next().filter(|(name, _)| key::is_text(name))?;
             key::text(name).clone_into(&mut chunk.name);
             for over in own.as_array()? {
                 for (key, value) in over.as_object()? {
@@ -154,8 +151,30 @@ fn named(base: &Chunk, item: &Value, place: u32) -> Option<Chunk> {
                 }
             }
         }
-        Value::Number(number) => chunk.name = number.to_string(),
-        Value::Null | Value::Bool(_) | Value::Array(_) => return None,
+        Value::String(_) | Value::Number(_) | Value::Null | Value::Bool(_) | Value::Array(_) => {
+            return None;
+        }
     }
     Some(chunk)
+}
+
+/// What is wrong with an item of `names`; of a name that is no text in Salt's words.
+fn nameless(base: &Chunk, item: &Value) -> String {
+    let (id, sls) = (&base.id, &base.sls);
+    let (name, kind) = match item {
+        Value::Object(map) => {
+            let name = map.keys().next().filter(|name| !key::is_text(name));
+            (name.map(|name| key::text(name).into()), name.map(|name| key::python_type(name)))
+        }
+        other => (Some(args::shown(other)), Some(args::python_type(other))),
+    };
+    match (name, kind) {
+        (Some(name), Some(kind)) => {
+            format!("ID '{name}' in SLS '{sls}' is not formed as a string, but is a {kind}\n")
+        }
+        _ => format!(
+            "an item of 'names' in state '{id}' in SLS '{sls}' is neither a name nor a name with a \
+             list of arguments"
+        ),
+    }
 }

@@ -22,10 +22,22 @@ pub(crate) struct Sls {
     pub(crate) root: Node,
 }
 
+/// What the text of an SLS is once its templates are rendered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Format {
+    Yaml,
+    Json,
+    /// No data at all: `#!jinja` alone.
+    Text,
+}
+
 /// The file of an SLS: `a.b` is `a/b.sls` or `a/b/init.sls`.
+///
+/// So is `a.b.`, which is what `include: [.]` in a file of that folder comes to.
 pub(crate) fn file_of(tree: &Tree, sls: &str) -> Option<String> {
     let path = sls.replace('.', "/");
-    [format!("{path}.sls"), format!("{path}/init.sls")].into_iter().find(|file| tree.has(file))
+    let folder = path.strip_suffix('/').unwrap_or(&path);
+    [format!("{path}.sls"), format!("{folder}/init.sls")].into_iter().find(|file| tree.has(file))
 }
 
 /// How faults name a file of a tree's environment.
@@ -69,7 +81,17 @@ pub(crate) fn load(renderer: &Renderer, name: &str, file: &str, more: Vars) -> R
     let data = read.map_err(|error| Error::new(Kind::Missing, Some(at(0)), error.to_string()))?;
     let source =
         text_of(data).map_err(|line| Error::new(Kind::Render, Some(at(line)), failed(NOT_UTF8)))?;
-    let (jinja, json) = renderers(&source, &at(1))?;
+    let (jinja, format) = renderers(&source, &at(1)).map_err(|mut error| {
+        if error.kind == Kind::Render {
+            error.reason = failed(&error.reason);
+        }
+        error
+    })?;
+    if format == Format::Text {
+        let reason = format!("SLS {name} does not render to a dictionary");
+        return Err(Error::shape(&at(1), reason));
+    }
+    let json = format == Format::Json;
     let mut vars = sls_vars(name, file);
     vars.extend(more);
     let text = if jinja {
@@ -162,26 +184,32 @@ pub(crate) fn failed(saltenv: &str, name: &str, reason: &str) -> String {
     format!("Rendering SLS '{saltenv}:{name}' failed: {reason}")
 }
 
-/// Whether the `#!` line asks for Jinja, and for JSON instead of YAML.
-pub(crate) fn renderers(source: &str, at: &At) -> Result<(bool, bool), Error> {
+/// Whether the `#!` line asks for Jinja, and what is read from that.
+pub(crate) fn renderers(source: &str, at: &At) -> Result<(bool, Format), Error> {
     let first = source.lines().next().unwrap_or_default();
     let Some(pipe) = first.strip_prefix("#!").filter(|rest| !rest.starts_with('/')) else {
-        return Ok((true, false));
+        return Ok((true, Format::Yaml));
     };
-    let mut found = (false, false);
-    for part in pipe.trim().split('|') {
-        match part.trim() {
-            "jinja" => found.0 = true,
-            "yaml" | "yamlex" => {}
-            "json" => found.1 = true,
+    let (mut jinja, mut format) = (false, Format::Text);
+    for part in pipe.trim().split('|').map(str::trim) {
+        let fault = |kind, reason| Err(Error::new(kind, Some(at.clone()), reason));
+        match part {
+            "jinja" | "yaml" | "yamlex" | "json" if format != Format::Text => {
+                let reason =
+                    format!("the renderer '{part}' reads text, and gets data: put it first");
+                return fault(Kind::Render, reason);
+            }
+            "jinja" => jinja = true,
+            "yaml" | "yamlex" => format = Format::Yaml,
+            "json" => format = Format::Json,
             other => {
                 let reason =
                     format!("the renderer '{other}' is not supported: use jinja, yaml or json");
-                return Err(Error::new(Kind::Unsupported, Some(at.clone()), reason));
+                return fault(Kind::Unsupported, reason);
             }
         }
     }
-    Ok(found)
+    Ok((jinja, format))
 }
 
 /// JSON is YAML too, but for characters that are written as two; the `#!` line is a comment.
@@ -197,7 +225,7 @@ fn parse_json(text: &str) -> Result<Node, yaml::YamlError> {
         yaml::YamlError { line, column, reason: words.clone(), words }
     })?;
     let lines = "\n".repeat(usize::from(first > 0));
-    yaml::parse(&(lines + &joined(&json::numbers_as_yaml(body))))
+    yaml::parse_repeating(&(lines + &joined(&json::numbers_as_yaml(body))))
 }
 
 /// JSON with each `\\uD83D\\uDE00` as the one character that it means.

@@ -85,6 +85,11 @@ pub(crate) fn parse_serialized(text: &str) -> Result<Node, YamlError> {
     load::with_octals(text)
 }
 
+/// As [`parse`]; of keys that repeat themselves the last one counts, as in JSON.
+pub(crate) fn parse_repeating(text: &str) -> Result<Node, YamlError> {
+    load::repeating(text)
+}
+
 impl Node {
     /// What Python calls a value of this shape.
     pub(crate) fn python_type(&self) -> &'static str {

@@ -56,6 +56,7 @@ const TOLERATES: &[&str] = &[
     "output_loglevel",
     "use_vt",
     "python_shell",
+    "cmd",
     "log_callback",
     "quiet",
     "saltenv",
@@ -166,11 +167,12 @@ fn apply(ctx: &Context<'_>, line: &str) -> (Outcome, Option<i32>) {
     if let Some(cwd) = missing_cwd(ctx) {
         return (Outcome::failed(cwd), None);
     }
-    // Old trees have it; Salt gives it to the command itself, and fails by that.
-    if ctx.chunk.args.contains_key("python_shell") {
+    // Old trees have the one, some the other; Salt gives them to the command itself, and fails.
+    if let Some(own) = ["python_shell", "cmd"].iter().find(|own| ctx.chunk.args.contains_key(**own))
+    {
         let told = "salt.loaded.int.module.cmdmod.run_all() got multiple values for keyword \
-                    argument 'python_shell'";
-        return (Outcome::failed(told), None);
+                    argument";
+        return (Outcome::failed(format!("{told} '{own}'")), None);
     }
     let command = match rendered(ctx, line) {
         Ok(command) => command,

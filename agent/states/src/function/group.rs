@@ -215,7 +215,8 @@ fn make(ctx: &Context<'_>, wanted: &Wanted) -> Outcome {
     let listed = listed.or_else(|| wanted.members.clone()).unwrap_or_default();
     // One member that there is not, and gpasswd takes none of them.
     let members = if all_known(&accounts, &listed) { listed } else { Vec::new() };
-    let group = wanted.gid.or_else(free).map(|gid| Group { name: name.to_owned(), gid, members });
+    let gid = wanted.gid.or_else(free).filter(|_| is_name(name));
+    let group = gid.map(|gid| Group { name: name.to_owned(), gid, members });
     let made = group.filter(|group| {
         let done = add_group(ctx.host, group);
         if let Err(error) = &done {
@@ -232,6 +233,12 @@ fn make(ctx: &Context<'_>, wanted: &Wanted) -> Outcome {
     }
     let comment = format!("Group {name} has been created but, some changes could not be applied");
     Outcome { result: Some(false), ..Outcome::changed(comment, change("Failed", left)) }
+}
+
+/// Whether Debian's groupadd takes it for a name.
+fn is_name(name: &str) -> bool {
+    let fine = |c: char| !c.is_whitespace() && !c.is_control() && !matches!(c, ':' | ',');
+    (1..=32).contains(&name.len()) && !name.starts_with(['-', '+', '~']) && name.chars().all(fine)
 }
 
 fn all_known(accounts: &Accounts, names: &[String]) -> bool {

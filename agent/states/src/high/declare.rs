@@ -3,6 +3,8 @@
 mod check;
 pub(crate) mod repr;
 
+use std::collections::{HashMap, HashSet};
+
 use super::{Arg, Body, Exclude, Extend, High, Pair};
 use crate::data::{Ordered, key};
 use crate::error::{At, Error};
@@ -29,7 +31,13 @@ pub(super) struct Declared {
 pub(super) fn declare(mut sls: Sls, errors: &mut Vec<Error>) -> Option<Declared> {
     let line = sls.root.line;
     let data = std::mem::replace(&mut sls.root.data, Data::Null);
-    let mut reader = Reader { sls: &sls, errors, high: High::default(), includes: Vec::new() };
+    let mut reader = Reader {
+        sls: &sls,
+        errors,
+        high: High::default(),
+        includes: Vec::new(),
+        appended: HashMap::new(),
+    };
     let Data::Map(pairs) = data else {
         let contents = repr::shown(&Node { data, ..sls.root });
         reader.fault(line, format!("SLS {} does not render to a dictionary", sls.name));
@@ -39,6 +47,8 @@ pub(super) fn declare(mut sls: Sls, errors: &mut Vec<Error>) -> Option<Declared>
     let special = |wanted: &str| {
         pairs.iter().find(|(key, _)| key.as_str() == Some(wanted)).map(|(_, value)| value)
     };
+    let bodies: Vec<&Node> = pairs.iter().map(|(_, body)| body).collect();
+    reader.appended = appended(&bodies);
     // Salt reads these first, wherever they stand.
     let includes = special("include").is_some_and(|value| reader.include(value));
     special("extend").into_iter().for_each(|value| reader.extend(value));
@@ -59,6 +69,29 @@ struct Reader<'a> {
     errors: &'a mut Vec<Error>,
     high: High,
     includes: Vec<Include>,
+    appended: HashMap<Place, Vec<String>>,
+}
+
+/// Line and column of a node; an alias has those of what it stands for.
+type Place = (u32, u32);
+
+/// The functions of lists that stand in several places by aliases: Salt has one list, and appends
+/// to it for each `module.function` that it stands under.
+fn appended(bodies: &[&Node]) -> HashMap<Place, Vec<String>> {
+    let mut out: HashMap<Place, Vec<String>> = HashMap::new();
+    let mut seen = HashSet::new();
+    for body in bodies.iter().filter(|body| seen.insert((body.line, body.column))) {
+        for (key, value) in body.as_map().unwrap_or_default() {
+            if let Some((_, fun)) =
+                key.key_str().split_once('.').filter(|_| value.as_seq().is_some())
+            {
+                let fun = fun.split('.').next().unwrap_or_default().to_owned();
+                out.entry((value.line, value.column)).or_default().push(fun);
+            }
+        }
+    }
+    out.retain(|_, funs| funs.len() > 1);
+    out
 }
 
 impl Reader<'_> {
@@ -202,13 +235,17 @@ impl Reader<'_> {
                 self.fault(key.line, reason);
                 continue;
             }
+            let place = (value.line, value.column);
             let mut args = match self.state(id, &key, value) {
                 Some(args) => args,
                 // What it is no extension of is told all the same.
                 None if extending => Vec::new(),
                 None => continue,
             };
-            args.extend(fun.map(Arg::Fun));
+            match self.appended.get(&place).filter(|_| !extending) {
+                Some(funs) => args.extend(funs.iter().cloned().map(Arg::Fun)),
+                None => args.extend(fun.map(Arg::Fun)),
+            }
             if !extending {
                 self.one_function(id, key.line, &args);
             }

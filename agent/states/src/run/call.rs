@@ -92,6 +92,10 @@ impl Runner<'_, '_> {
                 if apart && outcome.skip_watch {
                     break (outcome, num);
                 }
+                // What conditions say is still a list, which Salt prints as one.
+                if outcome.skip_watch && !outcome.comment.starts_with("check_cmd ") {
+                    outcome.comment = conditions::listed(&outcome.comment);
+                }
                 outcome.comment = format!("{}  {}", outcome.comment, retry.foreseen());
                 break (outcome, num);
             }
@@ -245,11 +249,9 @@ impl<'a> Caller<'a> {
                 Verdict::Skip(comment) => Outcome { skip_watch: true, ..Outcome::fine(comment) },
                 Verdict::Run => called(&ctx, how),
             };
-            // A function that takes `check_cmd` itself checks before it acts. As in Salt, the
-            // commands run in a dry run, too, and for a state that did not run.
-            let own = function::find(&low.state, &low.fun);
-            let own = own.is_some_and(|function| function.takes.contains(&"check_cmd"));
-            if own { outcome } else { conditions::check_cmd(&ctx, outcome) }
+            // One that runs apart is judged before it has ended, which comes to nothing.
+            let apart = self.options.test && truth_of(low, "parallel") && !outcome.skip_watch;
+            if apart { outcome } else { judged(&ctx, outcome) }
         })
     }
 
@@ -285,6 +287,14 @@ impl<'a> Caller<'a> {
         }
         Called { outcome, started, millis: millis_since(clock), attempts }
     }
+}
+
+/// What `check_cmd` makes of a state. As in Salt, the commands run in a dry run, too, and for a
+/// state that did not run; a function that takes `check_cmd` itself checks before it acts.
+pub(super) fn judged(ctx: &Context<'_>, outcome: Outcome) -> Outcome {
+    let own = function::find(&ctx.chunk.state, &ctx.chunk.fun);
+    let own = own.is_some_and(|function| function.takes.contains(&"check_cmd"));
+    if own { outcome } else { conditions::check_cmd(ctx, outcome) }
 }
 
 /// Calls the function, with slots filled.

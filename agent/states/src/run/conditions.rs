@@ -135,6 +135,11 @@ fn unless(ctx: &Context<'_>, value: &Value) -> Result<Said, String> {
     Ok(said)
 }
 
+/// What several conditions say, as a list of Python's.
+pub(super) fn listed(comment: &str) -> String {
+    shown(&comment.lines().collect())
+}
+
 fn shown(value: &Value) -> String {
     repr(&from_sls(value))
 }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 
 use super::Runner;
-use super::call::{Called, How, truth_of};
+use super::call::{Called, How, judged, truth_of};
 use super::conditions::{self, Verdict};
 use super::resume::{self, Entry, Past};
 use crate::chunk::Chunk;
@@ -59,9 +59,12 @@ impl Runner<'_, '_> {
         }
         let caller = self.caller;
         let cancel = caller.cancel(low);
-        let kept = match conditions::check(&caller.context(low, &cancel, false)) {
+        let ctx = caller.context(low, &cancel, false);
+        let kept = match conditions::check(&ctx) {
             Verdict::Run => None,
-            Verdict::Skip(comment) => Some(Outcome { skip_watch: true, ..Outcome::fine(comment) }),
+            Verdict::Skip(comment) => {
+                Some(judged(&ctx, Outcome { skip_watch: true, ..Outcome::fine(comment) }))
+            }
             Verdict::Fail(comment) => Some(Outcome::failed(comment)),
         };
         if let Some(outcome) = kept {

@@ -1,6 +1,7 @@
 //! From libyaml's events to nodes: anchors, merge keys, duplicate keys, and limits.
 
 use std::borrow::Cow;
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::libyaml::{Error, Event, EventData, Mark, Parser};
@@ -28,6 +29,11 @@ pub(super) fn with_octals(text: &str) -> Result<Node, YamlError> {
     Loader { octals: true, ..Loader::new(text) }.document()
 }
 
+/// The same; of keys that repeat themselves the last one counts.
+pub(super) fn repeating(text: &str) -> Result<Node, YamlError> {
+    Loader { repeats: true, ..Loader::new(text) }.document()
+}
+
 struct Loader<'a> {
     parser: Parser<'a>,
     /// The first fault of the values, and how deep: Salt finds those only in a document that
@@ -38,6 +44,8 @@ struct Loader<'a> {
     nodes: usize,
     /// Whether `010` is eight.
     octals: bool,
+    /// Whether a key may stand in a map more than once.
+    repeats: bool,
 }
 
 /// What stands before a node's contents.
@@ -52,7 +60,8 @@ struct Head {
 impl<'a> Loader<'a> {
     fn new(text: &'a str) -> Loader<'a> {
         let parser = Parser::new(text);
-        Loader { parser, fault: None, anchors: HashMap::new(), nodes: 0, octals: false }
+        let anchors = HashMap::new();
+        Loader { parser, fault: None, anchors, nodes: 0, octals: false, repeats: false }
     }
 }
 
@@ -220,6 +229,9 @@ impl Loader<'_> {
         loop {
             let event = self.next()?;
             if matches!(event.data, EventData::MappingEnd) {
+                if self.repeats {
+                    return Ok(Data::Map(last_ones(pairs)));
+                }
                 let found = unique(merged, pairs, start);
                 return Ok(self.wrong(found, Data::Null, depth));
             }
@@ -249,6 +261,22 @@ fn is_plain(event: &Event, text: &str) -> bool {
         EventData::Scalar { value, tag: None, is_plain: true, .. } => value == text,
         _ => false,
     }
+}
+
+/// The last value of each key, in the place of its first, as in a Python dict.
+fn last_ones(pairs: Vec<(Node, Node)>) -> Vec<(Node, Node)> {
+    let mut out: Vec<(Node, Node)> = Vec::with_capacity(pairs.len());
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (key, value) in pairs {
+        match places.entry(key.key_text()) {
+            Entry::Occupied(at) => out[*at.get()].1 = value,
+            Entry::Vacant(free) => {
+                free.insert(out.len());
+                out.push((key, value));
+            }
+        }
+    }
+    out
 }
 
 /// What makes two keys the same to Python: the value; 1, 1.0 and True are one.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::result::words;
-use crate::function::args::{list, seconds, text};
+use crate::function::args::{list, mode, seconds, text};
 use crate::function::{Context, Lint};
 use crate::host::command::{Exec, home, run, settled};
 
@@ -102,7 +102,7 @@ fn umask(ctx: &Context<'_>) -> Result<Option<u32>, String> {
 }
 
 fn mask(digits: &str) -> Option<u32> {
-    u32::from_str_radix(digits, 8).ok().filter(|mask| *mask <= 0o777)
+    mode(digits).filter(|mask| *mask <= 0o777)
 }
 
 /// `env` as a list of maps, or a map.

@@ -219,7 +219,8 @@ fn run(
     path: String,
     args: Vec<String>,
 ) -> Result<Ended, CommandError> {
-    exec.argv = vec![exec.argv[0].clone(), "-c".to_owned(), "\"$0\" \"$@\"".to_owned(), path];
+    let shell = exec.argv[0].clone();
+    exec.argv = vec![shell.clone(), "-c".to_owned(), "\"$@\"".to_owned(), shell, path];
     exec.argv.extend(args);
     super::execute(ctx, &exec)
 }

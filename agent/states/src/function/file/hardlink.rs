@@ -122,8 +122,16 @@ fn wanted(ctx: &Context<'_>, perms: Perms) -> Plan<Perms> {
         let comment = format!("Target of hard link {name} is already pointing to {target}");
         return Plan::fine(comment);
     }
-    if ctx.host.lstat(name).is_some() && !linked && !ctx.flag("force", false) {
+    let there = ctx.host.stat(name).is_some_and(|meta| meta.is_file());
+    if there && !linked && !ctx.flag("force", false) {
         return Plan::failed(format!("File exists where the hard link {name} should be"));
+    }
+    // A link that leads nowhere is no file to Salt, and in the way all the same.
+    if !linked && !there && ctx.host.lstat(name).is_some() {
+        return Plan::failed(format!(
+            "Unable to create new hard link {name} -> {target}: Could not create '{name}': \
+             [Errno 17] File exists: '{target}' -> '{name}'"
+        ));
     }
     Plan::change("", Changes::new(), perms)
 }

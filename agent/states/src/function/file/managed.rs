@@ -151,8 +151,16 @@ fn prepared(ctx: &Context<'_>, meta: Option<&Metadata>) -> Result<Option<Step>, 
         }
     }
     let source = ctx.value("source").filter(|source| crate::function::args::truth(source));
+    let empty_list = ctx.value("source").and_then(Value::as_array).is_some_and(Vec::is_empty);
     let contents = match (given, source) {
-        (Some(data), _) => Contents::Given(encoded(ctx, data)?),
+        // As in Salt, a dry run compares the text.
+        (Some(data), _) if ctx.test => Contents::Given(data),
+        (Some(data), _) => Contents::Given(
+            encoded(ctx, data).map_err(|problem| format!("Unable to manage file: {problem}"))?,
+        ),
+        (None, None) if empty_list && meta.is_none() => {
+            return Err("Unable to manage file: none of the specified sources were found".into());
+        }
         (None, None) => Contents::None,
         (None, Some(_)) if !ctx.flag("replace", true) && meta.is_some() => Contents::None,
         (None, Some(value)) => {

@@ -2,7 +2,7 @@
 
 mod listing;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -84,14 +84,14 @@ impl StateFunction for Recurse {
         let done = if ctx.test {
             foreseen.result.is_some()
         } else {
-            foreseen.result == Some(true) && foreseen.changes.is_empty()
+            foreseen.result == Some(true) && foreseen.changes.is_empty() && is_dir(ctx)
         };
         if done { Plan::Done(foreseen) } else { Plan::Change { foreseen, step } }
     }
 
     fn apply(ctx: &Context<'_>, step: Step) -> Outcome {
         let name = ctx.name();
-        if !ctx.host.stat(name).is_some_and(|meta| meta.is_dir()) {
+        if !is_dir(ctx) {
             let made = make_folders(&ctx.host.followed(name), step.perms.access(ctx.host));
             if let Err(error) = made {
                 return Outcome::failed(format!("Failed to create directory {name}: {error}"));
@@ -99,6 +99,16 @@ impl StateFunction for Recurse {
         }
         together(ctx, &step)
     }
+}
+
+fn is_dir(ctx: &Context<'_>) -> bool {
+    ctx.host.stat(ctx.name()).is_some_and(|meta| meta.is_dir())
+}
+
+/// The files that a state makes, which are not cleaned out of a folder above.
+pub(super) fn kept(ctx: &Context<'_>) -> BTreeSet<String> {
+    let listing = source_folders(ctx).and_then(|folders| Listing::of(ctx, &folders));
+    listing.map(|listing| listing.keep).unwrap_or_default()
 }
 
 fn prepared(ctx: &Context<'_>) -> Result<Step, String> {

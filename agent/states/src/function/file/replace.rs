@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::text::{self, Edit, Link, universal_lines};
 use super::{diff, flags};
 use crate::chunk::Chunk;
-use crate::function::args::truth;
+use crate::function::args::{python_type, truth};
 use crate::function::{Context, Lint, Plan, StateFunction};
 use crate::outcome::{Outcome, change};
 use crate::regex::{self, Flags, Regex, byte_text, check_replacement, expand, text_bytes};
@@ -111,6 +111,10 @@ fn changed(ctx: &Context<'_>) -> Result<(String, Vec<u8>), String> {
     let texts = texts(ctx, &data, in_bytes)?;
     let flags = Flags { ascii: in_bytes, ..flags::of(ctx.value("flags"), MULTI_LINE)? };
     let (new, found) = replaced(ctx, &texts, flags)?;
+    // Salt maps the file into memory to write it, which an empty one cannot be.
+    if !ctx.test && data.is_empty() && !new.is_empty() {
+        return Err("ValueError: cannot mmap an empty file".to_owned());
+    }
     let line = added(&texts, flags, !found && (append || prepend))?;
     let shown = |text: &str| {
         if in_bytes { text::decoded(&text_bytes(text)).0 } else { text.to_owned() }
@@ -146,7 +150,16 @@ fn added(texts: &Texts, flags: Flags, wanted: bool) -> Result<Option<String>, St
     let there = format!("^{}($|(?=\r\n))", regex::escape(content));
     let there = Regex::new(&there, flags).and_then(|regex| regex.search(&texts.old));
     let there = there.map_err(|error| error.to_string())?;
-    Ok((!there).then(|| format!("{}\n", texts.instead.as_ref().unwrap_or(&texts.by))))
+    if there {
+        return Ok(None);
+    }
+    match &texts.instead {
+        Some(empty) if empty.is_empty() => {
+            Err("TypeError: can only concatenate str (not \"bytes\") to str".to_owned())
+        }
+        Some(instead) => Ok(Some(format!("{instead}\n"))),
+        None => Ok(Some(format!("{}\n", texts.by))),
+    }
 }
 
 fn texts(ctx: &Context<'_>, old: &[u8], in_bytes: bool) -> Result<Texts, String> {
@@ -158,6 +171,9 @@ fn texts(ctx: &Context<'_>, old: &[u8], in_bytes: bool) -> Result<Texts, String>
         let text = std::str::from_utf8(data).map(str::to_owned);
         text.map_err(|error| format!("{name} is not in the encoding asked for: {error}"))
     };
+    if let Some(other) = ctx.value("pattern").map(python_type).filter(|kind| *kind != "str") {
+        return Err(format!("TypeError: expected str, bytes, or bytearray not <class '{other}'>"));
+    }
     let argument =
         |key: &str| as_text(ctx.text(key).unwrap_or_else(|| "None".to_owned()).as_bytes());
     let by = argument("repl")?;
@@ -171,7 +187,7 @@ fn texts(ctx: &Context<'_>, old: &[u8], in_bytes: bool) -> Result<Texts, String>
 }
 
 fn replaced(ctx: &Context<'_>, texts: &Texts, flags: Flags) -> Result<(String, bool), String> {
-    let count = ctx.value("count").and_then(Value::as_u64).unwrap_or(0);
+    let count = ctx.value("count").and_then(Value::as_i64).unwrap_or(0);
     let regex = Regex::new(&texts.pattern, flags).map_err(|error| error.to_string())?;
     let literal = ctx.chunk.args.get("backslash_literal").is_some_and(truth);
     if !literal {
@@ -180,7 +196,8 @@ fn replaced(ctx: &Context<'_>, texts: &Texts, flags: Flags) -> Result<(String, b
     let by = |captures: &regex::Captures<'_>| {
         if literal { texts.by.clone() } else { expand(&texts.by, captures) }
     };
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    // Python takes fewer than none for none at all.
+    let Ok(count) = usize::try_from(count) else { return Ok((texts.old.clone(), false)) };
     let (new, times) = regex.replaced(&texts.old, count, by).map_err(|error| error.to_string())?;
     Ok((new, times > 0))
 }

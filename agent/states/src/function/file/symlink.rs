@@ -52,7 +52,7 @@ impl StateFunction for Symlink {
             Err(problem) => return Plan::failed(problem),
         };
         let (name, target) = (ctx.name(), ctx.text("target").unwrap_or_default());
-        let parented = ctx.host.stat(parent(name)).is_some_and(|meta| meta.is_dir());
+        let parented = ctx.host.stat(folder(name)).is_some_and(|meta| meta.is_dir());
         let Some(meta) = ctx.host.lstat(name) else {
             let mut comment = format!("Symlink {name} to {target} is set for creation");
             if !parented {
@@ -107,8 +107,13 @@ fn owner(ctx: &Context<'_>) -> Result<Owner, String> {
     }
 }
 
+/// Python's `dirname`: that of a name with a slash at its end is the name.
+fn folder(name: &str) -> &str {
+    name.strip_suffix('/').filter(|own| !own.is_empty()).unwrap_or(parent(name))
+}
+
 fn missing_parent(ctx: &Context<'_>) -> String {
-    let folder = parent(ctx.name());
+    let folder = folder(ctx.name());
     if ctx.flag("makedirs", false) {
         format!("\n{folder} will be created")
     } else {
@@ -168,7 +173,7 @@ fn make(ctx: &Context<'_>, target: &str, owner: &Owner) -> io::Result<Outcome> {
     let name = ctx.name();
     let path = ctx.host.path(name);
     let access = Access { uid: Some(owner.uid), gid: Some(owner.gid), mode: None };
-    if !ctx.host.stat(parent(name)).is_some_and(|meta| meta.is_dir()) {
+    if !ctx.host.stat(folder(name)).is_some_and(|meta| meta.is_dir()) {
         if !ctx.flag("makedirs", false) {
             return Ok(Outcome::failed(missing_parent(ctx).trim_start()));
         }

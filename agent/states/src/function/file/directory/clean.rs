@@ -9,6 +9,7 @@ use super::plan::paths_below;
 use crate::function::Context;
 use crate::function::file::parent;
 use crate::function::file::patterns::Patterns;
+use crate::function::file::recurse;
 use crate::host::files::remove;
 
 /// The paths that stay.
@@ -23,8 +24,16 @@ impl Keep {
                 if chunk.state != "file" || (chunk.name != wanted && chunk.id != wanted) {
                     continue;
                 }
+                let is_dir = ctx.host.stat(&chunk.name).is_some_and(|meta| meta.is_dir());
+                // Of a folder that is copied, only what was copied stays.
+                if is_dir && chunk.fun == "recurse" {
+                    for path in recurse::kept(&Context { chunk, ..*ctx }) {
+                        keep.add(&path, name);
+                    }
+                    continue;
+                }
                 keep.add(&chunk.name, name);
-                if ctx.host.stat(&chunk.name).is_some_and(|meta| meta.is_dir()) {
+                if is_dir {
                     for path in paths_below(ctx, &chunk.name).unwrap_or_default() {
                         keep.add(&path, name);
                     }

@@ -98,7 +98,7 @@ pub(super) fn differences(ctx: &Context<'_>, name: &str, wanted: &Wanted) -> io:
         return Ok(changes);
     };
     for (path, perms) in children(ctx, name, wanted)? {
-        let Some(meta) = ctx.host.lstat(&path) else { continue };
+        let Some(meta) = seen(ctx, &path, wanted.follow) else { continue };
         let found = perms.differences(ctx.host, &meta);
         if !found.is_empty() {
             changes.insert(path, Value::Object(found));
@@ -150,11 +150,10 @@ pub(super) fn children(
     paths.sort_by_cached_key(|path| walked(ctx, name, path));
     for path in paths {
         let relative = path[name.len()..].trim_start_matches('/');
-        let Some(meta) = ctx.host.lstat(&path) else { continue };
         if relative.matches('/').count() >= wanted.depth {
             continue;
         }
-        match meta.is_dir() {
+        match is_dir(ctx, &path) {
             true if wanted.dirs => out.push((path, dirs.clone())),
             false if wanted.files => out.push((path, files.clone())),
             _ => {}
@@ -166,8 +165,17 @@ pub(super) fn children(
 /// Sorts a path below `name`: the folder it is in, then files before folders, then by name.
 fn walked(ctx: &Context<'_>, name: &str, path: &str) -> (String, bool, String) {
     let folder = crate::function::file::parent(path);
-    let is_dir = ctx.host.lstat(path).is_some_and(|meta| meta.is_dir());
-    (folder[name.len().min(folder.len())..].to_owned(), is_dir, path.to_owned())
+    (folder[name.len().min(folder.len())..].to_owned(), is_dir(ctx, path), path.to_owned())
+}
+
+/// Whether Python's `os.walk` takes it for a folder: also a link to one, which it does not enter.
+fn is_dir(ctx: &Context<'_>, path: &str) -> bool {
+    ctx.host.stat(path).is_some_and(|meta| meta.is_dir())
+}
+
+/// What owner and mode are compared with: a link, or what it leads to.
+fn seen(ctx: &Context<'_>, path: &str, follow: bool) -> Option<fs::Metadata> {
+    if follow { ctx.host.stat(path) } else { ctx.host.lstat(path) }
 }
 
 /// Salt's list of what will change.

@@ -5,15 +5,16 @@ use std::borrow::Cow;
 use serde_json::Value;
 
 use super::super::source;
+use super::super::text::{python_lines, without_end};
 use crate::data::traverse;
 use crate::function::Context;
-use crate::function::args::{shown, text};
+use crate::function::args::{python_type, shown, text};
 
 /// The contents as bytes, or `None` if the state spells none out.
 pub(super) fn given(ctx: &Context<'_>, keep_mode: bool) -> Result<Option<Vec<u8>>, String> {
     let keys = ["contents", "contents_pillar", "contents_grains"];
     let set: Vec<&str> = keys.into_iter().filter(|key| ctx.value(key).is_some()).collect();
-    if ctx.value("source").is_some() && !set.is_empty() {
+    if ctx.flag("source", false) && !set.is_empty() {
         return Err(
             "'source' cannot be used in combination with 'contents', 'contents_pillar', or \
                     'contents_grains'"
@@ -34,6 +35,9 @@ pub(super) fn given(ctx: &Context<'_>, keep_mode: bool) -> Result<Option<Vec<u8>
         };
     };
     let value = found(ctx, key)?;
+    if value.is_null() {
+        return Ok(None);
+    }
     if !ctx.flag("allow_empty", true) && !crate::function::args::truth(&value) {
         let what = match *key {
             "contents" => "'contents'".to_owned(),
@@ -59,6 +63,11 @@ pub(super) fn given(ctx: &Context<'_>, keep_mode: bool) -> Result<Option<Vec<u8>
     }
 }
 
+/// Whether contents are looked up: null ones replace nothing, and are asked for all the same.
+pub(super) fn looked_up(ctx: &Context<'_>) -> bool {
+    ["contents_pillar", "contents_grains"].iter().any(|key| ctx.value(key).is_some())
+}
+
 /// The value itself, or what the pillar or the grains hold.
 fn found<'a>(ctx: &Context<'a>, key: &str) -> Result<Cow<'a, Value>, String> {
     let value = ctx.value(key).unwrap_or(&Value::Null);
@@ -79,12 +88,21 @@ fn found<'a>(ctx: &Context<'a>, key: &str) -> Result<Cow<'a, Value>, String> {
     };
     let found = match value {
         Value::Array(paths) => {
-            let texts = paths.iter().map(|path| look(path).map(|value| text(&value)));
+            let found = paths.iter().map(look).collect::<Result<Vec<_>, _>>()?;
+            let texts = found.iter().enumerate().map(|(at, value)| part(at, value));
             Value::from(texts.collect::<Result<Vec<_>, _>>()?.join("\n"))
         }
         path => look(path)?,
     };
     Ok(Cow::Owned(found))
+}
+
+/// One of several texts to be joined, as Python joins them: nothing but texts.
+fn part(at: usize, value: &Value) -> Result<String, String> {
+    match python_type(value) {
+        "str" => Ok(text(value)),
+        kind => Err(format!("TypeError: sequence item {at}: expected str instance, {kind} found")),
+    }
 }
 
 /// Lines with a line break each; without the last one if `newline` is off.
@@ -95,8 +113,8 @@ fn joined(value: &Value, newline: bool) -> String {
     };
     let mut out = String::new();
     for part in parts {
-        for line in shown(part).lines() {
-            out.push_str(line.trim_end_matches('\r'));
+        for line in python_lines(&shown(part)) {
+            out.push_str(without_end(line));
             out.push('\n');
         }
     }

@@ -54,10 +54,10 @@ pub(in super::super) fn encoded(ctx: &Context<'_>, data: Vec<u8>) -> Result<Vec<
         return Err("binary contents have no encoding".to_owned());
     };
     let errors = ctx.text("encoding_errors").unwrap_or_else(|| ERRORS[0].to_owned());
-    written(&text, encoding, name, &errors)
+    written(&text, encoding, &errors)
 }
 
-fn written(text: &str, to: Encoding, name: &str, errors: &str) -> Result<Vec<u8>, String> {
+fn written(text: &str, to: Encoding, errors: &str) -> Result<Vec<u8>, String> {
     let mut out = Vec::with_capacity(text.len());
     match to {
         Encoding::Utf8 { mark } => {
@@ -71,7 +71,8 @@ fn written(text: &str, to: Encoding, name: &str, errors: &str) -> Result<Vec<u8>
             }
         }
         Encoding::Ascii | Encoding::Latin1 => {
-            let last = if to == Encoding::Ascii { 0x7f } else { 0xff };
+            let (name, last) =
+                if to == Encoding::Ascii { ("ascii", 0x7f) } else { ("latin-1", 0xff) };
             for (at, sign) in text.chars().enumerate() {
                 let number = u32::from(sign);
                 match (u8::try_from(number).ok().filter(|byte| *byte <= last), errors) {
@@ -83,9 +84,15 @@ fn written(text: &str, to: Encoding, name: &str, errors: &str) -> Result<Vec<u8>
                     }
                     (None, "backslashreplace") => out.extend(escaped(number).into_bytes()),
                     (None, _) => {
+                        let out = |sign: &char| u32::from(*sign) > u32::from(last);
+                        let place = match text.chars().skip(at).take_while(out).count() {
+                            1 => format!(" '{}' in position {at}", escaped(number)),
+                            count => format!("s in position {at}-{}", at + count - 1),
+                        };
+                        let range = u32::from(last) + 1;
                         return Err(format!(
-                            "'{name}' codec can't encode character '{}' in position {at}",
-                            escaped(number)
+                            "'{name}' codec can't encode character{place}: ordinal not in \
+                             range({range})"
                         ));
                     }
                 }
@@ -110,11 +117,23 @@ mod tests {
 
     #[test]
     fn texts_are_written_in_the_encoding_asked_for() {
-        let write = |name: &str, errors: &str| written("é€", encoding(name).unwrap(), name, errors);
+        let write = |name: &str, errors: &str| written("é€", encoding(name).unwrap(), errors);
         assert_eq!(write("utf-16", "strict").unwrap(), [0xff, 0xfe, 0xe9, 0, 0xac, 0x20]);
         assert_eq!(write("latin-1", "replace").unwrap(), [0xe9, b'?']);
         assert_eq!(write("ascii", "ignore").unwrap(), b"");
         assert_eq!(write("ascii", "backslashreplace").unwrap(), b"\\xe9\\u20ac");
-        assert!(write("latin-1", "strict").unwrap_err().contains("position 1"));
+        let told = |name: &str| write(name, "strict").unwrap_err();
+        let range = |last| format!("ordinal not in range({last})");
+        assert_eq!(
+            told("iso-8859-1"),
+            format!(
+                "'latin-1' codec can't encode character '\\u20ac' in position 1: {}",
+                range(256)
+            )
+        );
+        assert_eq!(
+            told("ascii"),
+            format!("'ascii' codec can't encode characters in position 0-1: {}", range(128))
+        );
     }
 }

@@ -5,6 +5,7 @@ use std::os::unix::fs::MetadataExt;
 
 use serde_json::Value;
 
+use super::contents::looked_up;
 use super::{Contents, Step, ignored, marks};
 use crate::function::args::show_mode;
 use crate::function::file::diff;
@@ -20,7 +21,8 @@ pub(in crate::function::file) fn planned(
 ) -> Plan<Step> {
     let name = ctx.name();
     let follow = ctx.flag("follow_symlinks", true);
-    let replacing = ctx.flag("replace", true) && !matches!(step.contents, Contents::None);
+    let asked = !matches!(step.contents, Contents::None) || looked_up(ctx);
+    let replacing = ctx.flag("replace", true) && asked;
     let Some(meta) = meta else {
         return if ctx.host.lstat(name).is_some() { dangling(ctx, &step) } else { new(ctx, step) };
     };

@@ -5,6 +5,7 @@ use std::io;
 
 use serde_json::Value;
 
+use super::contents::looked_up;
 use super::{Contents, Step, ignored, marks};
 use crate::chunk::Chunk;
 use crate::function::args::{show_mode, text, truth};
@@ -165,7 +166,8 @@ fn update(
     if !changes.contains_key("diff") {
         changes.extend(perms.set(ctx.host, name, follow)?);
     }
-    let comment = if data.is_some() { format!("File {name} updated") } else { String::new() };
+    let replaced = data.is_some() || (looked_up(ctx) && ctx.flag("replace", true));
+    let comment = if replaced { format!("File {name} updated") } else { String::new() };
     Ok(Outcome { skip_req: quiet, ..Outcome::changed(comment, changes) })
 }
 
@@ -196,6 +198,9 @@ fn create(
     if !ctx.host.stat(folder).is_some_and(|meta| meta.is_dir()) {
         if !ctx.flag("makedirs", false) {
             return Ok(Outcome::failed("Parent directory not present"));
+        }
+        if ctx.host.stat(folder).is_some() {
+            return Ok(Outcome::failed("Unable to manage file: Not a directory"));
         }
         let mode = match ctx.mode("dir_mode") {
             Ok(mode) => mode.or_else(|| perms.mode.map(searchable)),

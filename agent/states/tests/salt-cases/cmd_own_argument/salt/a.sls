@@ -1,0 +1,3 @@
+named:
+  cmd.run:
+    - cmd: echo hi

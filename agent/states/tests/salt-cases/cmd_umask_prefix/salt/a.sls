@@ -1,0 +1,4 @@
+octal:
+  cmd.run:
+    - name: umask
+    - umask: 0o27

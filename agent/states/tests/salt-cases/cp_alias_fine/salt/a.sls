@@ -1,0 +1,5 @@
+one: &body
+  file.managed:
+    - name: "@R@/one"
+    - contents: shared
+two: *body

@@ -1,0 +1,4 @@
+include: [sub.below, sub.deep.er]
+a:
+  test.nop:
+    - require: [{sls: sub.}]

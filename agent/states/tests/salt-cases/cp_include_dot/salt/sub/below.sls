@@ -1,0 +1,3 @@
+include: [.]
+below:
+  test.nop

@@ -1,0 +1,3 @@
+include: [..]
+deeper:
+  test.nop

@@ -1,0 +1,8 @@
+number:
+  test.nop:
+    - names:
+      - fine
+      - 5
+      - 2.5
+      - True
+      - 6: [{comment: x}]

@@ -1,0 +1,1 @@
+p: {nothing: null, text: words, number: 5}

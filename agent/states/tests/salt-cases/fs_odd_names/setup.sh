@@ -1,0 +1,1 @@
+cd "$1" && ln -s nowhere dangling && ln -s t link

@@ -1,0 +1,2 @@
+#!json
+{"x": {"test.nop": [{"name": "first"}]}, "y": {"test": ["nop"]}, "x": {"test.nop": [{"name": "last"}]}}

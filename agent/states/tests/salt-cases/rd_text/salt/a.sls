@@ -1,0 +1,2 @@
+#!jinja
+x: {test.nop: []}

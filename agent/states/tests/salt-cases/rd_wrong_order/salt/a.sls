@@ -1,0 +1,2 @@
+#!yaml|jinja
+x: {test.nop: []}
