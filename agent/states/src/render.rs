@@ -26,7 +26,7 @@ use crate::module::Site;
 use crate::opts::Opts;
 use crate::tree::Tree;
 use crate::yaml;
-use jinja::{Engine, Options, Stopped};
+use jinja::{Engine, Kinds, Options, Stopped};
 
 /// The types of `opts`, and of `grains` and `pillar`, which are in it.
 const OPTS: &str = "salt.utils.optsdict.OptsDict";
@@ -40,6 +40,7 @@ pub(crate) struct Scope {
     pub(crate) grains: Value,
     pub(crate) pillar: Value,
     pub(crate) opts: Value,
+    kinds: Kinds,
     /// Whether the tree is a pillar's.
     pub(crate) of_pillar: bool,
     /// The last function of `salt` that was looked for in vain: its call's error tells no name.
@@ -143,6 +144,7 @@ impl Scope {
         let grains = python::from_json(&Json::Object(facts.as_map().clone()));
         let grains = python::dict_of_type(&grains, PART_OF_OPTS);
         let pillar = python::dict_of_type(&python::from_pillar(pillar), PART_OF_OPTS);
+        let kinds = Kinds::of(opts);
         let opts = python::from_json(&opts.for_templates(facts.id()));
         let own = [("grains", &grains), ("pillar", &pillar)];
         let own = own.map(|(name, value)| (Value::from(name), value.clone()));
@@ -155,6 +157,7 @@ impl Scope {
             grains,
             pillar,
             opts,
+            kinds,
             of_pillar: false,
             missing: Mutex::default(),
             engine: OnceLock::new(),
@@ -194,6 +197,7 @@ impl Renderer {
             grains: scope.grains.clone(),
             pillar: scope.pillar.clone(),
             opts: scope.opts.clone(),
+            kinds: scope.kinds.clone(),
             of_pillar: scope.of_pillar,
             missing: Mutex::default(),
             engine: OnceLock::new(),
@@ -205,7 +209,7 @@ impl Renderer {
         let salt = crate::module::salt(&scope);
         let mut env = Environment::empty();
         env.add_global("salt", salt.clone());
-        let engine = Arc::new(Engine::new(&scope.tree, &scope.host, env));
+        let engine = Arc::new(Engine::new(&scope.tree, &scope.host, scope.kinds.clone(), env));
         // It is set once: this scope is new.
         let _first = scope.engine.set(Arc::downgrade(&engine));
         Renderer { engine, scope, salt }
@@ -229,8 +233,13 @@ impl Renderer {
     }
 
     /// Whether `source`, which came from `file`, is a template at all; if not, where and why.
-    pub(crate) fn parses(&self, file: &str, source: &str) -> Result<(), (u32, String)> {
-        self.engine.parses(file, source)
+    pub(crate) fn parses(
+        &self,
+        file: &str,
+        source: &str,
+        is_sls: bool,
+    ) -> Result<(), (u32, String)> {
+        self.engine.parses(file, source, is_sls)
     }
 
     /// The source line of each line that `source` renders to; `None` if that cannot be told.
@@ -347,7 +356,7 @@ fn explain(
     let none = told == 0 || jinja::is_too_large(large);
     let shown = match if none || own { Ok(None) } else { read_text(tree, &place) } {
         _ if none => Shown::Nothing,
-        _ if own => Shown::Own(lines::around(&Options::of(rendered.1).1, told)),
+        _ if own => Shown::Own(lines::around(&Options::default().with_header(rendered.1).1, told)),
         Ok(Some(text)) => {
             let path = tree.disk_path(&place).map(|path| path.display().to_string());
             let path = path.as_ref().unwrap_or(&place);

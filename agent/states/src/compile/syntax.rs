@@ -33,7 +33,7 @@ fn one(renderer: &Renderer, tree: &Tree, file: &str) -> Result<(), Error> {
     let (jinja, _) = sls::renderers(&source, &At::new(file, 1))?;
     let template = ["{{", "{%", "{#"].iter().any(|mark| source.contains(mark));
     if jinja && template {
-        let parsed = renderer.parses(file, &source);
+        let parsed = renderer.parses(file, &source, true);
         return parsed.map_err(|(line, reason)| Error::new(Kind::Render, at(line), reason));
     }
     let parsed = yaml::parse(&source).map(|_| ());

@@ -99,6 +99,6 @@ fn fault(tree: &Tree, file: &str) -> Option<Error> {
     let source = String::from_utf8(data).ok()?;
     let facts = Facts::default();
     let renderer = Renderer::new(tree, &facts, &Value::Null, &Host::new(), &Opts::default());
-    let (line, reason) = renderer.parses(file, &source).err()?;
+    let (line, reason) = renderer.parses(file, &source, false).err()?;
     Some(Error::new(Kind::Render, Some(At::new(sls::place(tree, file), line)), reason))
 }

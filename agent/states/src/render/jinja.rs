@@ -30,7 +30,7 @@ pub(super) use ast::Template;
 pub(super) use call::copied;
 pub(super) use eval::{attribute, item, path};
 pub(super) use failure::Failure;
-pub(super) use options::Options;
+pub(super) use options::{Kinds, Options};
 pub(super) use run::Run;
 
 use crate::host::Host;
@@ -77,6 +77,7 @@ pub(super) struct Engine {
     env: Environment<'static>,
     tree: Tree,
     host: Host,
+    kinds: Kinds,
     builtins: HashMap<Name, Value>,
     names: Names,
     cache: Mutex<Cache>,
@@ -104,7 +105,7 @@ impl fmt::Debug for Engine {
 }
 
 impl Engine {
-    pub(super) fn new(tree: &Tree, host: &Host, env: Environment<'static>) -> Engine {
+    pub(super) fn new(tree: &Tree, host: &Host, kinds: Kinds, env: Environment<'static>) -> Engine {
         let builtin = |name: &str, builtin| (Name::from(name), Value::from_object(builtin));
         let builtins = HashMap::from([
             builtin("range", Builtin::Range),
@@ -128,6 +129,7 @@ impl Engine {
             env,
             tree: tree.clone(),
             host: host.clone(),
+            kinds,
             builtins,
             names,
             cache: Mutex::default(),
@@ -141,6 +143,7 @@ impl Engine {
         source: &str,
         vars: HashMap<Name, Value>,
     ) -> Result<String, Stopped> {
+        let is_sls = vars.get("sls").and_then(Value::as_str).is_some_and(|sls| !sls.is_empty());
         let mut run = Run::new(self, file, vars.clone());
         let stop = |run: &Run<'_>, failure| Stopped {
             failure,
@@ -148,7 +151,7 @@ impl Engine {
             line: run.place.line,
             top: (run.top.file.to_string(), run.top.line),
         };
-        let (options, source, removed) = Options::of(source);
+        let (options, source, removed) = self.kinds.kind(is_sls).with_header(source);
         let template = match self.parsed(file, &source, &options) {
             Ok(template) => template,
             Err(Syntax { line, reason }) => {
@@ -180,8 +183,13 @@ impl Engine {
     }
 
     /// Whether `source`, which came from `file`, is a template at all; if not, where and why.
-    pub(super) fn parses(&self, file: &str, source: &str) -> Result<(), (u32, String)> {
-        let (options, source, removed) = Options::of(source);
+    pub(super) fn parses(
+        &self,
+        file: &str,
+        source: &str,
+        is_sls: bool,
+    ) -> Result<(), (u32, String)> {
+        let (options, source, removed) = self.kinds.kind(is_sls).with_header(source);
         match self.parsed(file, &source, &options) {
             Ok(_) => Ok(()),
             Err(Syntax { line, reason }) => Err((line + removed, Failure::syntax(reason).words())),
@@ -264,7 +272,12 @@ mod tests {
 
     fn render(source: &str) -> Result<String, String> {
         let files = [("own.jinja", source), ("s.jinja", "{% include 's.jinja' %}")];
-        let engine = Engine::new(&Tree::from_files(files), &Host::new(), Environment::empty());
+        let engine = Engine::new(
+            &Tree::from_files(files),
+            &Host::new(),
+            Kinds::default(),
+            Environment::empty(),
+        );
         let vars = HashMap::from([(Name::from("d"), from_json(&serde_json::json!({"l": [1]})))]);
         engine.render("own.jinja", source, vars).map_err(|stopped| stopped.failure.words())
     }
@@ -366,7 +379,8 @@ mod tests {
     #[test]
     fn macros_and_namespaces_do_not_outlive_their_render() {
         let kept = from_json(&serde_json::json!([]));
-        let engine = Engine::new(&Tree::default(), &Host::new(), Environment::empty());
+        let engine =
+            Engine::new(&Tree::default(), &Host::new(), Kinds::default(), Environment::empty());
         let source = "{% macro m() %}{{ kept }}{{ m }}{% endmacro %}{% set x = kept %}\
                       {% for i in [1] %}{% macro n() %}{{ x }}{% endmacro %}{% endfor %}";
         let vars = HashMap::from([(Name::from("kept"), kept.clone())]);

@@ -1,8 +1,38 @@
-//! How a template is read: Jinja's delimiters and white space, changed by a `#jinja2:` header.
+//! How a template is read: Jinja's delimiters and white space, changed by minion options and by a
+//! `#jinja2:` header.
 
 use std::borrow::Cow;
 
 use serde_json::Value as Json;
+
+use crate::opts::Opts;
+
+/// What a template is, before its own header is read.
+#[derive(Debug, Clone, Default)]
+pub(in crate::render) struct Kinds {
+    sls: Options,
+    other: Options,
+}
+
+impl Kinds {
+    /// As minion options have them.
+    pub(in crate::render) fn of(opts: &Opts) -> Kinds {
+        let kind = |name| {
+            let mut options = Options::default();
+            for (name, value) in opts.get(name).and_then(Json::as_object).into_iter().flatten() {
+                options.set(&name.to_lowercase(), value);
+            }
+            options.trim |= opts.flag("jinja_trim_blocks");
+            options.lstrip |= opts.flag("jinja_lstrip_blocks");
+            options
+        };
+        Kinds { sls: kind("jinja_sls_env"), other: kind("jinja_env") }
+    }
+
+    pub(super) fn kind(&self, is_sls: bool) -> &Options {
+        if is_sls { &self.sls } else { &self.other }
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(in crate::render) struct Options {
@@ -38,12 +68,14 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The options that a source asks for, the source without them, and the lines this took away.
+    /// These with what a source asks for, the source without that, and the lines this took away.
     ///
     /// The header is `#jinja2: {..}` on the first line, or on the second after `#!jinja`.
-    pub(in crate::render) fn of(source: &str) -> (Options, Cow<'_, str>, u32) {
-        let mut options = Options::default();
-        let usual = || (Options::default(), Cow::Borrowed(source), 0);
+    pub(in crate::render) fn with_header<'a>(
+        &self,
+        source: &'a str,
+    ) -> (Options, Cow<'a, str>, u32) {
+        let usual = || (self.clone(), Cow::Borrowed(source), 0);
         let mut lines = source.split_inclusive('\n');
         let Some(first) = lines.next() else { return usual() };
         let shebang = first.starts_with("#!") && !first.starts_with("#!/");
@@ -51,6 +83,7 @@ impl Options {
         let Some(line) = line else { return usual() };
         let Some(payload) = line.strip_prefix("#jinja2:") else { return usual() };
         let Ok(Json::Object(map)) = serde_json::from_str(payload) else { return usual() };
+        let mut options = self.clone();
         for (name, value) in &map {
             options.set(&name.to_lowercase(), value);
         }
