@@ -147,7 +147,7 @@ impl Secrets {
         }
     }
 
-    /// Masks what a report tells of a state, but for its changes: those are masked with its outcome.
+    /// Masks what a report tells of a state, but for its changes, which its outcome masks.
     pub(crate) fn mask_state(&self, state: &mut StateReturn) {
         if self.needles.is_empty() {
             return;

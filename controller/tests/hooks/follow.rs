@@ -35,10 +35,11 @@ impl Following {
     }
 }
 
-/// What hooks have appended to a file, a worker each.
+/// What hooks have appended to a file, a worker each; the last may be half written yet.
 fn runs(path: &Path) -> Vec<Value> {
     let text = fs::read_to_string(path).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    whole.map(|line| serde_json::from_str(line).unwrap()).collect()
 }
 
 fn points(path: &Path, name: &str) -> Vec<String> {
