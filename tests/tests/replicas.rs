@@ -117,7 +117,7 @@ fn three() -> Result<(Cluster, Nodes)> {
 const STARTING: [&str; 2] = ["NATS is not reached yet", "NATS is not ready yet"];
 
 /// Guards: what one server acknowledges the others have; agents, controller and people go on with
-/// those that are left.
+/// those that are left, once these have chosen who leads.
 #[tokio::test]
 async fn a_killed_server_of_three_costs_nothing() -> Result<()> {
     let (mut cluster, mut nodes) = three()?;
@@ -140,6 +140,9 @@ async fn a_killed_server_of_three_costs_nothing() -> Result<()> {
         "a pool could not be planned",
         "a call's event was not stored",
         "the lease could not be read or written",
+        // NATS' servers wait four to nine seconds before one asks for votes, and again if votes
+        // split: that may outlast the lease, which the same controller takes up again.
+        "the lease is lost",
         "it is tried again",
         "event was not stored",
     ])
