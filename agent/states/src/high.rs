@@ -101,6 +101,10 @@ pub(crate) struct Extend {
     pub(crate) malformed: Vec<Error>,
 }
 
+/// Stands for the SLS that declares a state, in what is malformed in an extension of it: no YAML
+/// has this character.
+const OWNER: &str = "\0";
+
 /// What is left out.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Exclude {

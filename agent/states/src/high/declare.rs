@@ -5,7 +5,7 @@ pub(crate) mod repr;
 
 use std::collections::{HashMap, HashSet};
 
-use super::{Arg, Body, Exclude, Extend, High, Pair};
+use super::{Arg, Body, Exclude, Extend, High, OWNER, Pair};
 use crate::data::{Ordered, key};
 use crate::error::{At, Error};
 use crate::requisite::is_keyword;
@@ -34,6 +34,7 @@ pub(super) fn declare(mut sls: Sls, errors: &mut Vec<Error>) -> Option<Declared>
     let mut reader = Reader {
         sls: &sls,
         errors,
+        owner: sls.name.clone(),
         high: High::default(),
         includes: Vec::new(),
         appended: HashMap::new(),
@@ -67,6 +68,8 @@ pub(super) fn declare(mut sls: Sls, errors: &mut Vec<Error>) -> Option<Declared>
 struct Reader<'a> {
     sls: &'a Sls,
     errors: &'a mut Vec<Error>,
+    /// The SLS that Salt names of the state in hand; [`OWNER`] in an extension.
+    owner: String,
     high: High,
     includes: Vec<Include>,
     appended: HashMap<Place, Vec<String>>,
@@ -168,7 +171,9 @@ impl Reader<'_> {
                 continue;
             };
             let own = std::mem::take(&mut self.high.malformed);
+            let owner = std::mem::replace(&mut self.owner, OWNER.to_owned());
             let body = self.body(&text, id.line, states.to_vec(), true);
+            self.owner = owner;
             let malformed = std::mem::replace(&mut self.high.malformed, own);
             self.high.extends.push(Extend { id: text, body, malformed });
         }
@@ -256,7 +261,7 @@ impl Reader<'_> {
 
     /// What stands under one module of an ID.
     fn state(&mut self, id: &str, key: &Node, value: Node) -> Option<Vec<Arg>> {
-        let sls = &self.sls.name;
+        let sls = &self.owner;
         match value.data {
             Data::Seq(items) => Some(self.args(id, items)),
             Data::Null => {

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{Arg, Body, Exclude, Extend, High, Pair};
+use super::{Arg, Body, Exclude, Extend, High, OWNER, Pair};
 use crate::error::{Error, Kind};
 use crate::requisite;
 
@@ -12,7 +12,7 @@ pub(crate) fn apply(high: &mut High, extends: Vec<Extend>, strict: bool) -> Vec<
     for Extend { id, body, malformed } in extends {
         match target(high, id, &body, strict) {
             Ok(id) if !is_excluded(high, &body.sls) => {
-                high.malformed.extend(malformed);
+                high.malformed.extend(owned(high, &id, malformed));
                 if !strict {
                     high.malformed.extend(idle(high, &id, &body));
                 }
@@ -23,6 +23,14 @@ pub(crate) fn apply(high: &mut High, extends: Vec<Extend>, strict: bool) -> Vec<
         }
     }
     errors
+}
+
+/// What is malformed in an extension is the fault of the SLS that declares the state, to Salt.
+fn owned(high: &High, id: &str, mut malformed: Vec<Error>) -> Vec<Error> {
+    if let Some(own) = high.bodies.get(id) {
+        malformed.iter_mut().for_each(|error| error.reason = error.reason.replace(OWNER, &own.sls));
+    }
+    malformed
 }
 
 fn is_excluded(high: &High, sls: &str) -> bool {

@@ -14,7 +14,7 @@ impl Reader<'_> {
                 "ID '{}' in SLS '{}' is not formed as a string, but is type {}. It may need to be \
                  quoted.",
                 shown(id),
-                self.sls.name,
+                self.owner,
                 id.python_type()
             );
             self.malformed(id.line, reason);
@@ -27,7 +27,7 @@ impl Reader<'_> {
                 "The function \"{fun}\" in state \"{id}\" in SLS \"{}\" has whitespace, a function \
                  with whitespace is not supported, perhaps this is an argument that is missing a \
                  \":\"",
-                self.sls.name
+                self.owner
             );
             self.malformed(line, reason);
         }
@@ -39,7 +39,7 @@ impl Reader<'_> {
             Arg::Set(_) | Arg::Other(_) => None,
         });
         let funs: Vec<&str> = funs.collect();
-        let sls = &self.sls.name;
+        let sls = &self.owner;
         let reason = match funs.len() {
             0 => format!("No function declared in state '{id}' in SLS '{sls}'"),
             1 => return,
@@ -54,7 +54,7 @@ impl Reader<'_> {
 
     /// `names` and requisites must be lists of the right shape.
     pub(super) fn check_arg(&mut self, id: &str, name: &str, value: &Node, count: usize) {
-        let sls = &self.sls.name;
+        let sls = &self.owner;
         if name == "names" && value.as_seq().is_none() {
             let reason = format!(
                 "The 'names' argument in state '{id}' in SLS '{sls}' needs to be formed as a list"
@@ -72,6 +72,7 @@ impl Reader<'_> {
         match value.as_seq() {
             Some(items) => items.iter().for_each(|item| self.check_requisite(id, item)),
             None => {
+                let sls = &self.owner;
                 let reason = format!(
                     "The {name} statement in state '{id}' in SLS '{sls}' needs to be formed as a \
                      list"
@@ -80,7 +81,7 @@ impl Reader<'_> {
             }
         }
         if count != 1 {
-            let sls = &self.sls.name;
+            let sls = &self.owner;
             let reason =
                 format!("Multiple dictionaries defined in argument of state '{id}' in SLS '{sls}'");
             self.malformed(value.line, reason);
@@ -88,7 +89,7 @@ impl Reader<'_> {
     }
 
     fn check_requisite(&mut self, id: &str, item: &Node) {
-        let sls = &self.sls.name;
+        let sls = &self.owner;
         let reason = match (&item.data, item.as_map()) {
             (Data::Str(_), _) => return,
             (_, Some([(key, value)])) => {
@@ -111,7 +112,7 @@ impl Reader<'_> {
                 format!(
                     "Illegal requisite \"{}\" in SLS \"{}\", please check your syntax.\n",
                     shown(value),
-                    self.sls.name
+                    self.owner
                 )
             }
             _ => format!(

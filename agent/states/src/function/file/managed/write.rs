@@ -119,7 +119,7 @@ fn accepted(ctx: &Context<'_>, data: &[u8]) -> Result<(), Outcome> {
     let line = format!("{command} {}", temp.path().display());
     let argv = words(&line).ok_or_else(|| Outcome::failed("No closing quotation"))?;
     let output = run(ctx.host, &Exec { argv, ..Exec::default() }, ctx.cancel)
-        .map_err(|error| Outcome::failed(error.to_string()))?;
+        .map_err(|error| Outcome::raised(error.to_string()))?;
     if output.code == 0 {
         return Ok(());
     }

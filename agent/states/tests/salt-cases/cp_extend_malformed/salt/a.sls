@@ -1,0 +1,5 @@
+include: [b]
+a1:
+  test.nop: []
+a2:
+  test.nop: []
