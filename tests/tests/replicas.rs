@@ -29,12 +29,12 @@ impl Nodes {
             fs::create_dir(&folder)?;
             let own: Vec<String> =
                 text.lines().map(|line| own(line, node, clients, &folder)).collect();
-            let routes: Vec<String> =
-                routes.iter().map(|port| format!("\"nats://127.0.0.1:{port}\"")).collect();
+            // All know the first, which tells them of each other: servers that start at once and
+            // dial each other close connections as duplicates from both sides.
             let more = format!(
                 "cluster {{\n  name: \"test\"\n  listen: \"127.0.0.1:{route}\"\n  \
-                 routes: [{}]\n}}\n",
-                routes.join(", ")
+                 routes: [\"nats://127.0.0.1:{}\"]\n}}\n",
+                routes[0]
             );
             let config = cluster.path("config").join(format!("node{node}.conf"));
             fs::write(&config, format!("{}\n{more}", own.join("\n")))?;
@@ -52,6 +52,18 @@ impl Nodes {
         command.arg("-c").arg(&self.configs[node]).stdin(Stdio::null());
         self.running[node] = Some(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?);
         Ok(())
+    }
+
+    /// What the servers have said last.
+    fn said(&self) -> String {
+        let log = |config: &PathBuf| {
+            let name = config.file_stem().unwrap_or_default().to_string_lossy();
+            let path = config.with_file_name(format!("../{name}.log"));
+            let text = fs::read_to_string(path).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            format!("{}:\n{}", config.display(), lines[lines.len().saturating_sub(40)..].join("\n"))
+        };
+        self.configs.iter().map(log).collect::<Vec<_>>().join("\n")
     }
 
     fn kill(&mut self, node: usize) -> Result<()> {
@@ -77,7 +89,7 @@ fn own(line: &str, node: usize, clients: &[u16], folder: &Path) -> String {
     match line.trim_start().split_once(':') {
         Some(("server_name", _)) => format!("server_name: \"n{node}\""),
         Some(("port", _)) => format!("port: {}", clients[node]),
-        Some(("log_file", _)) => format!("log_file: \"{folder}/log\""),
+        Some(("log_file", _)) => format!("log_file: \"{folder}.log\""),
         Some(("ports_file_dir", _)) => format!("ports_file_dir: \"{folder}\""),
         Some(("store_dir", _)) => format!("  store_dir: \"{folder}/store\""),
         Some(("resolver { type", _)) => {
@@ -104,13 +116,15 @@ fn with_replicas(cluster: &Cluster) -> Result<()> {
 }
 
 fn three() -> Result<(Cluster, Nodes)> {
-    let (clients, routes) = (free_ports(SERVERS)?, free_ports(SERVERS)?);
+    // All at once: one that is given back may come a second time.
+    let ports = free_ports(2 * SERVERS)?;
+    let (clients, routes) = ports.split_at(SERVERS);
     let servers: Vec<String> =
         clients.iter().map(|port| format!("'tls://127.0.0.1:{port}'")).collect();
     let config = format!("nats: {{servers: [{}]}}\n", servers.join(", "));
     let listen = format!("127.0.0.1:{}", clients[0]);
     let cluster = Cluster::prepare(&Setup { listen, config, ..Setup::default() })?;
-    let nodes = Nodes::of(&cluster, &clients, &routes)?;
+    let nodes = Nodes::of(&cluster, clients, routes)?;
     Ok((cluster, nodes))
 }
 
@@ -122,7 +136,7 @@ const STARTING: [&str; 2] = ["NATS is not reached yet", "NATS is not ready yet"]
 async fn a_killed_server_of_three_costs_nothing() -> Result<()> {
     let (mut cluster, mut nodes) = three()?;
     with_replicas(&cluster)?;
-    cluster.start_controller().await?;
+    cluster.start_controller().await.with_context(|| nodes.said())?;
     let admin = cluster.admin().await?;
     cluster.scale(&admin, 1).await?;
     cluster.until(&admin, "ready", ready(1)).await?;
@@ -168,11 +182,11 @@ async fn within_patience(cluster: &Cluster, act: impl AsyncFn() -> Result<()>) -
 /// does not allow any.
 #[tokio::test]
 async fn replicas_can_be_asked_for_later() -> Result<()> {
-    let (mut cluster, _nodes) = three()?;
-    cluster.start_controller().await?;
+    let (mut cluster, nodes) = three()?;
+    cluster.start_controller().await.with_context(|| nodes.said())?;
     cluster.kill_controller()?;
     with_replicas(&cluster)?;
-    cluster.start_controller().await?;
+    cluster.start_controller().await.with_context(|| nodes.said())?;
     ensure!(cluster.log().contains("the stream is made anew, with replicas"), "{}", cluster.log());
     let admin = cluster.admin().await?;
     cluster.scale(&admin, 1).await?;
