@@ -5,6 +5,7 @@
 
 mod connection;
 mod manager;
+mod settle;
 mod systemctl;
 mod wire;
 mod words;

@@ -56,6 +56,13 @@ pub(super) fn reread(ctx: &Context<'_>) -> Result<(), String> {
     systemd(ctx).reread()
 }
 
+/// Waits until a unit that was just started shows whether it runs; not if nothing is waited for.
+pub(super) fn settle(ctx: &Context<'_>, name: &str) {
+    if !ctx.flag("no_block", false) {
+        systemd(ctx).settle(name);
+    }
+}
+
 /// Does one thing to a unit; `no_block` does not wait for it.
 pub(super) fn act(ctx: &Context<'_>, verb: Verb, name: &str) -> Result<(), String> {
     let waits = match verb {

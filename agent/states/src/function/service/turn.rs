@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::switch::{State, switch};
-use super::systemd::{Manager, act, look, manager, offline, reread};
+use super::systemd::{Manager, act, look, manager, offline, reread, settle};
 use super::{enable, mask};
 use crate::chunk::Chunk;
 use crate::function::args::seconds;
@@ -194,6 +194,7 @@ fn start(ctx: &Context<'_>, before: Unit) -> Result<Outcome, String> {
     }
     mask::unmask_if_asked(ctx)?;
     act(ctx, Verb::Start, name)?;
+    settle(ctx, name);
     let delayed = delay(ctx);
     let after = look(ctx, name)?.unwrap_or_default();
     let mut changes = Changes::new();

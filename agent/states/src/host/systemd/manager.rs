@@ -1,10 +1,12 @@
 //! What systemd's manager is asked over D-Bus.
 
 use super::connection::{BusError, Connection};
+use super::settle::Main;
 use super::wire::{Arg, Value};
 use super::{Shown, Verb, words};
 
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
+const SERVICE: &str = "org.freedesktop.systemd1.Service";
 
 /// What a unit is like; one that is not loaded is looked for.
 pub(super) fn show(bus: &mut Connection<'_>, unit: &str) -> Result<Shown, BusError> {
@@ -15,6 +17,17 @@ pub(super) fn show(bus: &mut Connection<'_>, unit: &str) -> Result<Shown, BusErr
     let stale = values.next() == Some(Value::Flag(true));
     let id = values.next().and_then(|value| value.text().map(str::to_owned)).unwrap_or_default();
     Ok(Shown { load, active, stale, id })
+}
+
+/// The main process of a service.
+pub(super) fn main(bus: &mut Connection<'_>, unit: &str) -> Result<Main, BusError> {
+    let mut values = bus.properties(&path(unit), SERVICE, &["Type", "MainPID"])?.into_iter();
+    let kind = values.next().and_then(|value| value.text().map(str::to_owned)).unwrap_or_default();
+    let pid = match values.next() {
+        Some(Value::Number(pid)) => pid,
+        _ => 0,
+    };
+    Ok(Main { kind, pid })
 }
 
 /// Whether a unit starts at boot, in systemd's words; `None` for one that has no file.
@@ -98,9 +111,7 @@ fn job(
         return Ok(Ok(()));
     }
     let service = (ended.unit.ends_with(".service") && ended.result == "failed")
-        .then(|| {
-            bus.properties(&path(&ended.unit), "org.freedesktop.systemd1.Service", &["Result"])
-        })
+        .then(|| bus.properties(&path(&ended.unit), SERVICE, &["Result"]))
         .and_then(Result::ok)
         .and_then(|values| values.first().and_then(Value::text).map(str::to_owned));
     Ok(Err(words::not_done(&ended.unit, &ended.result, service.as_deref())))

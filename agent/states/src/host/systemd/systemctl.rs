@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::settle::Main;
 use super::{Shown, Systemd, Verb};
 use crate::host::command::{Exec, Output, run};
 
@@ -18,11 +19,24 @@ pub(super) fn show(systemd: &Systemd<'_>, unit: &str) -> Result<Shown, String> {
     Ok(parse(&output.stdout))
 }
 
+/// The main process of a service.
+pub(super) fn main(systemd: &Systemd<'_>, unit: &str) -> Result<Main, String> {
+    let output = ask(systemd, &["show", "--property=Type,MainPID", "--", unit])?;
+    if output.code != 0 {
+        return Err(output.stderr.trim().to_owned());
+    }
+    let value = |key| value(&output.stdout, key);
+    Ok(Main { kind: value("Type"), pid: value("MainPID").parse().unwrap_or(0) })
+}
+
+/// A property that was shown.
+fn value(shown: &str, key: &str) -> String {
+    let found = shown.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
+    found.unwrap_or_default().to_owned()
+}
+
 fn parse(shown: &str) -> Shown {
-    let value = |key: &str| {
-        let found = shown.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
-        found.unwrap_or_default().to_owned()
-    };
+    let value = |key| value(shown, key);
     Shown {
         load: value("LoadState"),
         active: value("ActiveState"),
