@@ -5,6 +5,7 @@
 //! from the machine; it is not a security border against a command that a state runs.
 
 pub(crate) mod accounts;
+mod bare;
 pub(crate) mod command;
 pub(crate) mod files;
 pub(crate) mod looking;

@@ -167,6 +167,21 @@ mod tests {
     }
 
     #[test]
+    fn templates_find_root_and_neither_packages_nor_services_on_a_bare_machine() {
+        let sls = "{% if salt['service.available']('x') or salt['service.get_enabled']() %}\n\
+                   {{ nope.nope }}\n{% endif %}\n\
+                   {% if salt['pkg.version']('x') or salt['pkg.list_pkgs']() %}\n\
+                   {{ nope.nope }}\n{% endif %}\n\
+                   a:\n  test.show_notification:\n\
+                   \x20   - text: v{{ salt['pkg.latest_version']('x').split('-')[0] }}\n\
+                   {{ salt['user.info']('root').home }}:\n\
+                   \x20 test.show_notification:\n\
+                   \x20   - text: m{{ salt['file.get_mode']('/etc') }}\n";
+        let files = [("top.sls", "base: {'*': [a]}"), ("a.sls", sls)];
+        assert_eq!(found(&files), (vec![], vec![]));
+    }
+
+    #[test]
     fn what_is_sure_to_fail_is_told_before_it_runs() {
         let sls = "a:\n  file.managed:\n    - name: etc/x\nb:\n  module.run:\n    - nope.fun: []\n\
                    c:\n  file.managed:\n    - name: /x\n    - source: salt://f/x.j2\n\
@@ -217,6 +232,8 @@ mod tests {
     fn found_with(pillar: &Value, files: &[(&str, &str)]) -> (Vec<String>, Vec<String>) {
         let tree = Tree::from_files(files.iter().map(|(path, text)| (*path, *text)));
         let facts: Facts = serde_json::from_value(json!({"id": "w1", "os": "Debian"})).unwrap();
+        let bare = tempfile::tempdir().unwrap();
+        Host::lay_bare(bare.path()).unwrap();
         let lint = lint(&Request {
             tree: &tree,
             facts: &facts,
@@ -224,7 +241,7 @@ mod tests {
             opts: &Opts::default(),
             selection: &Selection::Highstate,
             exclude: &[],
-            host: &Host::new(),
+            host: &Host::under(bare.path()),
         });
         let told = |errors: &[Error]| errors.iter().map(ToString::to_string).collect();
         (told(&lint.errors), told(&lint.warnings))

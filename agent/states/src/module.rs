@@ -36,6 +36,7 @@ mod saltutil;
 mod serial;
 mod service;
 mod slsutil;
+mod state;
 mod status;
 mod test;
 mod tidy;
@@ -102,6 +103,7 @@ static TABLES: &[&[Function]] = &[
     git::ALL,
     git::act::ALL,
     service::ALL,
+    state::ALL,
     status::ALL,
     ps::ALL,
     machine::ALL,

@@ -9,9 +9,12 @@ mod lines;
 mod markup;
 mod methods;
 pub(crate) mod python;
+mod worlds;
 
 pub(crate) use filters::dump::{Indent, json as json_text, measured};
 pub(crate) use jinja::ops::{Number, iterate, number, type_name};
+pub(crate) use worlds::Worlds;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
@@ -69,35 +72,6 @@ pub(crate) struct Renderer {
 impl fmt::Debug for Renderer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Renderer")
-    }
-}
-
-/// A renderer for each environment of a tree.
-#[derive(Debug)]
-pub(crate) struct Worlds {
-    base: Renderer,
-    others: Vec<Renderer>,
-}
-
-impl Worlds {
-    pub(crate) fn new(base: Renderer) -> Worlds {
-        let envs = base.scope.tree.envs().skip(1).map(str::to_owned).collect::<Vec<_>>();
-        let others = envs.iter().filter_map(|env| base.in_env(env)).collect();
-        Worlds { base, others }
-    }
-
-    pub(crate) fn base(&self) -> &Renderer {
-        &self.base
-    }
-
-    /// The names of all environments, `base` first.
-    pub(crate) fn envs(&self) -> impl Iterator<Item = &str> {
-        self.base.scope.tree.envs()
-    }
-
-    pub(crate) fn get(&self, saltenv: &str) -> Option<&Renderer> {
-        let mut all = std::iter::once(&self.base).chain(&self.others);
-        all.find(|renderer| renderer.scope.tree.saltenv() == saltenv)
     }
 }
 
@@ -163,6 +137,22 @@ impl Scope {
             engine: OnceLock::new(),
         }
     }
+
+    /// The same scope in another environment of its tree; `None` if there is no such one.
+    fn in_env(&self, saltenv: &str) -> Option<Scope> {
+        Some(Scope {
+            tree: self.tree.env(saltenv)?,
+            host: self.host.clone(),
+            facts: self.facts.clone(),
+            grains: self.grains.clone(),
+            pillar: self.pillar.clone(),
+            opts: self.opts.clone(),
+            kinds: self.kinds.clone(),
+            of_pillar: self.of_pillar,
+            missing: Mutex::default(),
+            engine: OnceLock::new(),
+        })
+    }
 }
 
 impl Renderer {
@@ -185,23 +175,6 @@ impl Renderer {
         opts: &Opts,
     ) -> Renderer {
         Renderer::of(Scope { of_pillar: true, ..Scope::new(tree, facts, pillar, host, opts) })
-    }
-
-    /// The same renderer for another environment of its tree; `None` if there is no such one.
-    pub(crate) fn in_env(&self, saltenv: &str) -> Option<Renderer> {
-        let scope = &self.scope;
-        Some(Renderer::of(Scope {
-            tree: scope.tree.env(saltenv)?,
-            host: scope.host.clone(),
-            facts: scope.facts.clone(),
-            grains: scope.grains.clone(),
-            pillar: scope.pillar.clone(),
-            opts: scope.opts.clone(),
-            kinds: scope.kinds.clone(),
-            of_pillar: scope.of_pillar,
-            missing: Mutex::default(),
-            engine: OnceLock::new(),
-        }))
     }
 
     fn of(scope: Scope) -> Renderer {

@@ -1,7 +1,7 @@
 //! What the states of a run see of the worker: its facts, its pillar, and templates with both.
 //!
-//! A state with `reload_grains` or `reload_pillar` gives a new view to those that come later;
-//! who runs meanwhile keeps the one it began with.
+//! A state with `reload_grains` or `reload_pillar`, and one that sets a grain, gives a new view to
+//! those that come later; who runs meanwhile keeps the one it began with.
 
 use std::fmt;
 use std::sync::OnceLock;
@@ -77,12 +77,15 @@ impl Later {
         view
     }
 
-    /// Adds one. The thread that runs the states alone does so.
+    /// Adds one, behind those that other threads may add meanwhile.
     pub(crate) fn push(&self, view: View) {
         let mut later = self;
-        while let Some(next) = later.0.get() {
-            later = &next.1;
+        let mut new = Box::new((view, Later::default()));
+        while let Err(back) = later.0.set(new) {
+            new = back;
+            while let Some(next) = later.0.get() {
+                later = &next.1;
+            }
         }
-        later.0.get_or_init(|| Box::new((view, Later::default())));
     }
 }

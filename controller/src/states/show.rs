@@ -68,8 +68,9 @@ struct Of<'a> {
 impl Of<'_> {
     fn shown(&self, of: &Compiled, secrecy: Secrecy) -> Result<Shown, String> {
         let Of { tree, facts, pillar, opts } = *self;
-        let empty = tempfile::tempdir().map_err(|error| format!("making a folder: {error}"))?;
-        let host = &Host::still(empty.path());
+        let bare = tempfile::tempdir().and_then(|dir| Host::lay_bare(dir.path()).map(|()| dir));
+        let bare = bare.map_err(|error| format!("making a folder: {error}"))?;
+        let host = &Host::still(bare.path());
         let selection = match of.sls.is_empty() {
             true => &Selection::Highstate,
             false => &Selection::Sls(of.sls.clone()),
@@ -127,7 +128,7 @@ mod tests {
         let sls = "x: {test.nop: [{text: {{ salt['cmd.run']('id') }}}]}\n";
         let told = shown(sls, Stage::Low, Secrecy::Masked);
         assert!(told.faults[0].contains("id is not run: states are shown here"), "{told:?}");
-        let sls = "x: {test.nop: [{there: {{ salt['file.file_exists']('/etc/passwd') }}}]}\n";
+        let sls = "x: {test.nop: [{there: {{ salt['file.file_exists']('/etc/shadow') }}}]}\n";
         assert_eq!(shown(sls, Stage::Low, Secrecy::Masked).shown[0]["there"], json!(false));
     }
 }

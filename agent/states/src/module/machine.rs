@@ -11,8 +11,10 @@ use serde_json::{Map, Value as Json, json};
 use time::OffsetDateTime;
 
 use super::pillar::texts;
+use super::walk::walk;
 use super::{Call, Function, reads};
-use crate::render::python::{from_json, list};
+use crate::function::grains::write;
+use crate::render::python::{from_json, list, text};
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
@@ -84,6 +86,7 @@ pub(super) const ALL: &[Function] = &[
     reads("ssh.host_keys", "keydir= private= certs=", host_keys),
     reads("dnsutil.A", "host nameserver=!", |call| lookup(call, true)),
     reads("dnsutil.AAAA", "host nameserver=!", |call| lookup(call, false)),
+    reads("dnsutil.serial", "zone= update=", serial),
     reads("dnsutil.check_ip", "ip_addr", |call| {
         Ok(Value::from(call.text("ip_addr").parse::<IpAddr>().is_ok()))
     }),
@@ -190,6 +193,32 @@ fn lookup(call: &Call<'_>, four: bool) -> Result<Value, Error> {
 }
 
 /// The time of day, in UTC or at an offset like `+0200`.
+/// The serial of a DNS zone, kept in a fact; `update`, which writes it, is for `module.run`.
+fn serial(call: &Call<'_>) -> Result<Value, Error> {
+    let zone = call.text_of("zone").filter(|zone| !zone.is_empty());
+    let key = zone.map_or_else(|| "dnsserial".to_owned(), |zone| format!("dnsserial_{zone}"));
+    let kept = walk(&call.scope.grains, &Value::from(key.as_str()), ":");
+    let kept = kept.filter(Value::is_true).map(|kept| text(&kept));
+    let today = text(&clock(call, false, "%Y%m%d01")?);
+    if !call.flag("update", false) {
+        return Ok(Value::from(kept.unwrap_or(today)));
+    }
+    let next = match kept.filter(|kept| *kept >= today) {
+        Some(kept) => {
+            let number: u64 = kept.parse().map_err(|_| call.raise(not_a_number(&kept)))?;
+            (number + 1).to_string()
+        }
+        None => today,
+    };
+    write(call.context()?, &key, Some(&json!(next))).map_err(|problem| call.fail(problem))?;
+    Ok(Value::from(next))
+}
+
+/// Python's words for a text that `int()` refuses.
+fn not_a_number(text: &str) -> String {
+    format!("invalid literal for int() with base 10: '{text}'")
+}
+
 fn clock(call: &Call<'_>, both: bool, format: &str) -> Result<Value, Error> {
     let offset = call.text_of("utc_offset").map(|text| {
         let sign = if text.starts_with('-') { -1 } else { 1 };

@@ -93,6 +93,7 @@ pub(super) const ALL: &[Function] = &[
     reads("network.get_fqdn", "", |call| fact(call, "fqdn")),
     reads("network.routes", "family=", |call| routes::routes(call, false)),
     reads("network.default_route", "family=", |call| routes::routes(call, true)),
+    reads("network.get_route", "ip", routes::route_to),
 ];
 
 const FOUR: &str = "interface= include_loopback= cidr= type=";

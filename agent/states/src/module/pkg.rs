@@ -7,7 +7,7 @@ use std::cmp::Ordering;
 use minijinja::Error;
 use minijinja::value::Value;
 
-use super::service::command;
+use super::service::{command, printed};
 use super::{Call, Function, acts, reads};
 use crate::render::python::{dict, text};
 use crate::version;
@@ -66,11 +66,11 @@ fn owner(call: &Call<'_>) -> Result<Value, Error> {
             true => &["dpkg", "-S", "--", &shown],
             false => &["rpm", "-qf", "--queryformat", "%{name}", "--", &shown],
         };
-        let ran = command(call, argv)?;
+        let told = printed(call, argv)?;
         let found = match debian {
-            true => ran.stdout.split(':').next().unwrap_or_default().to_owned(),
-            false if ran.stdout.contains("not owned") => String::new(),
-            false => ran.stdout,
+            true => told.split(':').next().unwrap_or_default().to_owned(),
+            false if told.contains("not owned") => String::new(),
+            false => told,
         };
         Ok((path.clone(), Value::from(found)))
     };
@@ -95,9 +95,9 @@ fn compare(call: &Call<'_>, a: &str, b: &str) -> Ordering {
 fn installed(call: &Call<'_>) -> Result<Vec<(String, String)>, Error> {
     if !is_debian(call) {
         let format = "%{NAME} %|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\\n";
-        let ran = command(call, &["rpm", "-qa", "--queryformat", format])?;
+        let told = printed(call, &["rpm", "-qa", "--queryformat", format])?;
         let pair = |line: &str| line.split_once(' ').map(|(n, v)| (n.to_owned(), v.to_owned()));
-        let mut all: Vec<_> = ran.stdout.lines().filter_map(pair).collect();
+        let mut all: Vec<_> = told.lines().filter_map(pair).collect();
         all.sort();
         return Ok(all);
     }
@@ -169,8 +169,11 @@ fn newer(call: &Call<'_>, names: &[String]) -> Result<Value, Error> {
     })
 }
 
-/// Names and versions that the package sources offer.
+/// Names and versions that the package sources offer; to a folder, none of any package.
 fn candidates(call: &Call<'_>, names: &[String]) -> Result<Vec<(String, String)>, Error> {
+    if call.scope.host.root().is_some() {
+        return Ok(names.iter().map(|name| (name.clone(), String::new())).collect());
+    }
     let given: &[&str] = if is_debian(call) {
         &["env", "LC_ALL=C", "apt-cache", "-q", "policy"]
     } else {

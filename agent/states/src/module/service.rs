@@ -79,6 +79,26 @@ pub(super) fn is_machine(call: &Call<'_>) -> Result<(), Error> {
     }
 }
 
+/// What a program prints; nothing where the host is a folder: nothing is installed there, and
+/// nothing runs, as far as templates look.
+pub(super) fn printed(call: &Call<'_>, argv: &[&str]) -> Result<String, Error> {
+    match call.scope.host.root() {
+        None => command(call, argv).map(|ran| ran.stdout),
+        Some(_) => Ok(String::new()),
+    }
+}
+
+/// Asks systemd whether something is so of a unit; a folder has no units.
+fn asked(
+    call: &Call<'_>,
+    work: impl FnOnce(&Systemd<'_>) -> Result<bool, String>,
+) -> Result<bool, Error> {
+    match call.scope.host.root() {
+        None => systemd(call, work),
+        Some(_) => Ok(false),
+    }
+}
+
 /// Asks or tells the machine's systemd something.
 fn systemd<T>(
     call: &Call<'_>,
@@ -92,7 +112,7 @@ fn systemd<T>(
 /// Whether a unit runs; for a pattern, each that it matches.
 fn status(call: &Call<'_>) -> Result<Value, Error> {
     let name = call.text("name");
-    let active = |name: &str| systemd(call, |systemd| systemd.is_active(name)).map(Value::from);
+    let active = |name: &str| asked(call, |systemd| systemd.is_active(name)).map(Value::from);
     if !name.contains(['*', '?', '[']) {
         return active(&name);
     }
@@ -103,12 +123,12 @@ fn status(call: &Call<'_>) -> Result<Value, Error> {
 
 fn available(call: &Call<'_>) -> Result<bool, Error> {
     let name = call.text("name");
-    systemd(call, |systemd| systemd.is_there(&name))
+    asked(call, |systemd| systemd.is_there(&name))
 }
 
 fn enabled(call: &Call<'_>) -> Result<bool, Error> {
     let name = call.text("name");
-    systemd(call, |systemd| systemd.is_enabled(&name))
+    asked(call, |systemd| systemd.is_enabled(&name))
 }
 
 fn masked(call: &Call<'_>, name: &str, runtime: bool) -> bool {
@@ -150,7 +170,7 @@ fn names(all: impl IntoIterator<Item = String>) -> Value {
 /// The names of the units whose file is in a wanted state.
 fn listed(call: &Call<'_>, wanted: &str) -> Result<Value, Error> {
     let shown =
-        command(call, &["systemctl", "--full", "--no-legend", "--no-pager", "list-unit-files"])?;
+        printed(call, &["systemctl", "--full", "--no-legend", "--no-pager", "list-unit-files"])?;
     let one = |line: &str| {
         let mut words = line.split_whitespace();
         let (file, state) = (words.next()?, words.next()?);
@@ -158,7 +178,7 @@ fn listed(call: &Call<'_>, wanted: &str) -> Result<Value, Error> {
         let name = if kind == "service" { name } else { file };
         (state == wanted && is_kind(kind)).then(|| name.to_owned())
     };
-    let found: BTreeSet<String> = shown.stdout.lines().filter_map(one).collect();
+    let found: BTreeSet<String> = shown.lines().filter_map(one).collect();
     Ok(names(found))
 }
 

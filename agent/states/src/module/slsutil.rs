@@ -8,8 +8,9 @@ use minijinja::value::Value;
 use super::merge::{is_list, merge, update_by};
 use super::pillar::texts;
 use super::{Call, Function, cp, reads, serial};
-use crate::render::python::{dict, pairs, text};
+use crate::render::python::{dict, from_json, pairs, text};
 use crate::render::{self, Vars};
+use crate::tree::BASE;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
@@ -85,8 +86,13 @@ fn one(call: &Call<'_>, base: &Value, over: &Value) -> Result<Value, Error> {
     merge(base, over, &strategy, &renderer, call.flag("merge_lists", false))
 }
 
-/// Renders a template inside a call, with its own limit on depth.
+/// Renders a template inside a call.
 fn rendered(call: &Call<'_>, name: &str, source: &str, vars: Vars) -> Result<String, Error> {
+    nested(call, name, || render::render_inside(call.site.env, call.scope, name, source, vars))?
+}
+
+/// Renders something while a template is rendered, with a limit on depth.
+pub(super) fn nested<T>(call: &Call<'_>, name: &str, work: impl FnOnce() -> T) -> Result<T, Error> {
     let depth = DEPTH.get();
     if depth >= DEPTH_MAX {
         return Err(
@@ -94,9 +100,9 @@ fn rendered(call: &Call<'_>, name: &str, source: &str, vars: Vars) -> Result<Str
         );
     }
     DEPTH.set(depth + 1);
-    let out = render::render_inside(call.site.env, call.scope, name, source, vars);
+    let out = work();
     DEPTH.set(depth);
-    out
+    Ok(out)
 }
 
 fn template(call: &Call<'_>, source: &str) -> Result<Value, Error> {
@@ -108,43 +114,36 @@ fn template(call: &Call<'_>, source: &str) -> Result<Value, Error> {
 /// Renders a file of the tree, or a text, through `default_renderer` or its own `#!` line.
 fn renderer(call: &Call<'_>) -> Result<Value, Error> {
     let given = |name: &str| call.value(name).filter(Value::is_true).map(|value| text(&value));
+    let other = |name: &str| call.others().find(|(key, _)| *key == name).map(|(_, value)| value);
+    let saltenv = other("saltenv").map_or_else(|| BASE.to_owned(), text);
     let (name, source) = match (given("path"), given("string")) {
         (None, None) => return Err(call.invalid("Must pass path or string.")),
         (Some(_), Some(_)) => return Err(call.invalid("Must not pass both path and string.")),
-        (Some(path), None) => {
-            let path = path.strip_prefix("salt://").unwrap_or(&path).to_owned();
-            let source = render::read_text(&call.scope.tree, &path)?;
-            let missing = || call.fail(format!("Template does not exist: {path}"));
-            (path.clone(), source.ok_or_else(missing)?)
-        }
+        (Some(path), None) => match source_of(call, &path, &saltenv)? {
+            (name, Some(source)) if !source.trim().is_empty() => (name, source),
+            // Salt logs of what is not there, or has nothing in it, and goes on.
+            _ => return Ok(dict(Default::default())),
+        },
         (None, Some(string)) => (":string:".to_owned(), string),
     };
     let pipe = source.lines().next().and_then(|line| line.strip_prefix("#!"));
     let own = pipe.filter(|pipe| !pipe.starts_with('/')).map(|pipe| pipe.trim().to_owned());
     let pipe = own.unwrap_or_else(|| call.text_or("default_renderer", "jinja|yaml"));
-    let source = match source.split_once('\n') {
-        Some((first, rest)) if first.starts_with("#!") && !first.starts_with("#!/") => {
-            rest.to_owned()
-        }
-        Some(_) | None => source,
-    };
     // Without an SLS, Salt knows no folder of the file.
     let mut vars = render::sls_vars("", name.rsplit('/').next().unwrap_or_default());
+    vars.insert("saltenv".to_owned(), Value::from(saltenv));
     for (key, value) in call.others().filter(|(key, _)| *key != "context" && *key != "saltenv") {
         vars.insert(key.to_owned(), value.clone());
     }
-    let context = call.others().find(|(key, _)| *key == "context").map(|(_, value)| value.clone());
-    vars.extend(context.iter().flat_map(pairs).map(|(key, value)| (text(&key), value)));
+    vars.extend(
+        other("context").into_iter().flat_map(pairs).map(|(key, value)| (text(&key), value)),
+    );
     let mut value = Value::from(source);
     for part in pipe.split('|').map(|part| part.split_whitespace().next().unwrap_or_default()) {
         value = match part {
             "jinja" => Value::from(rendered(call, &name, &text(&value), vars.clone())?),
-            "yaml" => crate::render::sls_value(&text(&value))?,
-            "json" => {
-                let json = crate::data::json::read(&text(&value));
-                json.map(|json| crate::render::python::from_json(&json))
-                    .map_err(|error| call.fail(error.to_string()))?
-            }
+            "yaml" => some(crate::render::sls_value(&text(&value))?),
+            "json" => json(call, &text(&value))?,
             "text" | "" => value,
             other => {
                 return Err(call.fail(format!(
@@ -154,6 +153,48 @@ fn renderer(call: &Call<'_>) -> Result<Value, Error> {
         };
     }
     Ok(value)
+}
+
+/// Data, or an empty map for none.
+fn some(data: Value) -> Value {
+    if data.is_true() { data } else { dict(Default::default()) }
+}
+
+/// The data of a JSON text. A `#!` line is no comment there, and passed over.
+fn json(call: &Call<'_>, source: &str) -> Result<Value, Error> {
+    let data = match source.split_once('\n') {
+        Some((first, rest)) if first.starts_with("#!") => rest,
+        Some(_) | None => source,
+    };
+    if data.trim().is_empty() {
+        return Ok(dict(Default::default()));
+    }
+    let read = crate::data::json::read(data);
+    read.map(|json| from_json(&json)).map_err(|error| call.fail(error.to_string()))
+}
+
+/// The name of a file and what it holds, of the tree or, by an absolute path, of the host.
+fn source_of(
+    call: &Call<'_>,
+    path: &str,
+    saltenv: &str,
+) -> Result<(String, Option<String>), Error> {
+    if let Some(path) = path.strip_prefix("salt://") {
+        let name = path.split('?').next().unwrap_or(path).to_owned();
+        let tree = call.scope.tree.env(saltenv);
+        let source = tree.map(|tree| render::read_text(&tree, path)).transpose()?.flatten();
+        return Ok((name, source));
+    }
+    let own = path.strip_prefix("file://").unwrap_or(path);
+    if own.contains("://") {
+        return Err(call.fail(format!(
+            "slsutil.renderer of {path} is not supported: put the file into the tree"
+        )));
+    }
+    if !own.starts_with('/') {
+        return Err(call.fail(format!("Path '{own}' is not absolute")));
+    }
+    Ok((own.to_owned(), call.scope.host.read_text(own)))
 }
 
 fn exists(call: &Call<'_>, path: &str) -> bool {

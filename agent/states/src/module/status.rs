@@ -5,6 +5,7 @@ use minijinja::value::Value;
 use serde_json::{Map, Value as Json, json};
 use time::OffsetDateTime;
 
+use super::service::printed;
 use super::{Call, Function, reads};
 use crate::render::python::{from_json, text};
 
@@ -61,6 +62,7 @@ pub(super) const ALL: &[Function] = &[
     reads("disk.usage", "args=", |call| usage(call, false)),
     reads("disk.inodeusage", "args=", |call| usage(call, true)),
     reads("disk.percent", "args=", percent),
+    reads("disk.blkid", "device= token=", block_devices),
 ];
 
 pub(super) fn proc(name: &str) -> String {
@@ -308,6 +310,29 @@ fn filesystems(call: &Call<'_>, inodes: bool) -> Vec<(String, Json)> {
         out.push((words[1].clone(), shown));
     }
     out
+}
+
+/// What `blkid` knows of devices: label, UUID, type.
+fn block_devices(call: &Call<'_>) -> Result<Value, Error> {
+    let given = |name: &str| call.text_of(name).filter(|text| !text.is_empty());
+    let (device, token) = (given("device"), given("token"));
+    let asked = match (&device, &token) {
+        (Some(device), _) => vec![device.as_str()],
+        (None, Some(token)) => vec!["-t", token],
+        (None, None) => Vec::new(),
+    };
+    let argv: Vec<&str> = ["blkid"].into_iter().chain(asked).collect();
+    let told = printed(call, &argv)?;
+    Ok(from_json(&Json::Object(told.lines().filter_map(block_device).collect())))
+}
+
+/// One line of `blkid`: a device with `NAME="value"` behind it.
+fn block_device(line: &str) -> Option<(String, Json)> {
+    let (device, rest) = line.split_once(' ')?;
+    let parts: Vec<&str> = rest.split('"').collect();
+    let named = |pair: &[&str]| (pair[0].trim_matches(['=', ' ']).to_owned(), json!(pair[1]));
+    let info: Map<String, Json> = parts.chunks_exact(2).map(named).collect();
+    Some((device.strip_suffix(':').unwrap_or(device).to_owned(), Json::Object(info)))
 }
 
 fn usage(call: &Call<'_>, inodes: bool) -> Result<Value, Error> {

@@ -4,7 +4,7 @@ use minijinja::Error;
 use minijinja::value::Value;
 use serde_json::json;
 
-use super::service::command;
+use super::service::printed;
 use super::{Call, Function, reads};
 use crate::render::python::{from_json, text};
 
@@ -32,7 +32,7 @@ fn zone(call: &Call<'_>) -> Value {
 }
 
 fn told(call: &Call<'_>, argv: &[&str]) -> Result<Value, Error> {
-    Ok(Value::from(command(call, argv)?.stdout.trim_end()))
+    Ok(Value::from(printed(call, argv)?.trim_end()))
 }
 
 fn locale(call: &Call<'_>) -> Result<Value, Error> {
@@ -47,8 +47,8 @@ fn locale(call: &Call<'_>) -> Result<Value, Error> {
 }
 
 fn locales(call: &Call<'_>) -> Result<Vec<String>, Error> {
-    let ran = command(call, &["locale", "-a"])?;
-    Ok(ran.stdout.trim_end().split('\n').map(str::to_owned).collect())
+    let told = printed(call, &["locale", "-a"])?;
+    Ok(told.trim_end().split('\n').map(str::to_owned).collect())
 }
 
 /// A locale as `locale -a` writes it: `de_DE.utf8@euro`.

@@ -67,5 +67,16 @@ pub(crate) fn write(ctx: &Context<'_>, name: &str, value: Option<&Value>) -> Res
         .parent()
         .map_or(Ok(()), |folder| make_folders(folder, Access::default()))
         .and_then(|()| replace_keeping(ctx.host, &place, text.as_bytes(), Access::default(), old))
-        .map_err(|error| format!("Unable to write to grains file at {path}: {error}"))
+        .map_err(|error| format!("Unable to write to grains file at {path}: {error}"))?;
+    show_later(ctx);
+    Ok(())
+}
+
+/// Has templates and conditions of later states see the facts as they are now, as in Salt.
+fn show_later(ctx: &Context<'_>) {
+    let Ok(facts) = serde_json::from_value(Store::read(ctx).all) else { return };
+    let view = ctx.view();
+    ctx.session.views.push(view.with(&facts, view.pillar.clone()));
+    // What was found ahead was found by the view before.
+    ctx.host.acted();
 }

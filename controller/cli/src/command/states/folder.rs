@@ -39,9 +39,9 @@ pub(super) struct Folder {
     pub(super) facts: Facts,
     over: Map<String, Value>,
     opts: Opts,
-    /// Templates that look at files find an empty machine: what is here says nothing of a worker.
+    /// Templates that look at files find a bare machine: what is here says nothing of a worker.
     host: Host,
-    _empty: TempDir,
+    _bare: TempDir,
 }
 
 impl Folder {
@@ -67,10 +67,11 @@ impl Folder {
         facts.set("id", given.id.clone());
         let over = map("--pillar", given.pillar.as_ref())?;
         let opts = Opts::from_map(map("--opts", given.opts.as_ref())?);
-        let empty = tempfile::tempdir().context("making an empty folder");
-        let empty = empty.or_next("make room in the folder for temporary files")?;
-        let host = Host::under(empty.path());
-        Ok(Folder { root, pillar_root, tree, pillar_tree, facts, over, opts, host, _empty: empty })
+        let bare = tempfile::tempdir().and_then(|dir| Host::lay_bare(dir.path()).map(|()| dir));
+        let bare = bare.context("making a folder that stands for a machine");
+        let bare = bare.or_next("make room in the folder for temporary files")?;
+        let host = Host::under(bare.path());
+        Ok(Folder { root, pillar_root, tree, pillar_tree, facts, over, opts, host, _bare: bare })
     }
 
     /// The pillar of the worker.

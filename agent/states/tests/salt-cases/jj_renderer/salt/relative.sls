@@ -1,0 +1,1 @@
+x: {{ salt['slsutil.renderer']('sub/m.sls') }}

@@ -1,0 +1,2 @@
+#!jinja
+first line kept: {{ 1 }}

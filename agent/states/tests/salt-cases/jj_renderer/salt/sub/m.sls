@@ -1,0 +1,1 @@
+m: "{{ sls }},{{ tpldir }},{{ tplfile }},{{ saltenv }},{{ q | default(0) }}"

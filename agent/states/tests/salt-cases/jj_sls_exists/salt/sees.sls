@@ -1,0 +1,1 @@
+{% if not salt["state.sls_exists"]("b") or not pillar is mapping %}{{ fail.here }}{% endif %}
