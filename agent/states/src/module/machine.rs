@@ -192,7 +192,6 @@ fn lookup(call: &Call<'_>, four: bool) -> Result<Value, Error> {
     Ok(list(ips.into_iter().map(Value::from).collect()))
 }
 
-/// The time of day, in UTC or at an offset like `+0200`.
 /// The serial of a DNS zone, kept in a fact; `update`, which writes it, is for `module.run`.
 fn serial(call: &Call<'_>) -> Result<Value, Error> {
     let zone = call.text_of("zone").filter(|zone| !zone.is_empty());
@@ -219,6 +218,7 @@ fn not_a_number(text: &str) -> String {
     format!("invalid literal for int() with base 10: '{text}'")
 }
 
+/// The time of day, in UTC or at an offset like `+0200`.
 fn clock(call: &Call<'_>, both: bool, format: &str) -> Result<Value, Error> {
     let offset = call.text_of("utc_offset").map(|text| {
         let sign = if text.starts_with('-') { -1 } else { 1 };
