@@ -178,6 +178,10 @@ fn apply(ctx: &Context<'_>, line: &str) -> (Outcome, Option<i32>) {
         Ok(command) => command,
         Err(problem) => return (Outcome::failed(problem), None),
     };
+    // Salt looks for the first word of what it logs.
+    if command.trim().is_empty() {
+        return (Outcome::failed("list index out of range"), None);
+    }
     let exec = match exec(ctx, &command) {
         Ok(exec) => exec,
         Err(problem) => return (Outcome::failed(problem), None),

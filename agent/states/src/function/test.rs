@@ -236,7 +236,7 @@ fn warnings(ctx: &Context<'_>) -> Result<Option<Box<Value>>, String> {
 
 /// `True`, `False`, or `Random`: which of them is then drawn.
 fn chosen(ctx: &Context<'_>, name: &str) -> Result<bool, String> {
-    match ctx.value(name) {
+    match ctx.chunk.args.get(name) {
         None => Ok(true),
         Some(Value::Bool(flag)) => Ok(*flag),
         Some(other) if text(other).to_lowercase() == "random" => {

@@ -58,6 +58,7 @@ pub(super) const ALL: &[Function] = &[
         Ok(texts(names))
     }),
     reads("shadow.gen_password", "password crypt_salt= algorithm=", gen_password),
+    reads("random.shadow_hash", "crypt_salt= password= algorithm=", gen_password),
 ];
 
 fn texts(all: Vec<String>) -> Value {
@@ -83,32 +84,35 @@ fn group_shown(group: &Group) -> Json {
 /// Bytes of a password, which each of its hash's rounds goes over; crypt's own limit.
 const PASSWORD_MAX: usize = 511;
 
-/// The hash of a password for `/etc/shadow`; without a salt another one each time.
+/// The hash of a password for `/etc/shadow`; without a salt another one each time, without a
+/// password that of one that nobody knows.
 fn gen_password(call: &Call<'_>) -> Result<Value, Error> {
     let method = match call.text_or("algorithm", "sha512").as_str() {
         "sha512" => Method::Sha512,
         "sha256" => Method::Sha256,
         other => {
             let words = "is not supported: use sha512 or sha256";
-            return Err(call.fail(format!("shadow.gen_password: the algorithm {other} {words}")));
+            return Err(call.fail(format!("the algorithm {other} of a password {words}")));
         }
     };
-    if call.text("password").len() > PASSWORD_MAX {
-        return Err(call.fail("shadow.gen_password: the password is too long"));
+    let random = || -> Result<String, Error> {
+        let digit = |byte: &u8| char::from(DIGITS[usize::from(*byte) % DIGITS.len()]);
+        Ok(super::random::bytes(SALT_MAX)?.iter().map(digit).collect())
+    };
+    let password = call.text_of("password").map_or_else(random, Ok)?;
+    if password.len() > PASSWORD_MAX {
+        return Err(call.fail("the password is too long"));
     }
     let salt = match call.text_of("crypt_salt").filter(|salt| !salt.is_empty()) {
         // By crypt's own rule these give no hash; a dollar would end the salt.
         Some(salt) if salt.contains(|c: char| !c.is_ascii_graphic() || "!*:;\\$".contains(c)) => {
             let words = "white space, other than ASCII, or any of !*:;\\$";
-            return Err(call.fail(format!("shadow.gen_password: the salt has {words}")));
+            return Err(call.fail(format!("the salt of a password has {words}")));
         }
         Some(salt) => salt,
-        None => {
-            let digit = |byte: &u8| char::from(DIGITS[usize::from(*byte) % DIGITS.len()]);
-            super::random::bytes(SALT_MAX)?.iter().map(digit).collect()
-        }
+        None => random()?,
     };
-    Ok(Value::from(crypt(method, &call.text("password"), &salt)))
+    Ok(Value::from(crypt(method, &password, &salt)))
 }
 
 /// The line of `/etc/shadow`. The hash itself stays there: a template has no use for it.

@@ -1,7 +1,7 @@
 //! From Python's dialect of regular expressions to the engine's.
 //!
 //! What differs: `\Z`, a `$` before the last line break, signs that only Python takes for
-//! themselves (`{`, `[` in a class, `\<`), comments, flags at the start.
+//! themselves (`{`, `[` in a class, `\<`), comments, flags at the start, and none elsewhere.
 
 use super::Flags;
 
@@ -19,26 +19,30 @@ pub(super) fn translated(pattern: &str, flags: Flags) -> Result<(String, Flags),
     Ok((reader.out, flags))
 }
 
-/// Takes `(?im)` from the start: the rules for `$` and `\w` hang on it.
+/// Takes each `(?im)` from the start: the rules for `$` and `\w` hang on them.
 fn leading_flags<'p>(pattern: &'p str, flags: &mut Flags) -> &'p str {
-    let Some((words, rest)) = pattern.strip_prefix("(?").and_then(|rest| rest.split_once(')'))
-    else {
-        return pattern;
-    };
-    if words.is_empty() || !words.chars().all(|sign| "aiLmsux".contains(sign)) {
-        return pattern;
-    }
-    for sign in words.chars() {
-        match sign {
-            'a' | 'L' => flags.ascii = true,
-            'i' => flags.ignore_case = true,
-            'm' => flags.multi_line = true,
-            's' => flags.dot_all = true,
-            'x' => flags.verbose = true,
-            _ => {}
+    let mut rest = pattern;
+    while let Some((words, after)) = rest.strip_prefix('(').and_then(global_flags) {
+        for sign in words.chars() {
+            match sign {
+                'a' | 'L' => flags.ascii = true,
+                'i' => flags.ignore_case = true,
+                'm' => flags.multi_line = true,
+                's' => flags.dot_all = true,
+                'x' => flags.verbose = true,
+                _ => {}
+            }
         }
+        rest = after;
     }
     rest
+}
+
+/// The letters of `(?im)`, whose parenthesis was read, and what comes after it.
+fn global_flags(rest: &str) -> Option<(&str, &str)> {
+    let (words, after) = rest.strip_prefix('?')?.split_once(')')?;
+    let flags = !words.is_empty() && words.chars().all(|sign| "aiLmsux".contains(sign));
+    flags.then_some((words, after))
 }
 
 struct Reader {
@@ -60,10 +64,20 @@ impl Reader {
                 '$' if !self.flags.multi_line => self.out.push_str("(?=\\n?\\z)"),
                 '#' if self.flags.verbose => while self.next().is_some_and(|sign| sign != '\n') {},
                 '(' if self.rest_is("?#") => while self.next().is_some_and(|sign| sign != ')') {},
+                '(' if self.has_flags() => {
+                    return Err("global flags not at the start of the expression".to_owned());
+                }
                 other => self.out.push(other),
             }
         }
         Ok(())
+    }
+
+    /// Whether `(?im)` stands here, which Python takes at the start only.
+    fn has_flags(&self) -> bool {
+        let rest = self.signs.get(self.at..).unwrap_or_default();
+        let rest: String = rest.iter().take_while(|sign| **sign != ')').collect();
+        global_flags(&format!("{rest})")).is_some()
     }
 
     fn next(&mut self) -> Option<char> {
@@ -237,6 +251,14 @@ mod tests {
         assert!(python_regex(r"\q", false, false, false).is_err());
         assert!(python_regex("(", false, false, false).is_err());
         assert!(python_regex("[a", false, false, false).is_err());
+    }
+
+    #[test]
+    fn flags_of_the_whole_pattern_stand_at_its_start() {
+        assert_eq!(found("(?i)(?m)^B$", "a\nb\nc").as_deref(), Some("b"));
+        assert_eq!(found("a(?i:b)", "aB").as_deref(), Some("aB"));
+        assert_eq!(found("a[(?i)]", "ai").as_deref(), Some("ai"));
+        assert!(python_regex("a(?i)b", false, false, false).is_err());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use indexmap::IndexMap;
 use serde_json::Value;
 
 use super::Runner;
+use super::call::truth_of;
 use crate::chunk::Chunk;
 use crate::report::StateReturn;
 use crate::requisite;
@@ -39,7 +40,10 @@ impl Runner<'_, '_> {
                 return;
             }
             let state = if requisite::watches(&low.state) {
-                self.call_low(&low, false, true)
+                let state = self.call_low(&low, false, true);
+                // Salt starts a process for it; here it is the only one that runs.
+                let parallel = truth_of(&low, "parallel") && !state.skip_watch;
+                StateReturn { parallel, ..state }
             } else {
                 self.unable(&low)
             };

@@ -1,6 +1,6 @@
 //! Whether an archive must be unpacked: its names against what is on disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
@@ -221,7 +221,7 @@ fn listed(
             .map_err(|problem| unlisted(ctx, format, &problem))?,
         Format::Zip => {
             let entries = zip::entries(&path)
-                .map_err(|error| unlisted(ctx, format, &format!("{shown}: {error}")))?;
+                .map_err(|error| unlisted(ctx, format, &no_zip(&path, &error)))?;
             if entries.iter().any(|entry| entry.encrypted) && ctx.value("password").is_none() {
                 return Err(Outcome::failed(format!(
                     "Archive {shown} is password-protected, but no password was specified. Please \
@@ -233,6 +233,12 @@ fn listed(
     };
     let contents = contents.finished(strip(ctx, format));
     Ok(Archive { format, file, shown: shown.to_owned(), contents, sum })
+}
+
+fn no_zip(path: &Path, error: &std::io::Error) -> String {
+    let shown = path.display();
+    tracing::debug!(%error, archive = %shown, "an archive cannot be listed");
+    format!("{shown} is not a ZIP file. Additional info follows:\n\narchive location:\n    {shown}")
 }
 
 /// Salt's words for an archive whose names cannot be told.

@@ -28,50 +28,58 @@ fn compressor(start: &[u8]) -> Option<&'static str> {
     MAGIC.iter().find(|(magic, _)| start.starts_with(magic)).map(|(_, name)| *name)
 }
 
-/// Lists an archive; `decompress` is a command that writes the plain tar to its output.
+/// Lists an archive; `decompress` is a command that writes the plain tar to its output. As in Salt
+/// it is run for what cannot be read without it only.
 pub(super) fn list(
     ctx: &Context<'_>,
     archive: &Path,
     decompress: Option<&str>,
 ) -> Result<Contents, String> {
-    let shown = archive.display();
-    let unable = |error: io::Error| {
-        tracing::debug!(%error, archive = %shown, "an archive cannot be listed");
-        format!(
-            "Unable to list contents of {shown}. If this is an XZ-compressed tar archive, install \
-             XZ Utils to enable listing its contents. If it is compressed using something other \
-             than XZ, it may be necessary to specify CLI options to decompress the archive. See \
-             the documentation for details. Additional info follows:\n\narchive location:\n    \
-             {shown}"
-        )
-    };
+    match (by_itself(ctx, archive), decompress) {
+        // The words of a list option are the operator's own; the paths are passed beside them.
+        (Err(_), Some(own)) => decompressed(ctx, archive, &format!("{own} \"$0\" > \"$1\"")),
+        (listed, _) => listed,
+    }
+}
+
+/// Lists an archive of a kind that is known by how it begins.
+fn by_itself(ctx: &Context<'_>, archive: &Path) -> Result<Contents, String> {
+    let unable = |error: io::Error| unable(archive, &error);
     let mut start = [0; 6];
     let read = File::open(archive).and_then(|mut file| file.read(&mut start)).map_err(unable)?;
-    let command = decompress.or_else(|| compressor(&start[..read]));
-    match command {
-        None => names(BufReader::new(File::open(archive).map_err(unable)?)).map_err(unable),
-        Some("gzip") => {
-            let file = BufReader::new(File::open(archive).map_err(unable)?);
-            names(BufReader::new(MultiGzDecoder::new(file))).map_err(unable)
-        }
-        Some(command) => {
-            let plain = tempfile::NamedTempFile::new().map_err(unable)?;
-            // The words of a list option are the operator's own; the paths are passed beside them.
-            let line = match decompress {
-                Some(own) => format!("{own} \"$0\" > \"$1\""),
-                None => format!("{command} -dc -- \"$0\" > \"$1\""),
-            };
-            let mut exec = Exec::shell("/bin/sh", &line);
-            let path = |path: &Path| path.to_string_lossy().into_owned();
-            exec.argv.extend([path(archive), path(plain.path())]);
-            let output = run(ctx.host, &exec, ctx.cancel).map_err(|error| error.to_string())?;
-            if output.code != 0 {
-                return Err(format!("Failed to decompress {shown}: {}", output.stderr.trim()));
-            }
-            let file = File::open(plain.path()).map_err(unable)?;
-            names(BufReader::new(file)).map_err(unable)
-        }
+    let open = || File::open(archive).map(BufReader::new).map_err(unable);
+    match compressor(&start[..read]) {
+        None => names(open()?).map_err(unable),
+        Some("gzip") => names(BufReader::new(MultiGzDecoder::new(open()?))).map_err(unable),
+        Some(command) => decompressed(ctx, archive, &format!("{command} -dc -- \"$0\" > \"$1\"")),
     }
+}
+
+/// Lists what a command line makes of an archive, `$0`, in a file, `$1`.
+fn decompressed(ctx: &Context<'_>, archive: &Path, line: &str) -> Result<Contents, String> {
+    let unable = |error: io::Error| unable(archive, &error);
+    let plain = tempfile::NamedTempFile::new().map_err(unable)?;
+    let mut exec = Exec::shell("/bin/sh", line);
+    let path = |path: &Path| path.to_string_lossy().into_owned();
+    exec.argv.extend([path(archive), path(plain.path())]);
+    let output = run(ctx.host, &exec, ctx.cancel).map_err(|error| error.to_string())?;
+    if output.code != 0 {
+        let shown = archive.display();
+        return Err(format!("Failed to decompress {shown}: {}", output.stderr.trim()));
+    }
+    let file = File::open(plain.path()).map_err(unable)?;
+    names(BufReader::new(file)).map_err(unable)
+}
+
+fn unable(archive: &Path, error: &io::Error) -> String {
+    let shown = archive.display();
+    tracing::debug!(%error, archive = %shown, "an archive cannot be listed");
+    format!(
+        "Unable to list contents of {shown}. If this is an XZ-compressed tar archive, install XZ \
+         Utils to enable listing its contents. If it is compressed using something other than XZ, \
+         it may be necessary to specify CLI options to decompress the archive. See the \
+         documentation for details. Additional info follows:\n\narchive location:\n    {shown}"
+    )
 }
 
 /// Reads headers and skips what they are for.

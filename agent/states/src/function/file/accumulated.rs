@@ -3,6 +3,7 @@
 use indexmap::IndexMap;
 use serde_json::{Value, json};
 
+use crate::function::args::python_type;
 use crate::function::{Context, Plan, StateFunction};
 use crate::outcome::Outcome;
 
@@ -47,7 +48,11 @@ fn gather(ctx: &Context<'_>) -> Outcome {
     let (name, file) = (ctx.name(), ctx.text("filename").unwrap_or_default());
     let texts = match ctx.value("text") {
         Some(Value::Array(items)) => items.clone(),
-        Some(one) => vec![one.clone()],
+        Some(one @ (Value::String(_) | Value::Object(_))) => vec![one.clone()],
+        Some(other) => {
+            let told = format!("'{}' object is not iterable", python_type(other));
+            return Outcome::raised(told);
+        }
         None => Vec::new(),
     };
     let mut all = ctx.session.accumulated.borrow_mut();

@@ -2,10 +2,13 @@
 
 mod edit;
 
+use serde_json::Value;
+
 use super::diff;
 use super::managed;
 use super::text::{self, Edit, decoded, encoded, python_lines, universal_lines};
 use crate::chunk::{Args, Chunk};
+use crate::function::args::{self, truth};
 use crate::function::{Context, Lint, Plan, StateFunction};
 use crate::outcome::{Outcome, change};
 use edit::{Mode, Wanted};
@@ -132,20 +135,26 @@ fn planned(ctx: &Context<'_>) -> Result<Plan<Edit>, String> {
     let wanted = Wanted {
         mode: mode(ctx)?,
         content: ctx.text("content").unwrap_or_default(),
-        matching: ctx.text("match"),
+        matching: sought(ctx, "match"),
         location: ctx.text("location").filter(|location| !location.is_empty()),
-        before: ctx.text("before"),
-        after: ctx.text("after"),
+        before: sought(ctx, "before"),
+        after: sought(ctx, "after"),
         indent: ctx.flag("indent", true),
     };
     let lines: Vec<String> = universal_lines(&old).into_iter().map(str::to_owned).collect();
+    if let Some(number) = unsearchable(ctx).filter(|_| !lines.is_empty()) {
+        return Err(format!("first argument must be string or compiled pattern: '{number}'"));
+    }
     let new = wanted.edited(lines)?;
     if new.concat() == old {
         return Ok(Plan::fine(UNCHANGED));
     }
+    if wanted.mode != Mode::Delete && ctx.value("content").is_some_and(is_number) {
+        return Err("the content is a number, and has no end to be stripped".to_owned());
+    }
     let shown = if ctx.flag("show_changes", true) {
         let new: Vec<&str> = new.iter().map(String::as_str).collect();
-        serde_json::Value::from(diff::unified(&python_lines(&old), &new))
+        Value::from(diff::unified(&python_lines(&old), &new))
     } else {
         true.into()
     };
@@ -154,6 +163,24 @@ fn planned(ctx: &Context<'_>) -> Result<Plan<Edit>, String> {
     let done = Outcome::changed("Changes were made", changes);
     let backup = ctx.flag("backup", false).then(|| format!(".{}", stamp()));
     Ok(Edit::plan(foreseen, encoded(&new.concat(), utf8), backup, done))
+}
+
+/// A number that is to be searched for, in the order in which Salt comes to it.
+fn unsearchable(ctx: &Context<'_>) -> Option<String> {
+    let mut searched = ["after", "before", "match"].map(|key| ctx.value(key));
+    if searched.iter().all(Option::is_none) {
+        searched[2] = ctx.value("content");
+    }
+    searched.into_iter().flatten().find(|value| truth(value) && is_number(value)).map(args::text)
+}
+
+/// What a line is searched for; what is false to Python finds nothing.
+fn sought(ctx: &Context<'_>, key: &str) -> Option<String> {
+    ctx.value(key).map(|value| if truth(value) { args::text(value) } else { String::new() })
+}
+
+fn is_number(value: &Value) -> bool {
+    value.is_number() || value.is_boolean()
 }
 
 /// The time in a backup's name.

@@ -117,6 +117,7 @@ fn data(ctx: &Context<'_>) -> Result<Found, String> {
     };
     let dataset =
         if set("dataset_pillar") { Some(pillar()) } else { ctx.value("dataset").cloned() };
+    let dataset = dataset.filter(|dataset| !dataset.is_null());
     let mut dataset = dataset.ok_or("Neither 'dataset' nor 'dataset_pillar' was defined")?;
     let format = Format::of(ctx.chunk)?;
     let options = Options::of(ctx.chunk, format);

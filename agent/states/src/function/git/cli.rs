@@ -129,6 +129,11 @@ impl<'a> Git<'a> {
     /// Runs git to its end, however that is.
     pub(super) fn say(&self, cwd: &str, argv: &[&str]) -> Result<Said, Failure> {
         let failed = |told| Failure { command: format!("git {}", argv.join(" ")), told };
+        if !self.ctx.host.stat(cwd).is_some_and(|meta| meta.is_dir()) {
+            return Err(failed(format!(
+                "Specified cwd '{cwd}' either not absolute or does not exist"
+            )));
+        }
         let exec = Exec {
             argv: std::iter::once("git").chain(argv.iter().copied()).map(str::to_owned).collect(),
             cwd: Some(cwd.to_owned()),

@@ -33,6 +33,11 @@ impl Store {
     pub(crate) fn get(&self, path: &str) -> Option<Value> {
         traverse(&self.all, path, ":").cloned()
     }
+
+    /// Whether there is a fact of that very name.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.all.get(name).is_some()
+    }
 }
 
 fn file(ctx: &Context<'_>, path: &str) -> Result<Map<String, Value>, String> {

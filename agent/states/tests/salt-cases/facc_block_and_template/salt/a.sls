@@ -38,3 +38,18 @@ man:
     - name: "@R@/f2"
     - source: salt://acc.j2
     - template: jinja
+number:
+  file.accumulated:
+    - filename: "@R@/f3"
+    - text: 5
+    - require_in: [{file: nothing_gathered}]
+keys:
+  file.accumulated:
+    - name: my_acc
+    - filename: "@R@/f4"
+    - text: {k: 1, l: 2}
+    - require_in: [{file: keys_gathered}]
+nothing_gathered:
+  file.managed: [{name: "@R@/f3"}, {source: salt://acc.j2}, {template: jinja}]
+keys_gathered:
+  file.managed: [{name: "@R@/f4"}, {source: salt://acc.j2}, {template: jinja}]
