@@ -101,8 +101,8 @@ pub(crate) struct Extend {
     pub(crate) malformed: Vec<Error>,
 }
 
-/// Stands for the SLS that declares a state, in what is malformed in an extension of it: no YAML
-/// has this character.
+/// Stands for the SLS that declares a state, in what is malformed in an extension of it: YAML has
+/// this character in escapes only, and no name of an SLS has it.
 const OWNER: &str = "\0";
 
 /// What is left out.

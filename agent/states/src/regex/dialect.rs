@@ -5,6 +5,9 @@
 
 use super::Flags;
 
+/// The letters of flags of a whole pattern.
+const FLAGS: &str = "aiLmsux";
+
 /// The pattern in the engine's dialect, and the flags with those that it sets itself.
 pub(super) fn translated(pattern: &str, flags: Flags) -> Result<(String, Flags), String> {
     let mut flags = flags;
@@ -41,7 +44,7 @@ fn leading_flags<'p>(pattern: &'p str, flags: &mut Flags) -> &'p str {
 /// The letters of `(?im)`, whose parenthesis was read, and what comes after it.
 fn global_flags(rest: &str) -> Option<(&str, &str)> {
     let (words, after) = rest.strip_prefix('?')?.split_once(')')?;
-    let flags = !words.is_empty() && words.chars().all(|sign| "aiLmsux".contains(sign));
+    let flags = !words.is_empty() && words.chars().all(|sign| FLAGS.contains(sign));
     flags.then_some((words, after))
 }
 
@@ -76,8 +79,11 @@ impl Reader {
     /// Whether `(?im)` stands here, which Python takes at the start only.
     fn has_flags(&self) -> bool {
         let rest = self.signs.get(self.at..).unwrap_or_default();
-        let rest: String = rest.iter().take_while(|sign| **sign != ')').collect();
-        global_flags(&format!("{rest})")).is_some()
+        let Some(('?', rest)) = rest.split_first().map(|(sign, rest)| (*sign, rest)) else {
+            return false;
+        };
+        let words = rest.iter().take_while(|sign| FLAGS.contains(**sign)).count();
+        words > 0 && rest.get(words) == Some(&')')
     }
 
     fn next(&mut self) -> Option<char> {
