@@ -48,6 +48,16 @@ impl Heartbeats {
         now.since(self.of(agent).map_or(self.since, |heard| heard.last))
     }
 
+    /// Whether an agent was heard within so many milliseconds; none if it was not, and nobody has
+    /// listened for so long yet.
+    #[must_use]
+    pub fn answers(&self, agent: &AgentId, now: UnixMillis, within: i64) -> Option<bool> {
+        match self.of(agent) {
+            Some(heard) => Some(now.since(heard.last) < within),
+            None => (now.since(self.since) >= within).then_some(false),
+        }
+    }
+
     /// Forgets an agent that is over.
     pub fn forget(&self, agent: &AgentId) {
         self.lock().remove(agent);
@@ -55,5 +65,27 @@ impl Heartbeats {
 
     fn lock(&self) -> MutexGuard<'_, HashMap<AgentId, Heard>> {
         self.heard.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use muster_protocol::id::{WorkerName, random};
+
+    /// Guards: whoever has just begun to listen takes no agent for one that answers, nor for one
+    /// that does not.
+    #[test]
+    fn what_was_not_listened_for_is_not_known() {
+        let name: WorkerName = "compute-0001".parse().unwrap();
+        let (heard, other) = (AgentId::new(&name, random()), AgentId::new(&name, random()));
+        let heartbeats = Heartbeats::new(UnixMillis(1_000));
+        assert!(heartbeats.beat(&heard, UnixMillis(1_050)));
+        let of = |agent: &AgentId, now: i64| heartbeats.answers(agent, UnixMillis(now), 100);
+        assert_eq!((of(&heard, 1_099), of(&other, 1_099)), (Some(true), None));
+        assert_eq!((of(&heard, 1_149), of(&other, 1_100)), (Some(true), Some(false)));
+        assert_eq!(of(&heard, 1_150), Some(false));
+        heartbeats.forget(&heard);
+        assert_eq!((of(&heard, 1_099), of(&heard, 1_150)), (None, Some(false)));
     }
 }

@@ -108,19 +108,19 @@ impl Inspector {
         reconciler::overdue(worker, &self.config, self.registry.now()).is_some()
     }
 
-    /// Servers of nobody whose agents answer: a person must say that they may go.
+    /// Servers of nobody whose agents answer: a person must say that they may go. Whether they do
+    /// is known once somebody has listened for long enough; until then they are left alone.
     fn take_alive(&self, findings: &mut Findings, trust: &Trust) -> Vec<String> {
-        let alive = |(id, agent): &(ServerId, AgentId)| {
-            self.answers(agent) && !trust.confirmed.contains(id.as_str())
-        };
-        let (asked, orphans) = std::mem::take(&mut findings.orphans).into_iter().partition(alive);
-        findings.orphans = orphans;
-        let asked: Vec<(ServerId, AgentId)> = asked;
-        asked.into_iter().map(|(id, _)| id.to_string()).collect()
-    }
-
-    fn answers(&self, agent: &AgentId) -> bool {
-        self.hearing.silence(agent, self.registry.now()) < ANSWERS_MILLIS
+        let (mut alive, now) = (Vec::new(), self.registry.now());
+        for (id, agent) in std::mem::take(&mut findings.orphans) {
+            let is_confirmed = trust.confirmed.contains(id.as_str());
+            match self.hearing.answers(&agent, now, ANSWERS_MILLIS) {
+                Some(true) if !is_confirmed => alive.push(id.to_string()),
+                None if !is_confirmed && trust.registry.is_none() => findings.young.push(id),
+                _ => findings.orphans.push((id, agent)),
+            }
+        }
+        alive
     }
 
     /// Workers' agents that were heard within half of the time after which they are lost: soon

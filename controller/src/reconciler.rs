@@ -35,6 +35,10 @@ const LOST_PART_MAX: usize = 5;
 pub trait Hearing: fmt::Debug + Send + Sync {
     /// For how long an agent has been silent, in milliseconds.
     fn silence(&self, agent: &AgentId, now: UnixMillis) -> i64;
+
+    /// Whether an agent was heard within so many milliseconds; none if it was not, and nobody has
+    /// listened for so long yet.
+    fn answers(&self, agent: &AgentId, now: UnixMillis, within: i64) -> Option<bool>;
 }
 
 /// Acts on what the documents demand.

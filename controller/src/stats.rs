@@ -220,6 +220,10 @@ impl crate::reconciler::Hearing for Stats {
     fn silence(&self, agent: &AgentId, now: UnixMillis) -> i64 {
         self.heartbeats.silence(agent, now)
     }
+
+    fn answers(&self, agent: &AgentId, now: UnixMillis, within: i64) -> Option<bool> {
+        self.heartbeats.answers(agent, now, within)
+    }
 }
 
 /// Counts each frame; an agent's first one since the start is looked at further.

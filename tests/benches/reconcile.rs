@@ -212,4 +212,8 @@ impl Hearing for Nobody {
     fn silence(&self, _: &AgentId, _: UnixMillis) -> i64 {
         0
     }
+
+    fn answers(&self, _: &AgentId, _: UnixMillis, _: i64) -> Option<bool> {
+        Some(true)
+    }
 }

@@ -302,6 +302,10 @@ impl Hearing for Ears {
     fn silence(&self, agent: &AgentId, now: UnixMillis) -> i64 {
         self.0.silence(agent, now)
     }
+
+    fn answers(&self, agent: &AgentId, now: UnixMillis, within: i64) -> Option<bool> {
+        self.0.answers(agent, now, within)
+    }
 }
 
 /// Takes events and keeps none.
