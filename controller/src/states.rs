@@ -23,7 +23,7 @@ use muster_protocol::seal::{self, Sealed};
 use muster_protocol::subject;
 use muster_protocol::wire;
 use muster_protocol::worker::{Phase, Worker};
-use muster_states::{Facts, Opts, pillar};
+use muster_states::{Facts, LazyTree, Opts, pillar};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::io::Write;
@@ -233,7 +233,10 @@ impl States {
         let known = known(worker, &self.config.facts);
         let opts = self.config.options();
         let failed = |what: String| Error::Pillar { worker: worker.name.to_string(), what };
-        let rendered = tokio::task::spawn_blocking(move || pillar_of(&roots, &known, &opts));
+        let states = self.config.tree.clone();
+        let states = LazyTree::new(move || states.read().map_err(|error| crate::chain(&error)));
+        let render = move || pillar_of(&roots, &states, &known, &opts);
+        let rendered = tokio::task::spawn_blocking(render);
         let pillar = rendered.await.map_err(|_| failed("it was interrupted".into()))?;
         Ok(pillar.map_err(failed)?.to_string())
     }
@@ -270,10 +273,15 @@ fn known(worker: &Worker, allowed: &[String]) -> Facts {
 }
 
 /// The pillar of the worker whose facts these are, or why there is none.
-fn pillar_of(roots: &Roots, facts: &Facts, opts: &Opts) -> Result<Value, String> {
-    let tree = roots.read().map_err(|error| crate::chain(&error))?;
+fn pillar_of(
+    roots: &Roots,
+    states: &LazyTree,
+    facts: &Facts,
+    opts: &Opts,
+) -> Result<Value, String> {
+    let tree = &roots.read().map_err(|error| crate::chain(&error))?;
     let (id, over, pillarenv, local) = (facts.id(), None, None, None);
-    let request = pillar::Request { tree: &tree, id, facts, opts, over, pillarenv, local };
+    let request = pillar::Request { tree, states, id, facts, opts, over, pillarenv, local };
     pillar::render_request(&request).map_err(|errors| {
         let told: Vec<String> = errors.iter().map(told).collect();
         told.join("; ")
@@ -316,6 +324,24 @@ mod tests {
         assert_eq!(facts.id(), worker.name.as_str());
         assert_eq!(facts.get("pool"), Some(&worker.pool.as_str().into()));
         assert_eq!(known(&worker, &[]).get("os"), None);
+    }
+
+    #[test]
+    fn functions_of_a_pillar_read_the_state_tree_and_only_they_do() {
+        let dir = tempfile::tempdir().unwrap();
+        let roots: Roots = serde_json::from_value(serde_json::json!(dir.path())).unwrap();
+        let pillar_of = |sls: &str, states: LazyTree| {
+            std::fs::write(dir.path().join("top.sls"), "base: {'*': [p]}").unwrap();
+            std::fs::write(dir.path().join("p.sls"), sls).unwrap();
+            pillar_of(&roots, &states, &Facts::default(), &Opts::default())
+        };
+        let asks = "x: {{ salt['cp.get_file_str']('salt://motd') }}";
+        let tree = muster_states::Tree::from_files([("motd", "hi")]);
+        assert_eq!(pillar_of(asks, tree.into()), Ok(serde_json::json!({"x": "hi"})));
+        let broken = || LazyTree::new(|| Err("the state tree is gone".to_owned()));
+        let told = pillar_of(asks, broken()).unwrap_err();
+        assert!(told.contains("the state tree is gone"), "{told}");
+        assert_eq!(pillar_of("x: 1", broken()), Ok(serde_json::json!({"x": 1})));
     }
 
     #[test]

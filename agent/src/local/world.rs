@@ -102,6 +102,7 @@ impl World {
     fn pillar_of(&self, tree: &Tree, facts: &Facts) -> (Value, Vec<Error>) {
         let (mut data, errors) = pillar::render_what_can_be(&pillar::Request {
             tree,
+            states: &self.tree.clone().into(),
             id: facts.id(),
             facts,
             opts: &self.opts,

@@ -60,7 +60,7 @@ pub use opts::Opts;
 pub use report::{Fired, Name, Report, StateReturn, Summary, Told};
 pub use run::{Options, run};
 pub use secret::hidden;
-pub use tree::{BASE, Tree, TreeError};
+pub use tree::{BASE, LazyTree, Tree, TreeError};
 pub use view::Reload;
 pub use yaml::emit::write_yaml;
 pub use yaml::typed::{read_yaml_as, read_yaml_or_default};

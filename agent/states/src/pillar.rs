@@ -19,7 +19,7 @@ use crate::render::{Renderer, Vars, Worlds};
 use crate::sls;
 use crate::target::{Subject, glob};
 use crate::top::{self, Matches};
-use crate::tree::{BASE, Tree};
+use crate::tree::{BASE, LazyTree, Tree};
 use crate::yaml::{Data, Node};
 use merging::Merging;
 
@@ -28,6 +28,8 @@ use merging::Merging;
 pub struct Request<'a> {
     /// The pillar tree.
     pub tree: &'a Tree,
+    /// The state tree, which functions read that take `salt://`.
+    pub states: &'a LazyTree,
     /// The worker's name.
     pub id: &'a str,
     /// What the worker is.
@@ -57,8 +59,9 @@ pub fn render(root: impl AsRef<Path>, id: &str, facts: &Facts) -> Result<Value, 
 
 /// As [`render`], for a tree that was read already.
 pub fn render_tree(tree: &Tree, id: &str, facts: &Facts) -> Result<Value, Vec<Error>> {
-    let opts = &Opts::default();
-    render_request(&Request { tree, id, facts, opts, over: None, pillarenv: None, local: None })
+    let (states, opts) = (&LazyTree::from(Tree::default()), &Opts::default());
+    let (over, pillarenv, local) = (None, None, None);
+    render_request(&Request { tree, states, id, facts, opts, over, pillarenv, local })
 }
 
 /// As [`render`], with everything that can be asked for.
@@ -156,7 +159,8 @@ impl<'a> Pass<'a> {
         facts.set("id", request.id);
         // Pillar SLS may look at the controller's files no more than at any other machine's.
         let host = request.local.cloned().unwrap_or_default();
-        let renderer = Renderer::of_pillar(request.tree, &facts, &seen, &host, request.opts);
+        let trees = (request.tree, request.states);
+        let renderer = Renderer::of_pillar(trees, &facts, &seen, &host, request.opts);
         Pass {
             opts: request.opts,
             only: request.pillarenv.or_else(|| request.opts.pillarenv()),
@@ -369,6 +373,7 @@ mod tests {
             let (facts, opts) = (Facts::default(), Opts::default());
             let request = Request {
                 tree: &tree,
+                states: &LazyTree::from(Tree::default()),
                 id: "w",
                 facts: &facts,
                 opts: &opts,

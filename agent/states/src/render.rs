@@ -27,7 +27,7 @@ use crate::facts::Facts;
 use crate::host::Host;
 use crate::module::Site;
 use crate::opts::Opts;
-use crate::tree::Tree;
+use crate::tree::{BASE, LazyTree, Tree};
 use crate::yaml;
 use jinja::{Engine, Kinds, Options, Stopped};
 
@@ -46,6 +46,8 @@ pub(crate) struct Scope {
     kinds: Kinds,
     /// Whether the tree is a pillar's.
     pub(crate) of_pillar: bool,
+    /// The state tree beside a pillar's.
+    states: Option<LazyTree>,
     /// The last function of `salt` that was looked for in vain: its call's error tells no name.
     missing: Mutex<Option<String>>,
     /// What renders for a function that a template called.
@@ -59,6 +61,23 @@ impl Scope {
 
     fn take_missing(&self) -> Option<String> {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// What `salt://` means to functions: the state tree in an environment, also in a pillar. One
+    /// that is not there is empty.
+    pub(crate) fn files(&self, saltenv: &str) -> Result<Tree, minijinja::Error> {
+        let tree = match &self.states {
+            Some(states) => states.get().map_err(|why| python::fault(why.to_owned()))?,
+            None => &self.tree,
+        };
+        Ok(tree.env(saltenv).unwrap_or_default())
+    }
+
+    /// The environment that the options name, or else `base`.
+    pub(crate) fn saltenv(&self) -> String {
+        let own = self.opts.get_attr("saltenv").ok();
+        let own = own.and_then(|env| env.as_str().map(str::to_owned));
+        own.filter(|env| !env.is_empty()).unwrap_or_else(|| BASE.to_owned())
     }
 }
 
@@ -133,6 +152,7 @@ impl Scope {
             opts,
             kinds,
             of_pillar: false,
+            states: None,
             missing: Mutex::default(),
             engine: OnceLock::new(),
         }
@@ -149,6 +169,7 @@ impl Scope {
             opts: self.opts.clone(),
             kinds: self.kinds.clone(),
             of_pillar: self.of_pillar,
+            states: self.states.clone(),
             missing: Mutex::default(),
             engine: OnceLock::new(),
         })
@@ -166,15 +187,17 @@ impl Renderer {
         Renderer::of(Scope::new(tree, facts, pillar, host, opts))
     }
 
-    /// A renderer of a tree of pillar; `pillar` is what its templates see of another.
+    /// A renderer of a tree of pillar, beside which there is a state tree; `pillar` is what its
+    /// templates see of another.
     pub(crate) fn of_pillar(
-        tree: &Tree,
+        (tree, states): (&Tree, &LazyTree),
         facts: &Facts,
         pillar: &Json,
         host: &Host,
         opts: &Opts,
     ) -> Renderer {
-        Renderer::of(Scope { of_pillar: true, ..Scope::new(tree, facts, pillar, host, opts) })
+        let scope = Scope::new(tree, facts, pillar, host, opts);
+        Renderer::of(Scope { of_pillar: true, states: Some(states.clone()), ..scope })
     }
 
     fn of(scope: Scope) -> Renderer {

@@ -1,11 +1,12 @@
 //! A state tree: files by their path below the file roots (`salt://`), in environments.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::fs;
 use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use indexmap::IndexMap;
 
@@ -77,6 +78,36 @@ pub struct Tree {
 enum Entry {
     Disk(PathBuf),
     Memory(Vec<u8>),
+}
+
+/// What is read when it is first asked for: the tree, or why it cannot be read.
+type Read = Result<Tree, String>;
+
+/// A tree that is read when it is first asked for, and then kept.
+#[derive(Clone)]
+pub struct LazyTree(Arc<LazyLock<Read, Box<dyn FnOnce() -> Read + Send>>>);
+
+impl LazyTree {
+    /// A tree that `read` reads, or tells why it cannot.
+    pub fn new(read: impl FnOnce() -> Result<Tree, String> + Send + 'static) -> LazyTree {
+        LazyTree(Arc::new(LazyLock::new(Box::new(read))))
+    }
+
+    pub(crate) fn get(&self) -> Result<&Tree, &str> {
+        LazyLock::force(&self.0).as_ref().map_err(String::as_str)
+    }
+}
+
+impl From<Tree> for LazyTree {
+    fn from(tree: Tree) -> LazyTree {
+        LazyTree::new(|| Ok(tree))
+    }
+}
+
+impl fmt::Debug for LazyTree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("LazyTree")
+    }
 }
 
 impl Default for Tree {

@@ -10,28 +10,30 @@ use crate::host::files::{Access, make_folders, replace};
 use crate::http::{self, redacted};
 use crate::render::python::{from_json, list};
 use crate::render::read_text;
+use crate::tree::{BASE, Tree};
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
     reads("cp.get_file_str", "path saltenv=", |call| {
-        let found = read_text(&call.scope.tree, &address(&call.text("path")))?;
+        let found = read_text(&tree(call)?, &address(&call.text("path")))?;
         Ok(found.map_or_else(|| Value::from(false), Value::from))
     }),
     reads("cp.list_master", "saltenv= prefix=", |call| {
         let prefix = call.text("prefix");
-        let files = call.scope.tree.paths().filter(|path| path.starts_with(&prefix));
+        let tree = tree(call)?;
+        let files = tree.paths().filter(|path| path.starts_with(&prefix));
         Ok(list(files.map(Value::from).collect()))
     }),
     reads("cp.list_master_dirs", "saltenv= prefix=", |call| {
-        let prefix = call.text("prefix");
-        let mut all: Vec<&str> = call.scope.tree.paths().flat_map(folders).collect();
+        let (tree, prefix) = (tree(call)?, call.text("prefix"));
+        let mut all: Vec<&str> = tree.paths().flat_map(folders).collect();
         all.sort_unstable();
         all.dedup();
         let kept = all.into_iter().filter(|path| path.starts_with(&prefix));
         Ok(list(kept.map(Value::from).collect()))
     }),
     reads("cp.list_states", "saltenv=", |call| {
-        let mut names = crate::sls::names(&call.scope.tree);
+        let mut names = crate::sls::names(&tree(call)?);
         names.sort();
         Ok(list(names.into_iter().map(Value::from).collect()))
     }),
@@ -50,8 +52,23 @@ pub(super) const ALL: &[Function] = &[
     acts("cp.get_dir", "path dest saltenv= template= gzip= **kwargs", get_folder),
     acts("cp.get_url", "path dest= saltenv= makedirs= source_hash=", get_url),
     acts("cp.get_template", "path dest template= saltenv= makedirs= **kwargs", get_template),
-    reads("cp.envs", "", |_| Ok(list(vec![Value::from("base")]))),
+    reads("cp.envs", "", |call| {
+        Ok(list(call.scope.files(BASE)?.envs().map(Value::from).collect()))
+    }),
 ];
+
+/// The environment that a call means: that of the address, the given one, or that of the options.
+fn saltenv(call: &Call<'_>) -> String {
+    let path = call.text("path");
+    let of_path = path.split_once("?saltenv=").map(|(_, env)| env.to_owned());
+    let given = of_path.or_else(|| call.text_of("saltenv")).filter(|env| !env.is_empty());
+    given.unwrap_or_else(|| call.scope.saltenv())
+}
+
+/// The state tree in the environment that a call means.
+fn tree(call: &Call<'_>) -> Result<Tree, Error> {
+    call.scope.files(&saltenv(call))
+}
 
 /// A path of the tree from an address: `salt://a/b?saltenv=base` is `a/b`.
 fn address(path: &str) -> String {
@@ -64,14 +81,14 @@ fn folders(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('/').map(|(at, _)| &path[..at])
 }
 
-/// Whether the tree has a folder.
-pub(super) fn has_folder(call: &Call<'_>, path: &str) -> bool {
+/// Whether a tree has a folder.
+pub(super) fn has_folder(tree: &Tree, path: &str) -> bool {
     let path = path.trim_end_matches('/');
-    call.scope.tree.paths().any(|file| folders(file).any(|folder| folder == path))
+    tree.paths().any(|file| folders(file).any(|folder| folder == path))
 }
 
 fn place(call: &Call<'_>) -> String {
-    place_of(&call.text("path"), &call.text_or("saltenv", crate::tree::BASE))
+    place_of(&call.text("path"), &saltenv(call))
 }
 
 /// What is at an address, if anything is.
@@ -83,7 +100,7 @@ fn fetched(call: &Call<'_>, path: &str) -> Result<Option<Vec<u8>>, Error> {
             Err(error) => Err(call.fail(format!("Error: {error} reading {}", redacted(path)))),
         };
     }
-    let found = call.scope.tree.read(&address(path)).transpose();
+    let found = tree(call)?.read(&address(path)).transpose();
     found.map_err(|error| call.fail(format!("cannot read {path}: {error}")))
 }
 
@@ -122,7 +139,11 @@ fn get_file(call: &Call<'_>, path: &str, dest: String, makes: bool) -> Result<Va
     let host = &call.scope.host;
     let mut dest = dest;
     if host.stat(&dest).is_some_and(|meta| meta.is_dir()) {
-        dest = format!("{}/{}", dest.trim_end_matches('/'), path.rsplit('/').next().unwrap_or(""));
+        dest = format!(
+            "{}/{}",
+            dest.trim_end_matches('/'),
+            address(path).rsplit('/').next().unwrap_or("")
+        );
     }
     let target = host.followed(&dest);
     if let Some(folder) = target.parent().filter(|folder| !folder.is_dir()) {
@@ -143,7 +164,8 @@ fn get_folder(call: &Call<'_>) -> Result<Value, Error> {
     let path = path.trim_end_matches('/');
     let above = path.rsplit_once('/').map_or(0, |(above, _)| above.len() + 1);
     let below = format!("{path}/");
-    let files = call.scope.tree.paths().filter(|file| file.starts_with(&below));
+    let tree = tree(call)?;
+    let files = tree.paths().filter(|file| file.starts_with(&below));
     let put = |file: &str| {
         let target = format!("{dest}/{}", &file[above..]);
         get_file(call, &format!("salt://{file}"), target, true)
@@ -172,7 +194,13 @@ fn get_template(call: &Call<'_>) -> Result<Value, Error> {
     let dest = call.text("dest");
     let mut args = call.given(&["template", "makedirs"]);
     args.entry("template").or_insert_with(|| "jinja".into());
-    args.insert("source".to_owned(), call.text("path").into());
+    let source = match call.text("path") {
+        path if path.starts_with("salt://") => {
+            format!("salt://{}?saltenv={}", address(&path), saltenv(call))
+        }
+        path => path,
+    };
+    args.insert("source".to_owned(), source.into());
     // What is filled in may hold secrets: as in Salt only the owner reads it.
     args.insert("mode".to_owned(), "0600".into());
     args.insert("dir_mode".to_owned(), "0755".into());
@@ -188,7 +216,7 @@ fn get_template(call: &Call<'_>) -> Result<Value, Error> {
 
 fn hash_file(call: &Call<'_>) -> Result<Value, Error> {
     let path = address(&call.text("path"));
-    let Some(data) = call.scope.tree.read(&path) else {
+    let Some(data) = tree(call)?.read(&path) else {
         return Ok(Value::from(""));
     };
     let data = data.map_err(|error| call.fail(format!("cannot read {path}: {error}")))?;
@@ -197,7 +225,7 @@ fn hash_file(call: &Call<'_>) -> Result<Value, Error> {
 }
 
 fn stat_file(call: &Call<'_>) -> Result<Value, Error> {
-    let Some(mode) = call.scope.tree.mode(&address(&call.text("path"))) else {
+    let Some(mode) = tree(call)?.mode(&address(&call.text("path"))) else {
         return Ok(Value::from(()));
     };
     let octal = format!("{mode:04o}");

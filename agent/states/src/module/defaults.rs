@@ -8,6 +8,7 @@ use super::walk::follow;
 use super::{Call, Function, reads};
 use crate::render::python::{deep, dict, from_json, pairs, put};
 use crate::render::{read_text, yaml_value};
+use crate::tree::BASE;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
@@ -24,7 +25,8 @@ fn get(call: &Call<'_>) -> Result<Value, Error> {
         Some((formula, key)) => (formula, Some(key)),
         None => (key.as_str(), None),
     };
-    let file = |ending: &str| read_text(&call.scope.tree, &format!("{formula}/defaults.{ending}"));
+    let tree = call.scope.files(BASE)?;
+    let file = |ending: &str| read_text(&tree, &format!("{formula}/defaults.{ending}"));
     let found = match (file("yaml")?, file("json")?) {
         (Some(text), _) => Some(yaml_value(&text)?),
         (None, Some(text)) => {

@@ -10,7 +10,7 @@ use super::pillar::texts;
 use super::{Call, Function, cp, reads, serial};
 use crate::render::python::{dict, from_json, pairs, text};
 use crate::render::{self, Vars};
-use crate::tree::BASE;
+use crate::tree::{BASE, Tree};
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
@@ -39,13 +39,13 @@ pub(super) const ALL: &[Function] = &[
         Ok(call.value(name).unwrap_or_else(|| Value::from(default)))
     }),
     reads("slsutil.file_exists", "path saltenv=", |call| {
-        Ok(Value::from(call.scope.tree.has(&call.text("path"))))
+        Ok(Value::from(tree(call)?.has(&call.text("path"))))
     }),
     reads("slsutil.dir_exists", "path saltenv=", |call| {
-        Ok(Value::from(cp::has_folder(call, &call.text("path"))))
+        Ok(Value::from(cp::has_folder(&tree(call)?, &call.text("path"))))
     }),
     reads("slsutil.path_exists", "path saltenv=", |call| {
-        Ok(Value::from(exists(call, &call.text("path"))))
+        Ok(Value::from(exists(&tree(call)?, &call.text("path"))))
     }),
     reads("slsutil.findup", "startpath filenames saltenv=", find_up),
     reads("jinja.load_map", "path value", |call| {
@@ -181,8 +181,7 @@ fn source_of(
 ) -> Result<(String, Option<String>), Error> {
     if let Some(path) = path.strip_prefix("salt://") {
         let name = path.split('?').next().unwrap_or(path).to_owned();
-        let tree = call.scope.tree.env(saltenv);
-        let source = tree.map(|tree| render::read_text(&tree, path)).transpose()?.flatten();
+        let source = render::read_text(&call.scope.files(saltenv)?, path)?;
         return Ok((name, source));
     }
     let own = path.strip_prefix("file://").unwrap_or(path);
@@ -197,8 +196,13 @@ fn source_of(
     Ok((own.to_owned(), call.scope.host.read_text(own)))
 }
 
-fn exists(call: &Call<'_>, path: &str) -> bool {
-    call.scope.tree.has(path) || cp::has_folder(call, path)
+/// The state tree in the given environment.
+fn tree(call: &Call<'_>) -> Result<Tree, Error> {
+    call.scope.files(&call.text_or("saltenv", BASE))
+}
+
+fn exists(tree: &Tree, path: &str) -> bool {
+    tree.has(path) || cp::has_folder(tree, path)
 }
 
 /// Looks for one of some names in a folder of the tree and in those above it.
@@ -207,7 +211,8 @@ fn find_up(call: &Call<'_>) -> Result<Value, Error> {
         Some(path) => super::tidy::normal(&path),
         None => String::new(),
     };
-    if !start.is_empty() && !exists(call, &start) {
+    let tree = tree(call)?;
+    if !start.is_empty() && !exists(&tree, &start) {
         return Err(call.invalid(format!("Starting path not found in the state tree: {start}")));
     }
     let names = call.must("filenames");
@@ -219,7 +224,7 @@ fn find_up(call: &Call<'_>) -> Result<Value, Error> {
         let found = names
             .iter()
             .map(|name| if start.is_empty() { name.clone() } else { format!("{start}/{name}") })
-            .find(|path| exists(call, path));
+            .find(|path| exists(&tree, path));
         if let Some(path) = found {
             return Ok(Value::from(path));
         }

@@ -10,7 +10,6 @@ use crate::high;
 use crate::opts::Opts;
 use crate::render::Worlds;
 use crate::top::{Matches, Selected};
-use crate::tree::BASE;
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[reads(
@@ -38,9 +37,7 @@ fn names(mods: &Value) -> Vec<String> {
 
 fn is_faulty(call: &Call<'_>, names: &[String]) -> Option<bool> {
     let worlds = Worlds::around(call.scope)?;
-    let own =
-        call.scope.opts.get_attr("saltenv").ok().and_then(|env| env.as_str().map(str::to_owned));
-    let saltenv = call.text_of("saltenv").or(own).unwrap_or_else(|| BASE.to_owned());
+    let saltenv = call.text_of("saltenv").unwrap_or_else(|| call.scope.saltenv());
     let named = names.iter().map(|name| Selected { sls: name.clone(), at: None });
     let selected = Matches::from([(saltenv, named.collect())]);
     let built = high::build(&worlds, &selected, &Opts::default());

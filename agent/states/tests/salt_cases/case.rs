@@ -172,8 +172,9 @@ impl Case {
         let over = call["kwargs"].get("pillar").and_then(Value::as_object);
         let (tree, id, facts, local) =
             (&self.pillar_tree, self.facts.id(), &self.facts, &self.host);
-        let local = Some(local);
-        let request = pillar::Request { tree, id, facts, opts: &opts, over, pillarenv, local };
+        let (states, opts_of, local) = (&self.tree.clone().into(), &opts, Some(local));
+        let request =
+            pillar::Request { tree, states, id, facts, opts: opts_of, over, pillarenv, local };
         let pillar = pillar::render_request(&request);
         if fun == "pillar.items" {
             return pillar_items(pillar, expected);

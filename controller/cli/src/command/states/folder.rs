@@ -78,6 +78,7 @@ impl Folder {
     pub(super) fn pillar(&self) -> std::result::Result<Value, Vec<Error>> {
         pillar::render_request(&pillar::Request {
             tree: &self.pillar_tree,
+            states: &self.tree.clone().into(),
             id: self.facts.id(),
             facts: &self.facts,
             opts: &self.opts,
