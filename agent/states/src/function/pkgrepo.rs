@@ -12,7 +12,7 @@ use super::pkg::Manager;
 use super::{Context, Function, Lint, Plan, StateFunction};
 use crate::chunk::Chunk;
 use crate::function::args::truth;
-use crate::outcome::Outcome;
+use crate::outcome::{Changes, Outcome, change};
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[Function::of::<Managed>(), Function::of::<Absent>()];
@@ -24,6 +24,29 @@ pub(super) enum Step {
     Apt(Box<apt::Step>),
     Ppa(ppa::Ppa),
     Yum(yum::Step),
+    /// Why it cannot be: Salt's dry run does not look that far.
+    Fail(String),
+}
+
+/// What a dry run foresees.
+fn foreseen<S>(ctx: &Context<'_>, changes: Changes, step: S) -> Plan<S> {
+    let comment = format!(
+        "Package repo '{}' would be configured. This may cause pkg states to behave differently \
+         than stated if this action is repeated without test=True, due to the differences in the \
+         configured repositories.",
+        ctx.name()
+    );
+    Plan::change(comment, changes, step)
+}
+
+/// What a dry run foresees of a repository that goes.
+fn foreseen_absent<S>(name: &str, step: S) -> Plan<S> {
+    let comment = format!(
+        "Package repo '{name}' will be removed. This may cause pkg states to behave differently \
+         than stated if this action is repeated without test=True, due to the differences in the \
+         configured repositories."
+    );
+    Plan::change(comment, Changes::new(), step)
 }
 
 impl StateFunction for Managed {
@@ -127,10 +150,16 @@ impl StateFunction for Managed {
             return Plan::failed(problem);
         }
         let found = Manager::of(ctx).and_then(|manager| match manager {
-            Manager::Apt => match ppa::Ppa::of(ctx)? {
-                Some(ppa) => Ok(wrapped(ppa.check(ctx), Step::Ppa)),
-                None => apt::check(ctx).map(|plan| wrapped(plan, |step| Step::Apt(Box::new(step)))),
-            },
+            Manager::Apt => {
+                let found = ppa::Ppa::of(ctx).and_then(|found| match found {
+                    Some(ppa) => Ok(wrapped(ppa.check(ctx), Step::Ppa)),
+                    None => {
+                        apt::check(ctx).map(|plan| wrapped(plan, |step| Step::Apt(Box::new(step))))
+                    }
+                });
+                let fail = |why| foreseen(ctx, change("repo", ctx.name()), Step::Fail(why));
+                Ok(found.unwrap_or_else(fail))
+            }
             Manager::Dnf => yum::check(ctx).map(|plan| wrapped(plan, Step::Yum)),
         });
         let mut plan = found.unwrap_or_else(Plan::failed);
@@ -151,6 +180,7 @@ impl StateFunction for Managed {
             Step::Apt(step) => apt::apply(ctx, &step),
             Step::Ppa(ppa) => ppa.apply(ctx),
             Step::Yum(step) => yum::apply(ctx, &step),
+            Step::Fail(why) => Err(why),
         };
         done.unwrap_or_else(Outcome::failed)
     }
@@ -208,22 +238,22 @@ fn doubt(chunk: &Chunk) -> Vec<Lint> {
 pub(super) struct Absent;
 
 pub(super) enum Gone {
-    Apt(Box<line::Line>),
+    Apt(Box<apt::Gone>),
     Yum(String),
 }
 
 impl StateFunction for Absent {
     const MODULE: &'static str = "pkgrepo";
     const NAME: &'static str = "absent";
-    const TAKES: &'static [&'static str] = &["keyid", "copr", "basedir"];
+    const TAKES: &'static [&'static str] = &["keyid", "copr", "basedir", "ppa"];
     const TOLERATES: &'static [&'static str] = &["file", "humanname", "refresh", "refresh_db"];
-    const REFUSES: &'static [&'static str] = &["ppa", "ppa_auth", "keyid_ppa"];
+    const REFUSES: &'static [&'static str] = &["ppa_auth", "keyid_ppa"];
     type Step = Gone;
 
     fn check(ctx: &Context<'_>) -> Plan<Gone> {
         let found = Manager::of(ctx).and_then(|manager| match manager {
             Manager::Apt => {
-                apt::check_absent(ctx).map(|plan| wrapped(plan, |line| Gone::Apt(Box::new(line))))
+                apt::check_absent(ctx).map(|plan| wrapped(plan, |gone| Gone::Apt(Box::new(gone))))
             }
             Manager::Dnf => Ok(wrapped(yum::check_absent(ctx), Gone::Yum)),
         });
@@ -232,7 +262,7 @@ impl StateFunction for Absent {
 
     fn apply(ctx: &Context<'_>, gone: Gone) -> Outcome {
         let done = match gone {
-            Gone::Apt(line) => apt::apply_absent(ctx, &line),
+            Gone::Apt(gone) => apt::apply_absent(ctx, &gone),
             Gone::Yum(repository) => yum::apply_absent(ctx, &repository),
         };
         done.unwrap_or_else(Outcome::failed)

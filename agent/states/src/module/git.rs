@@ -4,6 +4,7 @@ pub(super) mod act;
 
 use std::sync::LazyLock;
 
+use indexmap::IndexMap;
 use minijinja::Error;
 use minijinja::value::Value;
 use regex::Regex;
@@ -11,7 +12,7 @@ use regex::Regex;
 use super::cmd::TIMEOUT_DEFAULT;
 use super::merge::is_list;
 use super::{Call, Function, reads, tidy};
-use crate::host::command::{Cancel, Exec, home, run};
+use crate::host::command::{Cancel, Exec, Output, home, run};
 use crate::render::python::{dict, items, list, text};
 
 /// This module's functions.
@@ -59,6 +60,37 @@ pub(super) const ALL: &[Function] = &[
          saltenv=",
         ls_remote,
     ),
+    reads("git.status", PLACE, status),
+    reads(
+        "git.remotes",
+        "cwd user= password= redact_auth= ignore_retcode= output_encoding=",
+        |call| {
+            Ok(dict(remotes(call)?.into_iter().map(|(name, urls)| (name, dict(urls))).collect()))
+        },
+    ),
+    reads(
+        "git.remote_get",
+        "cwd remote= user= password= redact_auth= ignore_retcode= output_encoding=",
+        |call| {
+            let remote = call.text_or("remote", "origin");
+            let found = remotes(call)?.swap_remove(&Value::from(remote.as_str()));
+            found.map(dict).ok_or_else(|| {
+                let cwd = call.text("cwd");
+                call.fail(format!("Remote '{remote}' not present in git checkout located at {cwd}"))
+            })
+        },
+    ),
+    reads(
+        "git.config_get",
+        "key cwd= user= password= ignore_retcode= output_encoding= **kwargs",
+        config_get,
+    ),
+    reads(
+        "git.diff",
+        "cwd item1= item2= opts= git_opts= user= password= no_index= cached= paths= \
+         output_encoding=",
+        diff,
+    ),
 ];
 
 const PLACE: &str = "cwd user= password= ignore_retcode= output_encoding=";
@@ -68,7 +100,13 @@ fn options(call: &Call<'_>, name: &str) -> Result<Vec<String>, Error> {
     match call.set(name) {
         None => Ok(Vec::new()),
         Some(value) if is_list(&value) => Ok(items(&value).iter().map(text).collect()),
-        Some(value) => tidy::words(&text(&value)).ok_or_else(|| call.fail("No closing quotation")),
+        Some(value) => {
+            let words = tidy::words(&text(&value));
+            let mut words = words.ok_or_else(|| call.fail("No closing quotation"))?;
+            // Who builds the command adds it where it is needed.
+            words.pop_if(|last| last == "--");
+            Ok(words)
+        }
     }
 }
 
@@ -84,6 +122,24 @@ fn printed<S: AsRef<str>>(
     cwd: &str,
     errors: bool,
 ) -> Result<String, Error> {
+    let ran = ran(call, argv, cwd, errors)?;
+    if ran.code == 0 && !ran.timed_out {
+        return Ok(ran.stdout.trim_end().to_owned());
+    }
+    let words: Vec<&str> = argv.iter().map(AsRef::as_ref).collect();
+    let command = redacted(&words.join(" "));
+    let why = if errors { &ran.stdout } else { &ran.stderr }.trim_end();
+    let why = if why.is_empty() { String::new() } else { format!(": {}", redacted(why)) };
+    Err(call.fail(format!("Command 'git {command}' failed{why}")))
+}
+
+/// Runs git in a folder, however it ends.
+fn ran<S: AsRef<str>>(
+    call: &Call<'_>,
+    argv: &[S],
+    cwd: &str,
+    errors: bool,
+) -> Result<Output, Error> {
     let host = &call.scope.host;
     let user = call.text_of("user").filter(|user| !user.is_empty());
     let own = home(host, user.as_deref()).unwrap_or_else(|| "/".to_owned());
@@ -94,7 +150,6 @@ fn printed<S: AsRef<str>>(
     }
     let argv: Vec<String> =
         ["git"].into_iter().chain(argv.iter().map(AsRef::as_ref)).map(str::to_owned).collect();
-    let command = redacted(&argv.join(" "));
     let exec = Exec {
         argv,
         cwd: Some(cwd),
@@ -104,14 +159,7 @@ fn printed<S: AsRef<str>>(
         merge_stderr: errors,
         ..Exec::default()
     };
-    let ran =
-        run(host, &exec, &Cancel::in_force()).map_err(|error| call.fail(error.to_string()))?;
-    if ran.code == 0 && !ran.timed_out {
-        return Ok(ran.stdout.trim_end().to_owned());
-    }
-    let why = if errors { &ran.stdout } else { &ran.stderr }.trim_end();
-    let why = if why.is_empty() { String::new() } else { format!(": {}", redacted(why)) };
-    Err(call.fail(format!("Command '{command}' failed{why}")))
+    run(host, &exec, &Cancel::in_force()).map_err(|error| call.fail(error.to_string()))
 }
 
 /// Names and passwords in addresses, up to the last `@` of a line.
@@ -154,4 +202,99 @@ fn ls_remote(call: &Call<'_>) -> Result<Value, Error> {
         Some((Value::from(name.trim_start()), Value::from(commit)))
     };
     Ok(dict(listed.lines().filter_map(pair).collect()))
+}
+
+/// Files by what has become of them.
+fn status(call: &Call<'_>) -> Result<Value, Error> {
+    let told = said(call, &["status", "-z", "--porcelain"])?;
+    let mut found: IndexMap<&str, Vec<Value>> = IndexMap::new();
+    for line in told.split('\0') {
+        let line = line.trim_start();
+        let Some((state, file)) = line.split_once(char::is_whitespace) else { continue };
+        let state = match state {
+            "M" => "modified",
+            "A" => "new",
+            "D" => "deleted",
+            "??" => "untracked",
+            other => other,
+        };
+        found.entry(state).or_default().push(Value::from(file.trim_start()));
+    }
+    Ok(dict(found.into_iter().map(|(state, files)| (Value::from(state), list(files))).collect()))
+}
+
+/// The addresses of remotes, by what they are for.
+type Remotes = IndexMap<Value, IndexMap<Value, Value>>;
+
+fn remotes(call: &Call<'_>) -> Result<Remotes, Error> {
+    let told = said(call, &["remote", "--verbose"])?;
+    let mut found = Remotes::new();
+    for line in told.lines() {
+        let Some((name, more)) = line.split_once(char::is_whitespace) else { continue };
+        let Some((url, action)) = more.trim_start().rsplit_once(char::is_whitespace) else {
+            continue;
+        };
+        let action = action.trim_matches(['(', ')']).to_lowercase();
+        if action == "fetch" || action == "push" {
+            let hides = call.flag("redact_auth", true);
+            let url = if hides { redacted(url.trim_end()) } else { url.trim_end().to_owned() };
+            found.entry(Value::from(name)).or_default().insert(Value::from(action), url.into());
+        }
+    }
+    Ok(found)
+}
+
+/// The last value of a key, or all; nothing if it has none.
+fn config_get(call: &Call<'_>) -> Result<Value, Error> {
+    let flag = |name: &str| call.others().any(|(key, value)| key == name && value.is_true());
+    let scope = if flag("global") { "--global" } else { "--local" };
+    if call.set("cwd").is_none() && scope == "--local" {
+        return Err(call.invalid("'cwd' argument required unless global=True"));
+    }
+    let cwd = call.text_of("cwd").unwrap_or_else(|| "/".to_owned());
+    let ran = ran(call, &["config", scope, "--get-all", &call.text("key")], &cwd, false)?;
+    if ran.code == 1 {
+        return Ok(Value::from(()));
+    }
+    let mut values = ran.stdout.lines().map(Value::from);
+    Ok(match flag("all") {
+        true => list(values.collect()),
+        false => values.next_back().unwrap_or_else(|| Value::from("")),
+    })
+}
+
+/// What differs between revisions, or between files.
+fn diff(call: &Call<'_>) -> Result<Value, Error> {
+    let (no_index, cached) = (call.flag("no_index", false), call.flag("cached", false));
+    if no_index && cached {
+        let words = "The 'no_index' and 'cached' options cannot be used together";
+        return Err(call.fail(words));
+    }
+    let mut argv = options(call, "git_opts")?;
+    argv.push("diff".to_owned());
+    argv.extend(options(call, "opts")?);
+    let item = |name: &str| call.text_of(name).filter(|item| !item.is_empty());
+    if no_index {
+        argv.push("--no-index".to_owned());
+    } else if cached {
+        argv.push("--cached".to_owned());
+        argv.extend(item("item1"));
+    } else {
+        argv.extend(item("item1").into_iter().chain(item("item2")));
+    }
+    let paths = match call.set("paths").filter(Value::is_true) {
+        None => Vec::new(),
+        Some(paths) if is_list(&paths) => items(&paths).iter().map(text).collect(),
+        Some(paths) => text(&paths).split(',').map(str::to_owned).collect(),
+    };
+    if !paths.is_empty() {
+        argv.push("--".to_owned());
+        argv.extend(paths);
+    }
+    let cwd = call.text("cwd");
+    if no_index {
+        let ran = ran(call, &argv, &cwd, true)?;
+        return Ok(Value::from(ran.stdout.trim_end()));
+    }
+    printed(call, &argv, &cwd, true).map(Value::from)
 }

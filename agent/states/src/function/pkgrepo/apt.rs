@@ -4,8 +4,10 @@ use serde_json::{Value, json};
 
 use super::key;
 use super::line::{Line, truth as apt_truth};
+use super::ppa::Ppa;
 use super::section::Section;
 use super::sources::{Entry, LIST, Source, Sources, find, same_uri};
+use super::{foreseen, foreseen_absent};
 use crate::function::args::{text, truth};
 use crate::function::pkg::Manager;
 use crate::function::{Context, Plan};
@@ -157,17 +159,11 @@ pub(super) fn check(ctx: &Context<'_>) -> Result<Plan<Step>, String> {
             facts["file"] = json!(wanted.file.clone().unwrap_or_else(|| LIST.to_owned()));
         }
     }
-    let comment = format!(
-        "Package repo '{}' would be configured. This may cause pkg states to behave differently \
-         than stated if this action is repeated without test=True, due to the differences in the \
-         configured repositories.",
-        ctx.name()
-    );
     let changes = match &before {
         Some(before) => differences(&facts, &facts, before),
         None => change("repo", ctx.name()),
     };
-    Ok(Plan::change(comment, changes, Step { wanted, before, facts }))
+    Ok(foreseen(ctx, changes, Step { wanted, before, facts }))
 }
 
 /// Whether a file that is to hold this repository alone holds anything else.
@@ -371,15 +367,23 @@ fn stripped(name: &str) -> String {
     words.collect::<Vec<_>>().join(" ")
 }
 
-pub(super) fn check_absent(ctx: &Context<'_>) -> Result<Plan<Line>, String> {
-    let name = ctx.name();
-    let line = Line::parse(&stripped(name)).filter(|line| !line.disabled);
-    let line = line.ok_or_else(|| {
-        format!(
-            "Failed to configure repo '{name}': Error: repo '{name}' is not a well formatted \
-             definition"
-        )
-    })?;
+/// A repository that is to go, and what it is called.
+pub(in crate::function) struct Gone {
+    name: String,
+    line: Line,
+}
+
+pub(super) fn check_absent(ctx: &Context<'_>) -> Result<Plan<Gone>, String> {
+    let ppa = Ppa::gone(ctx)?;
+    let name = ppa.as_ref().map_or_else(|| ctx.name().to_owned(), |ppa| ppa.name().to_owned());
+    let line = match &ppa {
+        Some(ppa) => ppa.line(ctx),
+        None => Line::parse(&stripped(&name)).filter(|line| !line.disabled),
+    };
+    // What names no repository is not there.
+    let Some(line) = line else {
+        return Ok(Plan::fine(format!("Package repo {name} is absent")));
+    };
     let repositories = Sources::load(ctx).repositories();
     let sorted = |list: &[String]| {
         let mut list = list.to_vec();
@@ -391,16 +395,11 @@ pub(super) fn check_absent(ctx: &Context<'_>) -> Result<Plan<Line>, String> {
     if found.is_none() {
         return Ok(Plan::fine(format!("Package repo {name} is absent")));
     }
-    let comment = format!(
-        "Package repo '{name}' will be removed. This may cause pkg states to behave differently \
-         than stated if this action is repeated without test=True, due to the differences in the \
-         configured repositories."
-    );
-    Ok(Plan::change(comment, Changes::new(), line))
+    Ok(foreseen_absent(&name.clone(), Gone { name, line }))
 }
 
-pub(super) fn apply_absent(ctx: &Context<'_>, line: &Line) -> Result<Outcome, String> {
-    let name = ctx.name();
+pub(super) fn apply_absent(ctx: &Context<'_>, gone: &Gone) -> Result<Outcome, String> {
+    let Gone { name, line } = gone;
     let mut sources = Sources::load(ctx);
     let mut touched = Vec::new();
     let mut kept = Vec::new();
@@ -423,7 +422,8 @@ pub(super) fn apply_absent(ctx: &Context<'_>, line: &Line) -> Result<Outcome, St
     sources.save(ctx, &touched).map_err(|error| error.to_string())?;
     ctx.session.refreshed.set(false);
     Manager::Apt.refresh(ctx)?;
-    let mut outcome = Outcome::changed(format!("Removed repo {name}"), change("repo", name));
+    let mut outcome =
+        Outcome::changed(format!("Removed repo {name}"), change("repo", name.as_str()));
     let Some(id) = ctx.text("keyid") else { return Ok(outcome) };
     match key::remove(ctx, &id, &line.signed_by) {
         Ok(()) => {

@@ -1,5 +1,6 @@
 //! Ubuntu's personal archives: `ppa:owner/name`, added by its own tool, which fetches their keys.
 
+use super::foreseen;
 use super::line::Line;
 use super::sources::{Sources, find};
 use crate::function::pkg::{ask, words};
@@ -12,6 +13,11 @@ const SITES: [&str; 2] = ["ppa.launchpad.net", "ppa.launchpadcontent.net"];
 /// Who has them.
 const SYSTEMS: [&str; 3] = ["Ubuntu", "Mint", "neon"];
 const TOOL: &str = "apt-add-repository";
+
+fn has_archives(ctx: &Context<'_>) -> bool {
+    let is_one = |os: &serde_json::Value| SYSTEMS.iter().any(|one| os == one);
+    ctx.view().facts.get("os").is_some_and(is_one)
+}
 
 pub(in crate::function) struct Ppa {
     /// `ppa:owner/name`.
@@ -27,8 +33,7 @@ impl Ppa {
         let named = || Some(ctx.name().to_owned()).filter(|name| name.starts_with("ppa:"));
         let Some(name) = given.or_else(named) else { return Ok(None) };
         let failed = |why: &str| format!("Failed to configure repo '{}': {why}", ctx.name());
-        let is_one = |os: &serde_json::Value| SYSTEMS.iter().any(|one| os == one);
-        if !ctx.view().facts.get("os").is_some_and(is_one) {
+        if !has_archives(ctx) {
             let why = format!("cannot parse \"ppa:\" style repo definitions: {name}");
             return Err(failed(&why));
         }
@@ -40,29 +45,33 @@ impl Ppa {
         Ok(Some(Ppa { owner, archive, name }))
     }
 
-    fn is_there(&self, ctx: &Context<'_>) -> bool {
+    /// The archive that shall be gone; other systems than Ubuntu's heed the state's name alone.
+    pub(super) fn gone(ctx: &Context<'_>) -> Result<Option<Ppa>, String> {
+        if has_archives(ctx) { Ppa::of(ctx) } else { Ok(None) }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The archive's repository, if the machine has it.
+    pub(super) fn line(&self, ctx: &Context<'_>) -> Option<Line> {
         let suite = ctx.view().facts.get("oscodename").map(crate::function::args::text);
         let (suite, repositories) = (suite.unwrap_or_default(), Sources::load(ctx).repositories());
         let Ppa { owner, archive, .. } = self;
-        SITES.iter().flat_map(|site| ["http", "https"].map(|kind| (kind, site))).any(
-            |(kind, site)| {
-                let line = format!("deb {kind}://{site}/{owner}/{archive}/ubuntu {suite} main");
-                Line::parse(&line).is_some_and(|line| find(&repositories, &line).is_some())
-            },
-        )
+        let addresses = SITES.iter().flat_map(|site| ["http", "https"].map(|kind| (kind, site)));
+        let mut lines = addresses.filter_map(|(kind, site)| {
+            Line::parse(&format!("deb {kind}://{site}/{owner}/{archive}/ubuntu {suite} main"))
+        });
+        lines.find(|line| find(&repositories, line).is_some())
     }
 
     pub(super) fn check(self, ctx: &Context<'_>) -> Plan<Ppa> {
         let name = ctx.name();
-        if self.is_there(ctx) {
+        if self.line(ctx).is_some() {
             return Plan::fine(format!("Package repo '{name}' already configured"));
         }
-        let comment = format!(
-            "Package repo '{name}' would be configured. This may cause pkg states to behave \
-             differently than stated if this action is repeated without test=True, due to the \
-             differences in the configured repositories."
-        );
-        Plan::change(comment, change("repo", name), self)
+        foreseen(ctx, change("repo", name), self)
     }
 
     pub(super) fn apply(&self, ctx: &Context<'_>) -> Result<Outcome, String> {

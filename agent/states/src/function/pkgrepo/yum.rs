@@ -6,6 +6,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value, json};
 
 use super::apt::is_true;
+use super::{foreseen, foreseen_absent};
 use crate::function::args::{list, text};
 use crate::function::pkg::{ask, words};
 use crate::function::{Context, Plan};
@@ -174,17 +175,11 @@ pub(super) fn check(ctx: &Context<'_>) -> Result<Plan<Step>, String> {
     if before.as_ref().is_some_and(|before| is_same(&wanted, before)) {
         return Ok(Plan::fine(format!("Package repo '{}' already configured", ctx.name())));
     }
-    let comment = format!(
-        "Package repo '{}' would be configured. This may cause pkg states to behave differently \
-         than stated if this action is repeated without test=True, due to the differences in the \
-         configured repositories.",
-        ctx.name()
-    );
     let changes = match &before {
         Some(before) => differences(&wanted, &wanted, before),
         None => change("repo", ctx.name()),
     };
-    Ok(Plan::change(comment, changes, Step { repository, wanted, before }))
+    Ok(foreseen(ctx, changes, Step { repository, wanted, before }))
 }
 
 /// Settings that the file does not have do not count, but for a few: that is Salt's rule.
@@ -327,12 +322,7 @@ pub(super) fn check_absent(ctx: &Context<'_>) -> Plan<String> {
     if find(&files(ctx), &repository).is_none() {
         return Plan::fine(format!("Package repo {name} is absent"));
     }
-    let comment = format!(
-        "Package repo '{name}' will be removed. This may cause pkg states to behave differently \
-         than stated if this action is repeated without test=True, due to the differences in the \
-         configured repositories."
-    );
-    Plan::change(comment, Changes::new(), repository)
+    foreseen_absent(name, repository)
 }
 
 pub(super) fn apply_absent(ctx: &Context<'_>, repository: &str) -> Result<Outcome, String> {

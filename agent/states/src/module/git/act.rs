@@ -1,14 +1,17 @@
 //! git: functions that change a checkout, for `module.run`: git's own commands.
 
 use std::fs;
+use std::sync::LazyLock;
 
+use indexmap::IndexMap;
 use minijinja::Error;
 use minijinja::value::Value;
+use regex::Regex;
 
-use super::{options, redacted, said};
+use super::{options, said};
 use crate::module::merge::is_list;
 use crate::module::pillar::texts;
-use crate::module::{Call, Function, acts};
+use crate::module::{Call, Function, acts, tidy};
 use crate::render::python::{dict, list, text};
 
 /// The functions of this file.
@@ -17,6 +20,21 @@ pub(in crate::module) const ALL: &[Function] = &[
         "git.add",
         "cwd filename opts= git_opts= user= password= ignore_retcode= output_encoding=",
         |call| plain(call, &["add", "--verbose"], &["--", &call.text("filename")]),
+    ),
+    acts(
+        "git.archive",
+        "cwd output rev= prefix= git_opts= user= password= ignore_retcode= output_encoding= \
+         **kwargs",
+        archive,
+    ),
+    acts(
+        "git.branch",
+        "cwd name= opts= git_opts= user= password= ignore_retcode= output_encoding=",
+        |call| {
+            let name = call.text_of("name");
+            plain(call, &["branch"], &name.as_deref().into_iter().collect::<Vec<_>>())?;
+            Ok(Value::from(true))
+        },
     ),
     acts(
         "git.checkout",
@@ -42,6 +60,20 @@ pub(in crate::module) const ALL: &[Function] = &[
         "git.config_set",
         "key value= multivar= cwd= user= password= ignore_retcode= output_encoding= **kwargs",
         config_set,
+    ),
+    acts(
+        "git.discard_local_changes",
+        "cwd path= user= password= ignore_retcode= output_encoding=",
+        |call| {
+            let argv = ["checkout", "--", &call.text_or("path", ".")];
+            super::printed(call, &argv, &call.text("cwd"), true).map(Value::from)
+        },
+    ),
+    acts(
+        "git.fetch",
+        "cwd remote= force= refspecs= opts= git_opts= user= password= identity=! ignore_retcode= \
+         saltenv= output_encoding=",
+        fetch,
     ),
     acts(
         "git.init",
@@ -72,6 +104,11 @@ pub(in crate::module) const ALL: &[Function] = &[
             let last: Vec<&str> = remote.as_deref().into_iter().chain(name.as_deref()).collect();
             plain(call, &["push"], &last)
         },
+    ),
+    acts(
+        "git.rebase",
+        "cwd rev= opts= git_opts= user= password= ignore_retcode= output_encoding=",
+        rebase,
     ),
     acts(
         "git.remote_set",
@@ -182,6 +219,88 @@ fn init(call: &Call<'_>) -> Result<Value, Error> {
     super::printed(call, &argv, "/", false).map(Value::from)
 }
 
+fn archive(call: &Call<'_>) -> Result<Value, Error> {
+    let format = call.others().find(|(name, _)| *name == "format").map(|(_, value)| text(value));
+    let prefix = match call.text_of("prefix") {
+        Some(prefix) => prefix,
+        None => {
+            let cwd = call.text("cwd");
+            format!("{}/", cwd.rsplit('/').next().unwrap_or(""))
+        }
+    };
+    let mut argv = options(call, "git_opts")?;
+    argv.push("archive".to_owned());
+    if !prefix.is_empty() {
+        argv.extend(["--prefix".to_owned(), prefix]);
+    }
+    if let Some(format) = format {
+        argv.extend(["--format".to_owned(), format]);
+    }
+    let output = call.scope.host.followed(&call.text("output"));
+    argv.extend(["--output".to_owned(), output.to_string_lossy().into_owned()]);
+    argv.push(call.text_or("rev", "HEAD"));
+    said(call, &argv).map(|_| Value::from(true))
+}
+
+/// What a fetch says of one reference.
+static FETCHED: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let line =
+        r"^[\s*]*(?:([0-9a-f]+)\.\.([0-9a-f]+)|\[(?:new (tag|branch)|tag update)\])\s+(.+)->";
+    Regex::new(line).ok()
+});
+
+/// What branches are that a fetch has moved.
+const MOVED: &str = "updated branches";
+
+/// Fetches: the branches and tags that are new or moved.
+fn fetch(call: &Call<'_>) -> Result<Value, Error> {
+    let mut argv = options(call, "git_opts")?;
+    argv.push("fetch".to_owned());
+    argv.extend(call.flag("force", false).then(|| "--force".to_owned()));
+    let forces = |word: &String| word == "-f" || word == "--force";
+    argv.extend(options(call, "opts")?.into_iter().filter(|word| !forces(word)));
+    argv.extend(call.text_of("remote").filter(|remote| !remote.is_empty()));
+    match call.set("refspecs") {
+        Some(specs) if is_list(&specs) => argv.extend(texts(&specs)),
+        Some(specs) => argv.extend(text(&specs).split(',').map(str::to_owned)),
+        None => {}
+    }
+    let told = super::printed(call, &argv, &call.text("cwd"), true)?;
+    let mut all: IndexMap<&str, Vec<(Value, Value)>> = IndexMap::new();
+    for line in told.lines() {
+        let Some(found) = FETCHED.as_ref().and_then(|line_of| line_of.captures(line)) else {
+            continue;
+        };
+        let part = |at: usize| found.get(at).map(|part| part.as_str());
+        let (key, moved) = match (part(1), part(2), part(3)) {
+            (_, _, Some("tag")) => ("new tags", None),
+            (_, _, Some(_)) => ("new branches", None),
+            (Some(old), Some(new), None) => (MOVED, Some([("old", old), ("new", new)])),
+            _ => ("updated tags", None),
+        };
+        let moved = moved.into_iter().flatten().map(|(side, at)| (Value::from(side), at.into()));
+        let name = Value::from(part(4).unwrap_or_default().trim_end());
+        all.entry(key).or_default().push((name, dict(moved.collect())));
+    }
+    let told = all.into_iter().map(|(key, refs)| {
+        let refs = match key {
+            MOVED => dict(refs.into_iter().collect()),
+            _ => list(refs.into_iter().map(|(name, _)| name).collect()),
+        };
+        (Value::from(key), refs)
+    });
+    Ok(dict(told.collect()))
+}
+
+fn rebase(call: &Call<'_>) -> Result<Value, Error> {
+    if options(call, "opts")?.iter().any(|word| word == "-i" || word == "--interactive") {
+        return Err(call.invalid("Interactive rebases are not supported"));
+    }
+    let rev = tidy::words(&call.text_or("rev", "master"));
+    let rev = rev.ok_or_else(|| call.fail("No closing quotation"))?;
+    plain(call, &["rebase"], &rev.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
 fn remote_set(call: &Call<'_>) -> Result<Value, Error> {
     let (remote, url) = (call.text_or("remote", "origin"), call.text("url"));
     let known = said(call, &["remote"])?;
@@ -192,14 +311,8 @@ fn remote_set(call: &Call<'_>) -> Result<Value, Error> {
     if let Some(push) = call.text_of("push_url").filter(|push| !push.is_empty()) {
         said(call, &["remote", "set-url", "--push", &remote, &push])?;
     }
-    let told = said(call, &["remote", "--verbose"])?;
-    let own = told.lines().filter_map(|line| line.split_once('\t'));
-    let urls = own.filter(|(name, _)| *name == remote).filter_map(|(_, told)| {
-        let (url, action) = told.rsplit_once(' ')?;
-        let action = action.trim_matches(['(', ')']).to_lowercase();
-        Some((Value::from(action), Value::from(redacted(url))))
-    });
-    Ok(dict(urls.collect()))
+    let urls = super::remotes(call)?.swap_remove(&Value::from(remote)).unwrap_or_default();
+    Ok(dict(urls))
 }
 
 /// Sets a key of a repository's configuration, or of the user's: all values that it has then.

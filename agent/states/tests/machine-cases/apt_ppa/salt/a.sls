@@ -14,6 +14,20 @@ bad:
   pkgrepo.managed:
     - ppa: bad/tools
     - refresh: false
+gone:
+  pkgrepo.absent:
+    - ppa: gone/tools
+old:
+  pkgrepo.absent:
+    - name: ppa:old/tools
+none:
+  pkgrepo.absent:
+    - ppa: never/was
+malformed:
+  pkgrepo.managed:
+    - refresh: false
+malformed_gone:
+  pkgrepo.absent: []
 look:
   cmd.run:
     - name: cd /etc/apt && for f in sources.list sources.list.d/*; do echo "== $f"; cat "$f"; done
