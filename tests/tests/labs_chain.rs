@@ -36,8 +36,12 @@ const GATEWAY: &str = "10.77.0.1";
 /// An address of that network which Nova has given to nobody.
 const STRANGER: &str = "10.77.3.250";
 /// What the controller tells of a cloud on a busy machine; it asks again.
-const SLOW: &[&str] =
-    &["the cloud did not answer within", "does not show the server of", "is not gone yet"];
+const SLOW: &[&str] = &[
+    "the cloud did not answer within",
+    "no answer within",
+    "does not show the server of",
+    "is not gone yet",
+];
 
 /// A cluster whose workers are the lab's servers.
 fn setup(lab: &Lab, config: &str) -> Setup {
