@@ -1,5 +1,6 @@
 //! A state tree: files by their path below the file roots (`salt://`), in environments.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::fs;
@@ -213,7 +214,7 @@ impl Tree {
 
     fn entry(&self, path: &str) -> Option<&Entry> {
         let (path, saltenv) = split(path);
-        self.of_env(saltenv)?.files.get(path)
+        self.of_env(saltenv)?.files.get(&*tidy(path))
     }
 
     /// Where a file is on this machine, if it is.
@@ -312,6 +313,17 @@ fn split(path: &str) -> (&str, Option<&str>) {
         Some((path, saltenv)) => (path, Some(saltenv)),
         None => (path, None),
     }
+}
+
+/// A path as Salt's file server looks for it: `a//b`, `./a/b` and `a/./b/` are `a/b`. One that
+/// starts at `/` or goes up is in no tree and stays what it is.
+pub(crate) fn tidy(path: &str) -> Cow<'_, str> {
+    let odd = |part: &str| part.is_empty() || part == ".";
+    if path.starts_with('/') || !path.split('/').any(odd) {
+        return Cow::Borrowed(path);
+    }
+    let parts: Vec<&str> = path.split('/').filter(|part| !odd(part)).collect();
+    Cow::Owned(parts.join("/"))
 }
 
 /// `above` are the folders, by device and number, that lead here.

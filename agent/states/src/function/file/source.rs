@@ -3,6 +3,7 @@
 mod read;
 mod sum;
 
+use std::borrow::Cow;
 use std::os::unix::fs::MetadataExt;
 
 use serde_json::Value;
@@ -11,6 +12,7 @@ use crate::chunk::Chunk;
 use crate::function::args::{text, truth};
 use crate::function::{Context, Lint};
 use crate::http;
+use crate::tree::tidy;
 
 pub(crate) use crate::http::redacted;
 pub(crate) use read::{Fetched, Refused, file};
@@ -132,12 +134,22 @@ pub(crate) fn find_with_hash(
         if http::fetches(&name) && !http::exists(&name, ctx.cancel) {
             continue;
         }
+        if !is_listed(&name) {
+            continue;
+        }
         if let Ok(found) = one(ctx, &name) {
             let own = item.get(&name).filter(|hash| truth(hash)).map(text);
             return Ok((found, own.or_else(|| hash(at))));
         }
     }
     Err("none of the specified sources were found".to_owned())
+}
+
+/// Whether a list of a tree's files can have this address in it: of several sources Salt takes the
+/// first that such a list has, letter by letter.
+fn is_listed(source: &str) -> bool {
+    let path = source.strip_prefix("salt://").map(|path| path.trim_start_matches(['/', '|']));
+    path.is_none_or(|path| matches!(tidy(path), Cow::Borrowed(_)))
 }
 
 fn one(ctx: &Context<'_>, source: &str) -> Result<Source, String> {

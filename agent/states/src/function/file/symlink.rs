@@ -194,10 +194,13 @@ fn make(ctx: &Context<'_>, target: &str, owner: &Owner) -> io::Result<Outcome> {
         if meta.is_dir() && path.symlink_metadata().is_ok() {
             // Salt takes no folder away for a link: what is in it could be anything.
             let name = ctx.name();
-            return Ok(Outcome::failed(format!(
-                "Unable to create new symlink {name} -> {target}: [Errno 21] Is a directory: \
-                 '{name}'"
-            )));
+            let problem = if ctx.flag("atomic", false) {
+                format!("Could not create '{name}'")
+            } else {
+                format!("[Errno 21] Is a directory: '{name}'")
+            };
+            let told = format!("Unable to create new symlink {name} -> {target}: {problem}");
+            return Ok(Outcome::failed(told));
         }
     }
     // Made beside it and renamed over it: the name never leads nowhere.

@@ -152,8 +152,10 @@ fn primary(
         }
         return Err(format!("the group {name} exists: set gid, or usergroup"));
     }
+    let system = ctx.flag("system", false);
     let taken = accounts.groups.iter().any(|group| group.gid == uid);
-    let free = || limits.free_gid(accounts, ctx.flag("system", false));
-    let gid = if taken { free() } else { Some(uid) }.ok_or("no gid is free")?;
+    let own = !taken && limits.suits_group(uid, system);
+    let gid = if own { Some(uid) } else { limits.free_gid(accounts, system) };
+    let gid = gid.ok_or("no gid is free")?;
     Ok((gid, Some(Group { name: name.to_owned(), gid, members: Vec::new() })))
 }

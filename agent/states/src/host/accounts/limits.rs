@@ -73,6 +73,12 @@ impl Limits {
         self.normal.contains(&uid)
     }
 
+    /// Whether useradd gives a group the number of its user: not if it lies outside the groups'
+    /// numbers, which those of users of a directory do, and a system's user with a person's number.
+    pub(crate) fn suits_group(&self, id: u32, system: bool) -> bool {
+        if system { self.system.contains(&id) } else { self.normal.contains(&id) }
+    }
+
     /// A free uid: counted up for people, down for the system, as useradd does.
     pub(crate) fn free_uid(&self, accounts: &Accounts, system: bool) -> Option<u32> {
         let taken = |id: &u32| accounts.users.iter().any(|user| user.uid == *id);

@@ -197,9 +197,12 @@ impl Run<'_> {
             let path = beside.as_ref().and_then(|beside| normal(&format!("{beside}/{name}")));
             let Some(path) = path else { return Ok(None) };
             path
+        } else if name.starts_with(['/', '|']) || name.starts_with("salt://") || name.ends_with('/')
+        {
+            // Not a path from the top of the tree.
+            return Ok(None);
         } else {
-            let plain = name.strip_prefix("salt://").unwrap_or(name);
-            plain.trim_start_matches('/').to_owned()
+            name.to_owned()
         };
         let found = self.engine.file(&path, &self.options).map_err(|unread| match unread {
             Unread::Data(failure) => failure,
@@ -210,7 +213,7 @@ impl Run<'_> {
             }
         });
         let Some(template) = found? else { return Ok(None) };
-        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder.trim_end_matches('/'));
         let beside = beside.unwrap_or_default();
         let folder = if relative { beside.as_str() } else { folder };
         let shown = if folder.is_empty() { "." } else { folder };
