@@ -21,6 +21,9 @@ pub(crate) struct High {
     pub(crate) bodies: Ordered<Body>,
     pub(crate) extends: Vec<Extend>,
     pub(crate) excludes: Vec<Exclude>,
+    /// Whether an SLS has an `extend` or an `exclude`, be it empty.
+    pub(crate) has_extend: bool,
+    pub(crate) has_exclude: bool,
     /// What is malformed but gets no further than a later stage of Salt's.
     pub(crate) malformed: Vec<Error>,
     /// What Salt passes over in silence.
@@ -117,7 +120,7 @@ pub(crate) enum Exclude {
 impl High {
     /// Whether there is nothing at all.
     pub(crate) fn is_empty(&self) -> bool {
-        self.bodies.is_empty() && self.extends.is_empty() && self.excludes.is_empty()
+        self.bodies.is_empty() && !self.has_extend && !self.has_exclude
     }
 
     /// Drops what `exclude` names.
@@ -135,7 +138,7 @@ impl High {
     pub(crate) fn to_json(&self) -> Value {
         let bodies = self.bodies.iter().map(|(id, body)| (id.clone(), body.to_json()));
         let mut map: Map<String, Value> = bodies.collect();
-        if !self.extends.is_empty() {
+        if self.has_extend {
             let mut extends: Vec<Value> = Vec::new();
             for extend in &self.extends {
                 let one = json!({extend.id.as_str(): extend.body.to_json()});
@@ -145,7 +148,7 @@ impl High {
             }
             map.insert("__extend__".to_owned(), Value::Array(extends));
         }
-        if !self.excludes.is_empty() {
+        if self.has_exclude {
             let excludes = self.excludes.iter().map(|exclude| match exclude {
                 Exclude::Sls(sls, false) => json!(sls),
                 Exclude::Sls(sls, true) => json!({"sls": sls}),

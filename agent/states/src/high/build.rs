@@ -105,7 +105,7 @@ impl Builder<'_> {
             return None;
         }
         let Some(renderer) = self.worlds.get(saltenv) else {
-            self.errors.push(sls::missing(name, saltenv));
+            self.missing(name, saltenv);
             return None;
         };
         let Declared { mut high, includes, sls } = self.load(renderer, name, saltenv)?;
@@ -116,9 +116,15 @@ impl Builder<'_> {
         Some(high)
     }
 
+    /// An SLS that is not there counts as not seen: each target that gives it is told so.
+    fn missing(&mut self, name: &str, saltenv: &str) {
+        self.seen.remove(&(saltenv.to_owned(), name.to_owned()));
+        self.errors.push(sls::missing(name, saltenv));
+    }
+
     fn load(&mut self, renderer: &Renderer, name: &str, saltenv: &str) -> Option<Declared> {
         let Some(file) = sls::file_of(&renderer.scope().tree, name) else {
-            self.errors.push(sls::missing(name, saltenv));
+            self.missing(name, saltenv);
             return None;
         };
         match sls::load(renderer, name, &file, Vars::new()) {
@@ -147,6 +153,8 @@ impl Builder<'_> {
 pub(super) fn merge(high: &mut High, more: High, errors: &mut Vec<Error>) {
     high.extends.extend(more.extends);
     high.excludes.extend(more.excludes);
+    high.has_extend |= more.has_extend;
+    high.has_exclude |= more.has_exclude;
     high.malformed.extend(more.malformed);
     high.warnings.extend(more.warnings);
     if high.bodies.is_empty() {

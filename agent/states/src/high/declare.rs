@@ -139,6 +139,7 @@ impl Reader<'_> {
             let reason = format!("Exclude Declaration in SLS {name} is not formed as a list");
             return self.fault(value.line, reason);
         };
+        self.high.has_exclude = true;
         for item in items {
             let exclude = match item.as_map() {
                 Some([(key, id)]) if key.as_str() == Some("id") => Exclude::Id(id.key_text()),
@@ -163,6 +164,7 @@ impl Reader<'_> {
             let reason = format!("Extension value in SLS '{name}' is not a dictionary");
             return self.fault(value.line, reason);
         };
+        self.high.has_extend = true;
         for (id, body) in pairs {
             let text = id.key_text();
             let Some(states) = body.as_map() else {

@@ -1,6 +1,6 @@
 //! `listen`: reactions after all states have run, each state once.
 
-use indexmap::IndexMap;
+use indexmap::{IndexMap, IndexSet};
 use serde_json::Value;
 
 use super::Runner;
@@ -80,13 +80,16 @@ impl Runner<'_, '_> {
         StateReturn { run_num: self.next_num(), ..StateReturn::bare(name, comment) }
     }
 
+    /// All states in run order. What is run dry for a `prereq` has its place there, as in Salt.
+    fn in_order(&self) -> impl Iterator<Item = &Chunk> {
+        let chunks = self.compiled().chunks();
+        self.compiled().steps.iter().map(|step| &chunks[step.chunk])
+    }
+
     /// The chunks that are to react, in Salt's order.
     fn heard(&self) -> Heard {
         let mut heard = Heard::default();
-        let compiled = self.compiled();
-        let chunks = compiled.chunks();
-        for step in compiled.steps.iter().filter(|step| !step.prereq_test) {
-            let chunk = &chunks[step.chunk];
+        for chunk in self.in_order() {
             let own = Listener {
                 module: &chunk.state,
                 id: &chunk.id,
@@ -105,17 +108,16 @@ impl Runner<'_, '_> {
     }
 
     fn hear(&self, listener: &Listener<'_>, heard: &mut Heard) {
-        let chunks = self.compiled().chunks();
         let Listener { module, id, to, of } = listener;
         let to = to.iter().copied().chain(Some(of).filter(|of| !of.is_null()));
         for (kind, name) in to.flat_map(|item| self.meant(item)) {
-            let targets = named(chunks, &kind, &name);
+            let targets = self.named(&kind, &name);
             if targets.is_empty() {
                 heard.missing.insert((kind, name), ());
                 continue;
             }
             for _ in targets.into_iter().filter(|target| self.changed(*target)) {
-                let reacting = named(chunks, module, id);
+                let reacting = self.named(module, id);
                 if reacting.is_empty() {
                     heard.missing.insert(((*module).to_owned(), (*id).to_owned()), ());
                 }
@@ -126,12 +128,9 @@ impl Runner<'_, '_> {
 
     /// Module and name of what an item means; a bare name means the first state that has it.
     fn meant(&self, item: &Value) -> Vec<(String, String)> {
-        let chunks = self.compiled().chunks();
         match item {
             Value::String(name) => {
-                let steps = self.compiled().steps.iter().filter(|step| !step.prereq_test);
-                let mut all = steps.map(|step| &chunks[step.chunk]);
-                let first = all.find(|chunk| chunk.id == *name || chunk.name == *name);
+                let first = self.in_order().find(|chunk| chunk.id == *name || chunk.name == *name);
                 first.map(|chunk| (chunk.state.clone(), chunk.id.clone())).into_iter().collect()
             }
             Value::Object(map) => {
@@ -144,6 +143,18 @@ impl Runner<'_, '_> {
         }
     }
 
+    /// The chunks of a module with an ID or name, in run order.
+    fn named(&self, module: &str, name: &str) -> Vec<usize> {
+        let chunks = self.compiled().chunks();
+        let same = |chunk: &Chunk| {
+            chunk.state == module
+                && [&chunk.state, &chunk.id, &chunk.name].iter().any(|own| *own == name)
+        };
+        let steps = self.compiled().steps.iter().map(|step| step.chunk);
+        let found: IndexSet<usize> = steps.filter(|at| same(&chunks[*at])).collect();
+        found.into_iter().collect()
+    }
+
     fn changed(&self, chunk: usize) -> bool {
         self.report.get(self.tag(chunk)).is_some_and(|state| !state.changes.is_empty())
     }
@@ -151,12 +162,4 @@ impl Runner<'_, '_> {
 
 fn items<'a>(chunk: &'a Chunk, key: &str) -> impl Iterator<Item = &'a Value> {
     chunk.args.get(key).and_then(Value::as_array).into_iter().flatten()
-}
-
-/// The chunks of a module with an ID or name.
-fn named(chunks: &[Chunk], module: &str, name: &str) -> Vec<usize> {
-    let same = |chunk: &Chunk| {
-        chunk.state == module && [&chunk.state, &chunk.id, &chunk.name].contains(&&name.to_owned())
-    };
-    (0..chunks.len()).filter(|at| same(&chunks[*at])).collect()
 }

@@ -1,0 +1,3 @@
+base:
+  '*': [gone, a]
+  'loc*': [gone, b]
