@@ -1,5 +1,7 @@
 //! cp: what the state tree holds.
 
+use std::os::unix::fs::MetadataExt;
+
 use minijinja::Error;
 use minijinja::value::Value;
 
@@ -8,15 +10,20 @@ use crate::function::file::{keep, place_of};
 use crate::host::command::Cancel;
 use crate::host::files::{Access, make_folders, replace};
 use crate::http::{self, redacted};
-use crate::render::python::{from_json, list};
-use crate::render::read_text;
+use crate::render::python::{dict, from_json, list, tuple_of};
 use crate::tree::{BASE, Tree};
 
 /// This module's functions.
 pub(super) const ALL: &[Function] = &[
     reads("cp.get_file_str", "path saltenv=", |call| {
-        let found = read_text(&tree(call)?, &address(&call.text("path")))?;
-        Ok(found.map_or_else(|| Value::from(false), Value::from))
+        let path = call.text("path");
+        let found = match own(&path) {
+            Some(own) => call.scope.host.read(own).ok(),
+            None => fetched(call, &path)?,
+        };
+        let Some(found) = found else { return Ok(Value::from(false)) };
+        let text = String::from_utf8(found);
+        text.map(Value::from).map_err(|_| call.fail(format!("{path} is not UTF-8")))
     }),
     reads("cp.list_master", "saltenv= prefix=", |call| {
         let prefix = call.text("prefix");
@@ -70,9 +77,16 @@ fn tree(call: &Call<'_>) -> Result<Tree, Error> {
     call.scope.files(&saltenv(call))
 }
 
+/// The path of a file of this machine, if an address is one's.
+fn own(path: &str) -> Option<&str> {
+    let own = path.strip_prefix("file://").unwrap_or(path);
+    own.starts_with('/').then_some(own)
+}
+
 /// A path of the tree from an address: `salt://a/b?saltenv=base` is `a/b`.
 fn address(path: &str) -> String {
-    let path = path.strip_prefix("salt://").unwrap_or(path);
+    let path =
+        path.strip_prefix("salt://").map_or(path, |path| path.trim_start_matches(['/', '|']));
     path.split("?saltenv=").next().unwrap_or(path).to_owned()
 }
 
@@ -100,6 +114,12 @@ fn fetched(call: &Call<'_>, path: &str) -> Result<Option<Vec<u8>>, Error> {
             Err(error) => Err(call.fail(format!("Error: {error} reading {}", redacted(path)))),
         };
     }
+    if !path.starts_with("salt://") {
+        return Err(call.fail(match path.split_once("://") {
+            Some((scheme, _)) => format!("{scheme}:// is not supported: {}", redacted(path)),
+            None => format!("Path '{path}' is not absolute"),
+        }));
+    }
     let found = tree(call)?.read(&address(path)).transpose();
     found.map_err(|error| call.fail(format!("cannot read {path}: {error}")))
 }
@@ -107,9 +127,8 @@ fn fetched(call: &Call<'_>, path: &str) -> Result<Option<Vec<u8>>, Error> {
 /// Keeps a copy, which a template may look at: what `file.cached` does.
 fn cache_file(call: &Call<'_>) -> Result<Value, Error> {
     let path = call.text("path");
-    if path.starts_with('/') {
-        let there = call.scope.host.stat(&path).is_some_and(|meta| meta.is_file());
-        return Ok(if there { Value::from(path) } else { Value::from("") });
+    if let Some(own) = own(&path) {
+        return Ok(Value::from(own));
     }
     let Some(data) = fetched(call, &path)? else { return Ok(Value::from(false)) };
     let place = place(call);
@@ -215,19 +234,32 @@ fn get_template(call: &Call<'_>) -> Result<Value, Error> {
 }
 
 fn hash_file(call: &Call<'_>) -> Result<Value, Error> {
-    let path = address(&call.text("path"));
-    let Some(data) = tree(call)?.read(&path) else {
-        return Ok(Value::from(""));
+    let path = call.text("path");
+    let data = if path.starts_with("salt://") {
+        let Some(data) = tree(call)?.read(&address(&path)) else { return Ok(Value::from("")) };
+        data.map_err(|error| call.fail(format!("cannot read {path}: {error}")))?
+    } else {
+        let is_file = |path: &String| call.scope.host.stat(path).is_some_and(|m| m.is_file());
+        let Some(own) = Some(&path).filter(|path| path.starts_with('/')).filter(|p| is_file(p))
+        else {
+            return Ok(tuple_of(vec![dict(Default::default()), Value::from(())]));
+        };
+        let read = call.scope.host.read(own);
+        read.map_err(|error| call.fail(format!("cannot read {path}: {error}")))?
     };
-    let data = data.map_err(|error| call.fail(format!("cannot read {path}: {error}")))?;
     let sum = crate::hash::digest("sha256", &data).unwrap_or_default();
     Ok(from_json(&serde_json::json!({"hash_type": "sha256", "hsum": sum})))
 }
 
 fn stat_file(call: &Call<'_>) -> Result<Value, Error> {
-    let Some(mode) = tree(call)?.mode(&address(&call.text("path"))) else {
-        return Ok(Value::from(()));
+    let path = call.text("path");
+    let mode = if path.starts_with("salt://") {
+        tree(call)?.mode(&address(&path))
+    } else {
+        let meta = Some(&path).filter(|path| path.starts_with('/'));
+        meta.and_then(|path| call.scope.host.stat(path)).map(|meta| meta.mode() & 0o7777)
     };
+    let Some(mode) = mode else { return Ok(Value::from(())) };
     let octal = format!("{mode:04o}");
     Ok(if call.flag("octal", true) { Value::from(octal) } else { Value::from(mode) })
 }
