@@ -162,13 +162,17 @@ async fn a_killed_server_of_three_costs_nothing() -> Result<()> {
     ])
 }
 
+/// How long one try may take: what was on its way to a killed server is answered by nobody.
+const TRY: Duration = Duration::from_secs(15);
+
 /// Tries again and again.
 async fn within_patience(cluster: &Cluster, act: impl AsyncFn() -> Result<()>) -> Result<()> {
     let begun = Instant::now();
     let mut tries = tokio::time::interval(Duration::from_millis(200));
     loop {
         tries.tick().await;
-        match act().await {
+        let tried = tokio::time::timeout(TRY, act()).await;
+        match tried.unwrap_or_else(|late| Err(late.into())) {
             Ok(()) => return Ok(()),
             Err(error) if begun.elapsed() > PATIENCE => {
                 return Err(error.context(format!("it is never done\n{}", cluster.log())));
