@@ -25,6 +25,8 @@ use tempfile::TempDir;
 
 /// How long anything in a test may take.
 pub const PATIENCE: Duration = Duration::from_secs(60);
+/// How long one look may take: what was on its way to a killed process is answered by nobody.
+const LOOK: Duration = Duration::from_secs(15);
 const POLL: Duration = Duration::from_millis(20);
 /// What a controller tells while NATS waits for a slow disk, and does again by itself: these two
 /// texts in one line are no test's concern.
@@ -364,7 +366,12 @@ impl Cluster {
     {
         let until = Instant::now() + patience;
         loop {
-            let workers = self.workers(bus).await?;
+            let looked = tokio::time::timeout(LOOK, self.workers(bus)).await;
+            let workers = match looked {
+                Ok(workers) => workers?,
+                Err(_) if Instant::now() < until => continue,
+                Err(_) => bail!("never {what}: no answer\n{}", self.log()),
+            };
             if wanted(&workers) {
                 return Ok(workers);
             }
