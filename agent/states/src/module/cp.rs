@@ -1,4 +1,4 @@
-//! cp: what the state tree holds.
+//! cp: what the state tree holds, and files of the machine by absolute paths.
 
 use std::os::unix::fs::MetadataExt;
 

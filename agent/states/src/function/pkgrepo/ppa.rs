@@ -29,7 +29,8 @@ pub(in crate::function) struct Ppa {
 impl Ppa {
     /// The archive that a state names, if it names one.
     pub(super) fn of(ctx: &Context<'_>) -> Result<Option<Ppa>, String> {
-        let given = ctx.text("ppa").map(|ppa| format!("ppa:{ppa}"));
+        let given = ctx.text("ppa");
+        let given = given.map(|ppa| format!("ppa:{}", ppa.strip_prefix("ppa:").unwrap_or(&ppa)));
         let named = || Some(ctx.name().to_owned()).filter(|name| name.starts_with("ppa:"));
         let Some(name) = given.or_else(named) else { return Ok(None) };
         let failed = |why: &str| format!("Failed to configure repo '{}': {why}", ctx.name());

@@ -12,6 +12,6 @@ name=${2#ppa:}
 echo "deb http://ppa.launchpad.net/$name/ubuntu jammy main" > "/etc/apt/sources.list.d/$(echo "$name" | tr / -).list"
 TOOL
 chmod 755 /usr/bin/apt-add-repository
-for name in gone old; do
+for name in gone old third; do
     echo "deb http://ppa.launchpad.net/$name/tools/ubuntu jammy main" > "/etc/apt/sources.list.d/$name.list"
 done

@@ -20,6 +20,9 @@ gone:
 old:
   pkgrepo.absent:
     - name: ppa:old/tools
+prefixed:
+  pkgrepo.absent:
+    - ppa: ppa:third/tools
 none:
   pkgrepo.absent:
     - ppa: never/was
